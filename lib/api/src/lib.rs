@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The public protobuf contract, and who may call what.
+//!
+//! Owns: the generated message types, the table of methods, the roles, the names on the wire.
+//! Never: opens a connection, decides for a caller, or holds method logic.
+#![forbid(unsafe_code)]
+
+pub mod methods;
+pub mod rbac;
+pub mod wire;
+
+#[cfg(feature = "messages")]
+mod generated;
+#[cfg(feature = "messages")]
+pub use generated::{cluster, common, cosi, google, inspect, machine, securityapi, storage, time};

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What logd is asked over `/run/ichor/logd.sock`. Only user 0 may ask.
+//!
+//! The reader pulls: logd keeps nothing for a reader, so a slow one can never hold up a writer.
+//! A cursor is the count of bytes ever written to a log before the place it names. Logs hold
+//! whole lines; a line longer than [`LINE_MAX`] is cut there.
+//!
+//! Owns: the operations of the log.
+//! Never: blocks a writer.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Greeting, Name, Refusal};
+
+/// The log of the kernel's own messages.
+pub const KERNEL: &str = "kernel";
+
+/// The most log bytes in one `Chunk`.
+pub const CHUNK_MAX: usize = 7 * 1024;
+
+/// The longest line kept, its newline counted, in bytes.
+pub const LINE_MAX: usize = 4096;
+
+messages! {
+    /// What logd is asked.
+    pub enum Request<'a> {
+        /// Opens a connection. Idempotent.
+        1 => Hello(Greeting),
+        /// The name of the log at an index. Answer: `Log`, `NotFound` past the end. Idempotent.
+        2 => Log(Index),
+        /// Where the last lines of a log begin. Answer: `At`. Idempotent.
+        3 => Tail(Tail<'a>),
+        /// What a log holds from a cursor on; an empty chunk at its end. Answer: `Chunk`.
+        /// Idempotent.
+        4 => Read(From<'a>),
+        /// As `Read`, but answered only when there is something. Answer: `Chunk`. Idempotent.
+        5 => Follow(From<'a>),
+    }
+}
+
+messages! {
+    /// What logd answers.
+    pub enum Reply<'a> {
+        /// Answers `Hello`.
+        1 => Welcome(Greeting),
+        /// It is not done, and nothing changed.
+        2 => Refused(Refusal),
+        /// Answers `Log`.
+        3 => Log(LogName),
+        /// Answers `Tail`.
+        4 => At(Cursor),
+        /// Answers `Read` and `Follow`.
+        5 => Chunk(Chunk<'a>),
+    }
+}
+
+/// A place in the list of logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// From 0.
+    pub index: u16,
+}
+
+/// A log's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogName {
+    /// A service's name, or [`KERNEL`].
+    pub name: Name,
+}
+
+/// The last lines of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tail<'a> {
+    /// Which log.
+    pub log: &'a str,
+    /// How many lines; `u32::MAX` for all that are kept, 0 for the end.
+    pub lines: u32,
+}
+
+/// A place in a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct From<'a> {
+    /// Which log.
+    pub log: &'a str,
+    /// The first byte wanted.
+    pub cursor: u64,
+}
+
+/// A place in a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Bytes written before it.
+    pub cursor: u64,
+}
+
+/// A piece of a log, whole lines only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk<'a> {
+    /// Where it begins: later than asked when the ring has moved on; the difference is lost.
+    pub from: u64,
+    /// Where to go on reading.
+    pub next: u64,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
