@@ -28,6 +28,7 @@ messages! {
 
 messages! {
     /// What machined answers and tells.
+    #[expect(clippy::large_enum_variant, reason = "messages live on the stack, without a heap")]
     pub enum Reply<'a> {
         /// Answers `Hello`.
         1 => Welcome(Greeting),
@@ -61,7 +62,10 @@ pub struct Door<'a> {
 
 impl core::fmt::Debug for Door<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Door").field("mode", &self.mode).field("names", &self.names).finish_non_exhaustive()
+        f.debug_struct("Door")
+            .field("mode", &self.mode)
+            .field("names", &self.names)
+            .finish_non_exhaustive()
     }
 }
 

@@ -49,7 +49,9 @@ pub struct Greeting {
 
 impl Greeting {
     /// The greeting of this build.
-    pub const OURS: Self = Self { version: crate::VERSION };
+    pub const OURS: Self = Self {
+        version: crate::VERSION,
+    };
 }
 
 /// Why a server did not do what it was asked.
@@ -110,7 +112,11 @@ pub(crate) fn decode<'a, T: Deserialize<'a>>(
 ) -> Result<T, DecodeError> {
     let (body, rest) =
         postcard::take_from_bytes(bytes).map_err(|_| DecodeError::BadBody(number))?;
-    if rest.is_empty() { Ok(body) } else { Err(DecodeError::TrailingBytes(number)) }
+    if rest.is_empty() {
+        Ok(body)
+    } else {
+        Err(DecodeError::TrailingBytes(number))
+    }
 }
 
 /// Declares a set of messages: an enum whose variants have written-down operation numbers, and
@@ -121,7 +127,6 @@ macro_rules! messages {
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq)]
-        #[expect(clippy::large_enum_variant, reason = "messages live on the stack, without a heap")]
         $vis enum $name $(<$life>)? {
             $($(#[$doc])* $variant($body),)+
         }

@@ -31,6 +31,7 @@ messages! {
 
 messages! {
     /// What netd answers and tells.
+    #[expect(clippy::large_enum_variant, reason = "messages live on the stack, without a heap")]
     pub enum Reply {
         /// Answers `Hello`.
         1 => Welcome(Greeting),

@@ -98,7 +98,9 @@ impl<'a> ServiceSpec<'a> {
     /// # Errors
     /// It does not fit.
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, crate::EncodeError> {
-        postcard::to_slice(self, buffer).map(|bytes| bytes.len()).map_err(|_| crate::EncodeError)
+        postcard::to_slice(self, buffer)
+            .map(|bytes| bytes.len())
+            .map_err(|_| crate::EncodeError)
     }
 
     /// The description in `bytes`.
@@ -222,7 +224,9 @@ impl SpawnFailure {
     /// # Errors
     /// It does not fit.
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, crate::EncodeError> {
-        postcard::to_slice(self, buffer).map(|bytes| bytes.len()).map_err(|_| crate::EncodeError)
+        postcard::to_slice(self, buffer)
+            .map(|bytes| bytes.len())
+            .map_err(|_| crate::EncodeError)
     }
 
     /// The failure in `bytes`.

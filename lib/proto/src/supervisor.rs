@@ -21,6 +21,7 @@ pub const SERVICES_MAX: usize = 64;
 
 messages! {
     /// What init is asked.
+    #[expect(clippy::large_enum_variant, reason = "messages live on the stack, without a heap")]
     pub enum Request<'a> {
         /// Opens a connection. Idempotent.
         1 => Hello(Greeting),
@@ -56,6 +57,7 @@ messages! {
 
 messages! {
     /// What init answers and tells.
+    #[expect(clippy::large_enum_variant, reason = "messages live on the stack, without a heap")]
     pub enum Reply {
         /// Answers `Hello`.
         1 => Welcome(Greeting),

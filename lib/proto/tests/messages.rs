@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What every message promises: it comes back as it went, and bad bytes are refused.
+
+use proptest::prelude::{Strategy, any, proptest};
+use proto::service::{
+    Access, Exit, Mount, Restart, ServiceSpec, ServiceStatus, SpawnFailure, Stage, State,
+};
+use proto::{DecodeError, Greeting, MAX_MESSAGE, Name, door, log, net, supervisor, udev};
+
+fn spec() -> ServiceSpec<'static> {
+    let mut spec = ServiceSpec::new("ext-hello", "/hello");
+    spec.args.push("--once").unwrap();
+    spec.env.push("A=b").unwrap();
+    spec.after.push("netd").unwrap();
+    spec.restart = Restart::UntilSuccess;
+    spec.capabilities = 1 << 12;
+    spec.mounts
+        .push(Mount {
+            source: "/run",
+            target: "/run",
+            access: Access::ReadOnly,
+        })
+        .unwrap();
+    spec
+}
+
+fn status(name: &str) -> ServiceStatus {
+    ServiceStatus {
+        name: Name::try_from(name).unwrap(),
+        state: State::BackingOff,
+        pid: 0,
+        restarts: 3,
+        changed_at_ms: 123_456,
+        last_exit: Some(Exit::Spawn(SpawnFailure {
+            stage: Stage::Mount,
+            errno: 2,
+            index: 1,
+        })),
+        retry_at_ms: 124_456,
+    }
+}
+
+fn requests() -> Vec<supervisor::Request<'static>> {
+    use supervisor::{Action, ListFrom, Named, Request};
+    let named = Named { name: "netd" };
+    vec![
+        Request::Hello(Greeting::OURS),
+        Request::List(ListFrom { index: 7 }),
+        Request::Start(named),
+        Request::Stop(named),
+        Request::Restart(named),
+        Request::Subscribe(()),
+        Request::Define(spec()),
+        Request::Remove(named),
+        Request::Down(Action::PowerOff),
+        Request::Pipes(()),
+    ]
+}
+
+#[test]
+fn every_request_to_init_comes_back_as_it_went() {
+    for request in requests() {
+        let mut buffer = [0; MAX_MESSAGE];
+
+        let len = request.encode(&mut buffer).unwrap();
+
+        assert_eq!(supervisor::Request::decode(&buffer[..len]), Ok(request));
+    }
+}
+
+#[test]
+fn operation_numbers_stay_what_they_are() {
+    let numbers: Vec<u8> = requests()
+        .iter()
+        .map(|request| {
+            let mut buffer = [0; MAX_MESSAGE];
+            request.encode(&mut buffer).unwrap();
+            buffer[0]
+        })
+        .collect();
+
+    assert_eq!(numbers, (1..=10).collect::<Vec<u8>>());
+}
+
+#[test]
+fn a_request_cut_anywhere_is_refused() {
+    for request in requests() {
+        let mut buffer = [0; MAX_MESSAGE];
+        let len = request.encode(&mut buffer).unwrap();
+
+        for cut in 0..len {
+            assert!(
+                supervisor::Request::decode(&buffer[..cut]).is_err(),
+                "{request:?} at {cut}"
+            );
+        }
+    }
+}
+
+#[test]
+fn bytes_after_a_message_are_refused() {
+    let mut buffer = [0; MAX_MESSAGE];
+    let len = supervisor::Request::Subscribe(())
+        .encode(&mut buffer)
+        .unwrap();
+
+    let decoded = supervisor::Request::decode(&buffer[..=len]);
+
+    assert_eq!(decoded, Err(DecodeError::TrailingBytes(6)));
+}
+
+#[test]
+fn an_empty_datagram_and_unknown_operations_are_refused() {
+    assert_eq!(supervisor::Request::decode(&[]), Err(DecodeError::Empty));
+    for number in [0, 11, 200, 255] {
+        assert_eq!(
+            supervisor::Request::decode(&[number]),
+            Err(DecodeError::UnknownOperation(number))
+        );
+    }
+}
+
+#[test]
+fn a_full_page_of_the_longest_statuses_fits_a_message() {
+    let mut services = proto::heapless::Vec::new();
+    for _ in 0..supervisor::PAGE_MAX {
+        services.push(status(&"x".repeat(proto::NAME_MAX))).unwrap();
+    }
+    let page = supervisor::Reply::Page(supervisor::Page {
+        total: 64,
+        services,
+    });
+    let mut buffer = [0; MAX_MESSAGE];
+
+    let len = page.encode(&mut buffer).unwrap();
+
+    assert_eq!(supervisor::Reply::decode(&buffer[..len]), Ok(page));
+}
+
+#[test]
+fn a_full_chunk_of_log_fits_a_message() {
+    let bytes = [b'x'; log::CHUNK_MAX];
+    let chunk = log::Reply::Chunk(log::Chunk {
+        from: u64::MAX,
+        next: u64::MAX,
+        bytes: &bytes,
+    });
+    let mut buffer = [0; MAX_MESSAGE];
+
+    let len = chunk.encode(&mut buffer).unwrap();
+
+    assert_eq!(log::Reply::decode(&buffer[..len]), Ok(chunk));
+}
+
+#[test]
+fn a_spawn_failure_fits_its_pipe() {
+    let failure = SpawnFailure {
+        stage: Stage::Exec,
+        errno: u16::MAX,
+        index: u8::MAX,
+    };
+    let mut buffer = [0; SpawnFailure::MAX_LEN];
+
+    let len = failure.encode(&mut buffer).unwrap();
+
+    assert_eq!(SpawnFailure::decode(&buffer[..len]), Ok(failure));
+}
+
+#[test]
+fn a_message_that_does_not_fit_is_an_error_and_not_a_cut_message() {
+    let mut buffer = [0; 4];
+
+    assert!(
+        supervisor::Request::Define(spec())
+            .encode(&mut buffer)
+            .is_err()
+    );
+    assert!(supervisor::Request::Subscribe(()).encode(&mut []).is_err());
+}
+
+#[test]
+fn a_description_with_too_many_arguments_is_refused() {
+    let mut bytes = vec![0; MAX_MESSAGE];
+    let len = spec().encode(&mut bytes).unwrap();
+    // The count of arguments follows the two strings, each with its length before it.
+    let at = 1 + "ext-hello".len() + 1 + "/hello".len();
+    bytes.truncate(len);
+    bytes[at] = 120;
+
+    assert!(ServiceSpec::decode(&bytes).is_err());
+}
+
+#[test]
+fn the_door_never_prints_its_key() {
+    let door = door::Door {
+        mode: door::Mode::Running,
+        certificate_pem: "cert",
+        key_pem: "very secret",
+        client_ca_pem: "ca",
+        rbac: door::Rbac::Enabled,
+        key_usage: door::KeyUsage::Checked,
+        names: proto::heapless::Vec::new(),
+    };
+
+    assert!(!format!("{door:?}").contains("very secret"));
+}
+
+fn datagrams() -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(any::<u8>(), 0..600)
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_can_make_a_decoder_panic(bytes in datagrams()) {
+        let _ = supervisor::Request::decode(&bytes);
+        let _ = supervisor::Reply::decode(&bytes);
+        let _ = log::Request::decode(&bytes);
+        let _ = log::Reply::decode(&bytes);
+        let _ = net::Request::decode(&bytes);
+        let _ = net::Reply::decode(&bytes);
+        let _ = udev::Request::decode(&bytes);
+        let _ = udev::Reply::decode(&bytes);
+        let _ = door::Request::decode(&bytes);
+        let _ = door::Reply::decode(&bytes);
+        let _ = ServiceSpec::decode(&bytes);
+        let _ = SpawnFailure::decode(&bytes);
+    }
+
+    #[test]
+    fn what_decodes_encodes_to_a_message_that_decodes_to_the_same(bytes in datagrams()) {
+        if let Ok(request) = supervisor::Request::decode(&bytes) {
+            let mut buffer = [0; MAX_MESSAGE];
+            let len = request.encode(&mut buffer).unwrap();
+            assert_eq!(supervisor::Request::decode(&buffer[..len]), Ok(request));
+        }
+    }
+}
