@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What every message promises: it comes back as it went, and bad bytes are refused.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::{Strategy, any, proptest};
 use proto::service::{
@@ -122,7 +123,7 @@ fn an_empty_datagram_and_unknown_operations_are_refused() {
 
 #[test]
 fn a_full_page_of_the_longest_statuses_fits_a_message() {
-    let mut services = proto::heapless::Vec::new();
+    let mut services = heapless::Vec::new();
     for _ in 0..supervisor::PAGE_MAX {
         services.push(status(&"x".repeat(proto::NAME_MAX))).unwrap();
     }
@@ -199,7 +200,7 @@ fn the_door_never_prints_its_key() {
         client_ca_pem: "ca",
         rbac: door::Rbac::Enabled,
         key_usage: door::KeyUsage::Checked,
-        names: proto::heapless::Vec::new(),
+        names: heapless::Vec::new(),
     };
 
     assert!(!format!("{door:?}").contains("very secret"));
