@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MPL-2.0
+//! How things are made and run: kernel, programs, image, virtual machines, and the checks.
+//!
+//! Owns: everything behind `./x`. A library too, so that `tests/` boots machines the same way.
+//! Never: ships on a node.
+
+pub mod arch;
+pub mod command;
+pub mod kernel;
+pub mod places;
+pub mod say;
