@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The command loop: one line in, lines out, a line with a single dot at the end.
+//!
+//! | command | answer |
+//! |---|---|
+//! | `pids` | `<service> <pid>` for each process in a service's cgroup |
+//! | `kill <pid> <signal number>` | `ok` |
+//! | `pss` | `<pid> <name> <kB>` for each process with memory of its own |
+//! | `read <path>` | the file |
+//! | `storm <socket> <count> <seed>` | see [`crate::storm`] |
+//!
+//! Owns: the commands and the form of their answers.
+//! Never: keeps state between two commands.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::misbehave::say;
+use crate::storm;
+
+/// Where init keeps one cgroup for each service.
+const SERVICES: &str = "/sys/fs/cgroup/system";
+
+/// Answers commands on `port`, one client after the other.
+pub(crate) fn serve(port: u16) -> io::Result<()> {
+    let listener = TcpListener::bind(("0.0.0.0", port))?;
+    say(&format!("probe listens on port {port}"));
+    for stream in listener.incoming() {
+        if let Err(error) = stream.and_then(|stream| converse(&stream)) {
+            say(&format!("probe: client: {error}"));
+        }
+    }
+    Ok(())
+}
+
+fn converse(stream: &TcpStream) -> io::Result<()> {
+    let mut lines = BufReader::new(stream).lines();
+    let mut out = stream;
+    while let Some(line) = lines.next().transpose()? {
+        let answer = match answer(&line) {
+            Ok(answer) => answer,
+            Err(error) => format!("error: {error}"),
+        };
+        write!(out, "{}\n.\n", answer.trim_end())?;
+    }
+    Ok(())
+}
+
+fn answer(line: &str) -> io::Result<String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words.as_slice() {
+        ["pids"] => pids(),
+        ["kill", pid, signal] => kill(pid, signal),
+        ["pss"] => pss(),
+        ["read", path] => fs::read_to_string(path),
+        ["storm", socket, count, seed] => {
+            let report = storm::storm(socket, number(count)?, number(seed)?)?;
+            Ok(format!("{report:?}"))
+        }
+        _ => Err(io::Error::other(format!("{line}: no such command"))),
+    }
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> io::Result<T> {
+    text.parse()
+        .map_err(|_| io::Error::other(format!("{text}: not a number")))
+}
+
+fn pids() -> io::Result<String> {
+    let mut out = String::new();
+    for entry in fs::read_dir(SERVICES)? {
+        let entry = entry?;
+        let Ok(procs) = fs::read_to_string(entry.path().join("cgroup.procs")) else {
+            continue;
+        };
+        for pid in procs.lines() {
+            out.push_str(&format!("{} {pid}\n", entry.file_name().to_string_lossy()));
+        }
+    }
+    Ok(out)
+}
+
+fn kill(pid: &str, signal: &str) -> io::Result<String> {
+    let pid = Pid::from_raw(number(pid)?).ok_or_else(|| io::Error::other("pid 0"))?;
+    let signal = Signal::from_named_raw(number(signal)?)
+        .ok_or_else(|| io::Error::other("no such signal"))?;
+    kill_process(pid, signal)?;
+    Ok("ok".to_owned())
+}
+
+fn pss() -> io::Result<String> {
+    let mut out = String::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let pid = name.to_string_lossy();
+        if !pid.bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        // A process may end between the listing and the reading.
+        let Ok(rollup) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else {
+            continue;
+        };
+        let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let kb = rollup
+            .lines()
+            .find_map(|line| line.strip_prefix("Pss:"))
+            .and_then(|rest| rest.split_whitespace().next())
+            .unwrap_or("0");
+        out.push_str(&format!("{pid} {} {kb}\n", comm.trim_end()));
+    }
+    Ok(out)
+}
