@@ -1,2 +1,32 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Placeholder until its owner writes it.
+//! Resources: what the node knows, who may say it, and what follows from it.
+//!
+//! A [`Store`] holds every resource of the node; a [`Watch`] tells what changes in it; an
+//! [`Engine`] runs controllers: each declares which resources it reads and which it writes, and
+//! is a function from the one to the other. Nothing here waits, sleeps or reads a clock: time is
+//! an argument, and the caller asks when to come back.
+//!
+//! Owns: identity, versions, ownership, finalizers, watches, and the loop from inputs to outputs.
+//! Never: knows what any type of resource means, or lets two writers at one type of a namespace.
+#![forbid(unsafe_code)]
+
+mod engine;
+mod kind;
+mod reconcile;
+mod store;
+mod watch;
+
+pub use engine::{Dependency, Engine, Ran, RegisterError, Relation};
+pub use kind::{AnySpec, Column, Kind, ResourceSpec, Sensitivity};
+pub use reconcile::{Action, Body, Controller, Desired, Failure, Input, Output, Strength, View};
+pub use store::{Metadata, Phase, Resource, Store, StoreError, Typed, Version};
+pub use watch::{BACKLOG_MAX, Bootstrap, Event, Selector, Watch, WatchError};
+
+/// One moment, as two clocks show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Since the machine started; never goes back. Delays are counted on it.
+    pub monotonic: std::time::Duration,
+    /// What the calendar says; may jump. Only shown, and compared with other dates.
+    pub wall: std::time::SystemTime,
+}

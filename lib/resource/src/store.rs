@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Every resource of the node, in memory.
+//!
+//! Owns: identity, versions, owners, phases, finalizers, and what an operation may not do.
+//! Never: decides what to write; controllers and the sources of news do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::watch::{Bootstrap, Event, Selector, Sink, Watch};
+use crate::{AnySpec, Kind, ResourceSpec};
+
+/// How often a resource has been written, from 1.
+pub type Version = u64;
+
+/// Where in its life a resource is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It means what it says.
+    Running,
+    /// It is going away, and waits for those who hold a finalizer.
+    TearingDown,
+}
+
+/// What every resource has besides its spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// Its namespace.
+    pub namespace: &'static str,
+    /// The facts of its type.
+    pub kind: &'static Kind,
+    /// Its name, unique in its namespace and type.
+    pub id: String,
+    /// How often it has been written.
+    pub version: Version,
+    /// Who writes it.
+    pub owner: &'static str,
+    /// Where in its life it is.
+    pub phase: Phase,
+    /// Who must let go of it before it can be destroyed.
+    pub finalizers: BTreeSet<&'static str>,
+    /// Free words for those who select.
+    pub labels: BTreeMap<String, String>,
+    /// When it was made.
+    pub created: SystemTime,
+    /// When it was last written.
+    pub updated: SystemTime,
+}
+
+/// A resource: metadata and spec.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// What every resource has.
+    pub metadata: Metadata,
+    /// What its type has.
+    pub spec: Arc<dyn AnySpec>,
+}
+
+impl Resource {
+    /// Returns the spec as a `T`, when it is one.
+    #[must_use]
+    pub fn spec<T: ResourceSpec>(&self) -> Option<&T> {
+        self.spec.as_any().downcast_ref()
+    }
+}
+
+/// A resource whose type is known.
+#[derive(Debug)]
+pub struct Typed<'a, T> {
+    /// What every resource has.
+    pub metadata: &'a Metadata,
+    /// What its type has.
+    pub spec: &'a T,
+}
+
+/// Why an operation was not done. Nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreError {
+    /// There is no such resource.
+    NotFound,
+    /// There is one already.
+    Exists,
+    /// Somebody else owns it.
+    OwnedBy(&'static str),
+    /// It has been written since the caller looked: this is its version now.
+    VersionConflict(Version),
+    /// Somebody still holds a finalizer.
+    HasFinalizers,
+    /// It is going away and cannot be written.
+    WrongPhase,
+    /// The spec is not of the type of the resource.
+    WrongType,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => write!(f, "the resource does not exist"),
+            Self::Exists => write!(f, "the resource exists already"),
+            Self::OwnedBy(owner) => write!(f, "the resource belongs to {owner}"),
+            Self::VersionConflict(now) => write!(f, "the resource is at version {now} now"),
+            Self::HasFinalizers => write!(f, "the resource has finalizers"),
+            Self::WrongPhase => write!(f, "the resource is being torn down"),
+            Self::WrongType => write!(f, "the spec has another type"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+type Place = (&'static str, &'static str);
+
+/// What the store keeps for one type of one namespace.
+#[derive(Debug, Default)]
+struct Shelf {
+    resources: BTreeMap<String, Resource>,
+    /// Grows with every change: what the engine compares to know whose inputs are new.
+    generation: u64,
+}
+
+/// Every resource of the node.
+#[derive(Debug, Default)]
+pub struct Store {
+    /// By namespace, then by type.
+    shelves: BTreeMap<&'static str, BTreeMap<&'static str, Shelf>>,
+    sinks: Vec<Sink>,
+}
+
+impl Store {
+    /// Returns a store with nothing in it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns a resource.
+    #[must_use]
+    pub fn get_any(&self, namespace: &str, kind: &Kind, id: &str) -> Option<&Resource> {
+        self.shelf(namespace, kind)?.resources.get(id)
+    }
+
+    /// Lists the resources of a type in a namespace, ordered by id.
+    pub fn list_any(&self, namespace: &str, kind: &Kind) -> impl Iterator<Item = &Resource> {
+        self.shelf(namespace, kind)
+            .into_iter()
+            .flat_map(|shelf| shelf.resources.values())
+    }
+
+    /// Returns the resource of type `T` in its own namespace.
+    #[must_use]
+    pub fn get<T: ResourceSpec>(&self, id: &str) -> Option<&T> {
+        self.get_any(T::KIND.namespace, T::KIND, id)?.spec()
+    }
+
+    /// Lists the resources of type `T` in its own namespace, ordered by id.
+    pub fn list<T: ResourceSpec>(&self) -> impl Iterator<Item = Typed<'_, T>> {
+        self.list_any(T::KIND.namespace, T::KIND)
+            .filter_map(|resource| {
+                Some(Typed {
+                    metadata: &resource.metadata,
+                    spec: resource.spec()?,
+                })
+            })
+    }
+
+    /// Makes a resource.
+    ///
+    /// # Errors
+    /// There is one of that id already.
+    pub fn create(
+        &mut self,
+        owner: &'static str,
+        namespace: &'static str,
+        id: &str,
+        spec: Arc<dyn AnySpec>,
+        now: SystemTime,
+    ) -> Result<Version, StoreError> {
+        let kind = spec.kind();
+        let namespaced = self.shelves.entry(namespace).or_default();
+        let shelf = namespaced.entry(kind.name).or_default();
+        if shelf.resources.contains_key(id) {
+            return Err(StoreError::Exists);
+        }
+        let resource = Resource {
+            metadata: Metadata {
+                namespace,
+                kind,
+                id: id.to_owned(),
+                version: 1,
+                owner,
+                phase: Phase::Running,
+                finalizers: BTreeSet::new(),
+                labels: BTreeMap::new(),
+                created: now,
+                updated: now,
+            },
+            spec,
+        };
+        shelf.resources.insert(id.to_owned(), resource.clone());
+        shelf.generation = shelf.generation.saturating_add(1);
+        self.tell(&Event::Created(resource));
+        Ok(1)
+    }
+
+    /// Replaces the spec of a resource that is at version `expected`.
+    ///
+    /// # Errors
+    /// It does not exist, is somebody else's, was written since, is going away, or has another
+    /// type.
+    pub fn update(
+        &mut self,
+        owner: &'static str,
+        namespace: &'static str,
+        id: &str,
+        expected: Version,
+        spec: Arc<dyn AnySpec>,
+        now: SystemTime,
+    ) -> Result<Version, StoreError> {
+        let kind = spec.kind();
+        self.change((namespace, kind.name), id, now, |resource| {
+            check_owner(resource, owner)?;
+            if resource.metadata.version != expected {
+                return Err(StoreError::VersionConflict(resource.metadata.version));
+            }
+            if resource.metadata.phase != Phase::Running {
+                return Err(StoreError::WrongPhase);
+            }
+            resource.spec = spec;
+            Ok(())
+        })
+    }
+
+    /// Makes the resource be what `spec` says: creates it, updates it when it differs, and does
+    /// nothing when it is the same. Returns whether anything changed.
+    ///
+    /// # Errors
+    /// It is somebody else's, or is going away.
+    pub fn put(
+        &mut self,
+        owner: &'static str,
+        namespace: &'static str,
+        id: &str,
+        spec: Arc<dyn AnySpec>,
+        now: SystemTime,
+    ) -> Result<bool, StoreError> {
+        match self.get_any(namespace, spec.kind(), id) {
+            None => self
+                .create(owner, namespace, id, spec, now)
+                .map(|_version| true),
+            Some(present) => {
+                check_owner(present, owner)?;
+                if present.metadata.phase != Phase::Running {
+                    return Err(StoreError::WrongPhase);
+                }
+                if present.spec.same(&*spec) {
+                    return Ok(false);
+                }
+                let version = present.metadata.version;
+                self.update(owner, namespace, id, version, spec, now)
+                    .map(|_version| true)
+            }
+        }
+    }
+
+    /// Replaces the labels of a resource.
+    ///
+    /// # Errors
+    /// It does not exist or is somebody else's.
+    pub fn label(
+        &mut self,
+        owner: &'static str,
+        namespace: &'static str,
+        kind: &'static Kind,
+        id: &str,
+        labels: BTreeMap<String, String>,
+        now: SystemTime,
+    ) -> Result<Version, StoreError> {
+        self.change((namespace, kind.name), id, now, |resource| {
+            check_owner(resource, owner)?;
+            resource.metadata.labels = labels;
+            Ok(())
+        })
+    }
+
+    /// Takes a resource away: destroys it when nobody holds a finalizer, otherwise says that it
+    /// is going away. Returns whether it is gone.
+    ///
+    /// # Errors
+    /// It does not exist or is somebody else's.
+    pub fn tear_down(
+        &mut self,
+        owner: &'static str,
+        namespace: &'static str,
+        kind: &'static Kind,
+        id: &str,
+        now: SystemTime,
+    ) -> Result<bool, StoreError> {
+        let present = self
+            .get_any(namespace, kind, id)
+            .ok_or(StoreError::NotFound)?;
+        check_owner(present, owner)?;
+        if present.metadata.finalizers.is_empty() {
+            return self.destroy(owner, namespace, kind, id).map(|()| true);
+        }
+        if present.metadata.phase == Phase::Running {
+            self.change((namespace, kind.name), id, now, |resource| {
+                resource.metadata.phase = Phase::TearingDown;
+                Ok(())
+            })?;
+        }
+        Ok(false)
+    }
+
+    /// Destroys a resource.
+    ///
+    /// # Errors
+    /// It does not exist, is somebody else's, or somebody holds a finalizer.
+    pub fn destroy(
+        &mut self,
+        owner: &'static str,
+        namespace: &'static str,
+        kind: &'static Kind,
+        id: &str,
+    ) -> Result<(), StoreError> {
+        let shelf = self.shelf_mut((namespace, kind.name))?;
+        let present = shelf.resources.get(id).ok_or(StoreError::NotFound)?;
+        check_owner(present, owner)?;
+        if !present.metadata.finalizers.is_empty() {
+            return Err(StoreError::HasFinalizers);
+        }
+        if let Some(gone) = shelf.resources.remove(id) {
+            shelf.generation = shelf.generation.saturating_add(1);
+            self.tell(&Event::Destroyed(gone));
+        }
+        Ok(())
+    }
+
+    /// Holds a resource: it cannot be destroyed until `holder` lets go. Holding twice is once.
+    ///
+    /// # Errors
+    /// It does not exist or is already going away.
+    pub fn add_finalizer(
+        &mut self,
+        holder: &'static str,
+        namespace: &'static str,
+        kind: &'static Kind,
+        id: &str,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        let present = self
+            .get_any(namespace, kind, id)
+            .ok_or(StoreError::NotFound)?;
+        if present.metadata.finalizers.contains(holder) {
+            return Ok(());
+        }
+        if present.metadata.phase != Phase::Running {
+            return Err(StoreError::WrongPhase);
+        }
+        self.change((namespace, kind.name), id, now, |resource| {
+            resource.metadata.finalizers.insert(holder);
+            Ok(())
+        })
+        .map(|_version| ())
+    }
+
+    /// Lets go of a resource. Letting go of what one does not hold changes nothing.
+    ///
+    /// # Errors
+    /// It does not exist.
+    pub fn remove_finalizer(
+        &mut self,
+        holder: &'static str,
+        namespace: &'static str,
+        kind: &'static Kind,
+        id: &str,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        let present = self
+            .get_any(namespace, kind, id)
+            .ok_or(StoreError::NotFound)?;
+        if !present.metadata.finalizers.contains(holder) {
+            return Ok(());
+        }
+        self.change((namespace, kind.name), id, now, |resource| {
+            resource.metadata.finalizers.remove(holder);
+            Ok(())
+        })
+        .map(|_version| ())
+    }
+
+    /// Opens a watch; with [`Bootstrap::Contents`] it first tells what is there now.
+    pub fn watch(&mut self, selector: Selector, bootstrap: Bootstrap) -> Watch {
+        let contents: Vec<Resource> = match bootstrap {
+            Bootstrap::Nothing => Vec::new(),
+            Bootstrap::Contents => self
+                .list_any(selector.namespace, selector.kind)
+                .filter(|resource| selector.wants(&resource.metadata))
+                .cloned()
+                .collect(),
+        };
+        let (sink, watch) = crate::watch::open(selector, bootstrap, contents);
+        self.sinks.push(sink);
+        watch
+    }
+
+    /// Returns the number that grows with every change to a type in a namespace.
+    pub(crate) fn generation(&self, namespace: &str, kind: &Kind) -> u64 {
+        self.shelf(namespace, kind)
+            .map_or(0, |shelf| shelf.generation)
+    }
+
+    fn shelf(&self, namespace: &str, kind: &Kind) -> Option<&Shelf> {
+        self.shelves.get(namespace)?.get(kind.name)
+    }
+
+    fn shelf_mut(&mut self, (namespace, kind): Place) -> Result<&mut Shelf, StoreError> {
+        let namespaced = self.shelves.get_mut(namespace);
+        let shelf = namespaced.and_then(|kinds| kinds.get_mut(kind));
+        shelf.ok_or(StoreError::NotFound)
+    }
+
+    fn change(
+        &mut self,
+        place: Place,
+        id: &str,
+        now: SystemTime,
+        with: impl FnOnce(&mut Resource) -> Result<(), StoreError>,
+    ) -> Result<Version, StoreError> {
+        let shelf = self.shelf_mut(place)?;
+        let resource = shelf.resources.get_mut(id).ok_or(StoreError::NotFound)?;
+        with(resource)?;
+        resource.metadata.version = resource.metadata.version.saturating_add(1);
+        resource.metadata.updated = now;
+        let (version, event) = (resource.metadata.version, Event::Updated(resource.clone()));
+        shelf.generation = shelf.generation.saturating_add(1);
+        self.tell(&event);
+        Ok(version)
+    }
+
+    fn tell(&mut self, event: &Event) {
+        self.sinks.retain(|sink| sink.offer(event));
+    }
+}
+
+fn check_owner(resource: &Resource, owner: &'static str) -> Result<(), StoreError> {
+    if resource.metadata.owner == owner {
+        Ok(())
+    } else {
+        Err(StoreError::OwnedBy(resource.metadata.owner))
+    }
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What the store and its watches promise.
+//!
+//! Owns: versions, owners, finalizers, bounded watches.
+//! Never: looks inside the crate.
+#![expect(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use resource::{
+    BACKLOG_MAX, Bootstrap, Column, Event, Kind, Phase, ResourceSpec, Selector, Sensitivity, Store,
+    StoreError, Watch, WatchError,
+};
+
+#[derive(Debug, Clone, PartialEq)]
+struct Fruit(u32);
+
+static FRUITS: Kind = Kind {
+    name: "Fruits.test.dev",
+    namespace: "kitchen",
+    aliases: &["fruit"],
+    columns: &[Column {
+        name: "Weight",
+        json_path: "{.weight}",
+    }],
+    sensitivity: Sensitivity::Public,
+};
+
+impl ResourceSpec for Fruit {
+    const KIND: &'static Kind = &FRUITS;
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Stone(u32);
+
+static STONES: Kind = Kind {
+    name: "Stones.test.dev",
+    namespace: "kitchen",
+    aliases: &[],
+    columns: &[],
+    sensitivity: Sensitivity::Sensitive,
+};
+
+impl ResourceSpec for Stone {
+    const KIND: &'static Kind = &STONES;
+}
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn with_apple() -> Store {
+    let mut store = Store::new();
+    store
+        .create("cook", "kitchen", "apple", Arc::new(Fruit(1)), at(1))
+        .unwrap();
+    store
+}
+
+fn all() -> Selector {
+    Selector {
+        namespace: "kitchen",
+        kind: &FRUITS,
+        id: None,
+    }
+}
+
+fn drain(watch: &mut Watch) -> Vec<String> {
+    let mut seen = Vec::new();
+    while let Ok(Some(event)) = watch.try_next() {
+        seen.push(match event {
+            Event::Created(r) => format!("+{}", r.metadata.id),
+            Event::Updated(r) => format!("~{}@{}", r.metadata.id, r.metadata.version),
+            Event::Destroyed(r) => format!("-{}", r.metadata.id),
+            Event::Bootstrapped => "|".to_owned(),
+        });
+    }
+    seen
+}
+
+#[test]
+fn the_same_id_lives_in_two_namespaces_and_two_types() {
+    let mut store = with_apple();
+
+    store
+        .create("cook", "cellar", "apple", Arc::new(Fruit(2)), at(1))
+        .unwrap();
+    store
+        .create("cook", "kitchen", "apple", Arc::new(Stone(3)), at(1))
+        .unwrap();
+
+    assert_eq!(store.get::<Fruit>("apple"), Some(&Fruit(1)));
+    let cellar = store.get_any("cellar", &FRUITS, "apple").unwrap();
+    assert_eq!(cellar.spec::<Fruit>(), Some(&Fruit(2)));
+    assert_eq!(cellar.spec::<Stone>(), None);
+    assert_eq!(store.get::<Stone>("apple"), Some(&Stone(3)));
+    assert_eq!(store.get::<Fruit>("pear"), None);
+}
+
+#[test]
+fn an_update_needs_the_present_version_and_the_owner() {
+    let mut store = with_apple();
+
+    let update = |store: &mut Store, owner, version| {
+        store.update(
+            owner,
+            "kitchen",
+            "apple",
+            version,
+            Arc::new(Fruit(9)),
+            at(5),
+        )
+    };
+    assert_eq!(update(&mut store, "cook", 1), Ok(2));
+    assert_eq!(
+        update(&mut store, "cook", 1),
+        Err(StoreError::VersionConflict(2))
+    );
+    assert_eq!(
+        update(&mut store, "cook", 3),
+        Err(StoreError::VersionConflict(2))
+    );
+    assert_eq!(
+        update(&mut store, "thief", 2),
+        Err(StoreError::OwnedBy("cook"))
+    );
+
+    let metadata = &store.get_any("kitchen", &FRUITS, "apple").unwrap().metadata;
+    assert_eq!(
+        (metadata.version, metadata.created, metadata.updated),
+        (2, at(1), at(5))
+    );
+}
+
+#[test]
+fn what_does_not_exist_cannot_be_changed_and_what_exists_cannot_be_made() {
+    let mut store = with_apple();
+
+    let missing = Err(StoreError::NotFound);
+    assert_eq!(
+        store.update("cook", "kitchen", "pear", 1, Arc::new(Fruit(1)), at(1)),
+        missing
+    );
+    assert_eq!(
+        store.update("cook", "cellar", "apple", 1, Arc::new(Fruit(1)), at(1)),
+        missing
+    );
+    assert_eq!(
+        store.destroy("cook", "kitchen", &FRUITS, "pear"),
+        Err(StoreError::NotFound)
+    );
+    assert_eq!(
+        store.tear_down("cook", "kitchen", &STONES, "apple", at(1)),
+        Err(StoreError::NotFound)
+    );
+    assert_eq!(
+        store.add_finalizer("x", "kitchen", &FRUITS, "pear", at(1)),
+        Err(StoreError::NotFound)
+    );
+    assert_eq!(
+        store.create("cook", "kitchen", "apple", Arc::new(Fruit(1)), at(1)),
+        Err(StoreError::Exists)
+    );
+}
+
+#[test]
+fn putting_the_same_again_changes_nothing() {
+    let mut store = with_apple();
+
+    assert_eq!(
+        store.put("cook", "kitchen", "apple", Arc::new(Fruit(1)), at(2)),
+        Ok(false)
+    );
+    assert_eq!(
+        store.put("cook", "kitchen", "apple", Arc::new(Fruit(2)), at(2)),
+        Ok(true)
+    );
+    assert_eq!(
+        store.put("thief", "kitchen", "apple", Arc::new(Fruit(2)), at(2)),
+        Err(StoreError::OwnedBy("cook"))
+    );
+    let metadata = &store.get_any("kitchen", &FRUITS, "apple").unwrap().metadata;
+    assert_eq!(metadata.version, 2);
+}
+
+#[test]
+fn a_finalizer_keeps_a_resource_until_its_holder_lets_go() {
+    let mut store = with_apple();
+    store
+        .add_finalizer("eater", "kitchen", &FRUITS, "apple", at(2))
+        .unwrap();
+
+    assert_eq!(
+        store.destroy("cook", "kitchen", &FRUITS, "apple"),
+        Err(StoreError::HasFinalizers)
+    );
+    assert_eq!(
+        store.tear_down("cook", "kitchen", &FRUITS, "apple", at(3)),
+        Ok(false)
+    );
+    let phase = store
+        .get_any("kitchen", &FRUITS, "apple")
+        .unwrap()
+        .metadata
+        .phase;
+    assert_eq!(phase, Phase::TearingDown);
+    assert_eq!(
+        store.put("cook", "kitchen", "apple", Arc::new(Fruit(7)), at(3)),
+        Err(StoreError::WrongPhase)
+    );
+    assert_eq!(
+        store.add_finalizer("late", "kitchen", &FRUITS, "apple", at(3)),
+        Err(StoreError::WrongPhase)
+    );
+    store
+        .remove_finalizer("stranger", "kitchen", &FRUITS, "apple", at(4))
+        .unwrap();
+    assert_eq!(
+        store.tear_down("cook", "kitchen", &FRUITS, "apple", at(4)),
+        Ok(false)
+    );
+    store
+        .remove_finalizer("eater", "kitchen", &FRUITS, "apple", at(4))
+        .unwrap();
+    assert_eq!(
+        store.tear_down("cook", "kitchen", &FRUITS, "apple", at(5)),
+        Ok(true)
+    );
+    assert!(store.get::<Fruit>("apple").is_none());
+}
+
+#[test]
+fn labels_change_the_version_and_only_the_owner_sets_them() {
+    let mut store = with_apple();
+    let labels = || [("red".to_owned(), "yes".to_owned())].into();
+
+    assert_eq!(
+        store.label("cook", "kitchen", &FRUITS, "apple", labels(), at(2)),
+        Ok(2)
+    );
+    assert_eq!(
+        store.label("thief", "kitchen", &FRUITS, "apple", labels(), at(2)),
+        Err(StoreError::OwnedBy("cook"))
+    );
+}
+
+#[test]
+fn a_watch_tells_contents_then_a_mark_then_news_of_its_kind_only() {
+    let mut store = with_apple();
+    let mut watch = store.watch(all(), Bootstrap::Contents);
+    let mut one = store.watch(
+        Selector {
+            id: Some("pear".to_owned()),
+            ..all()
+        },
+        Bootstrap::Nothing,
+    );
+
+    store
+        .create("cook", "kitchen", "pear", Arc::new(Fruit(1)), at(2))
+        .unwrap();
+    store
+        .create("cook", "kitchen", "flint", Arc::new(Stone(1)), at(2))
+        .unwrap();
+    store
+        .create("cook", "cellar", "plum", Arc::new(Fruit(1)), at(2))
+        .unwrap();
+    store
+        .put("cook", "kitchen", "apple", Arc::new(Fruit(5)), at(3))
+        .unwrap();
+    store.destroy("cook", "kitchen", &FRUITS, "pear").unwrap();
+
+    assert_eq!(
+        drain(&mut watch),
+        ["+apple", "|", "+pear", "~apple@2", "-pear"]
+    );
+    assert_eq!(drain(&mut one), ["+pear", "-pear"]);
+}
+
+#[test]
+fn a_watcher_that_is_too_slow_is_told_so_and_the_others_lose_nothing() {
+    let mut store = with_apple();
+    let mut slow = store.watch(all(), Bootstrap::Nothing);
+    let mut quick = store.watch(all(), Bootstrap::Nothing);
+    let mut count = 0_usize;
+
+    for weight in 0..=u32::try_from(BACKLOG_MAX).unwrap() {
+        store
+            .put(
+                "cook",
+                "kitchen",
+                "apple",
+                Arc::new(Fruit(100 + weight)),
+                at(2),
+            )
+            .unwrap();
+        count += drain(&mut quick).len();
+    }
+
+    assert_eq!(count, BACKLOG_MAX + 1);
+    assert_eq!(slow.try_next().unwrap_err(), WatchError::Lagged);
+    assert_eq!(slow.try_next().unwrap_err(), WatchError::Lagged);
+}
+
+#[test]
+fn a_watch_wakes_its_task_and_ends_with_its_store() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::{Context, Poll, Wake, Waker};
+    struct Count(AtomicU32);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let count = Arc::new(Count(AtomicU32::new(0)));
+    let waker = Waker::from(Arc::clone(&count));
+    let context = Context::from_waker(&waker);
+    let mut store = with_apple();
+    let mut watch = store.watch(all(), Bootstrap::Nothing);
+
+    assert!(watch.poll_next(&context).is_pending());
+    store
+        .put("cook", "kitchen", "apple", Arc::new(Fruit(8)), at(2))
+        .unwrap();
+    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    assert!(matches!(
+        watch.poll_next(&context),
+        Poll::Ready(Ok(Event::Updated(_)))
+    ));
+    drop(store);
+
+    assert_eq!(watch.try_next().unwrap_err(), WatchError::Closed);
+}
+
+#[test]
+fn a_dropped_watch_costs_nothing_more() {
+    let mut store = with_apple();
+    drop(store.watch(all(), Bootstrap::Contents));
+
+    let put = store.put("cook", "kitchen", "apple", Arc::new(Fruit(2)), at(2));
+
+    assert_eq!(put, Ok(true));
+}
