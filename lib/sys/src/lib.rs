@@ -1,2 +1,39 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Placeholder until its owner writes it.
+//! The kernel seam: what Linux offers, as safe functions, without libc.
+//!
+//! Most of it is rustix, passed on under its own names. Around it lies what rustix leaves to
+//! others: the first instruction of a program ([`entry!`]), signals, clone3, system call filters,
+//! loop devices, the kernel log, and one server for every message socket ([`seqpacket`]).
+//!
+//! A program without libc is a library crate with all its code (tested on any machine), and a
+//! `main.rs` of a few lines, which its `Cargo.toml` marks `test = false`:
+//!
+//! ```ignore
+//! #![no_std]
+//! #![no_main]
+//! sys::entry!(netd::main); // fn main(arguments: sys::start::Arguments) -> u8
+//! ```
+//!
+//! Its `build.rs` says `cargo:rustc-link-arg-bins=` `-nostartfiles`, `-nostdlib`, `-static`,
+//! `-no-pie`.
+//!
+//! Owns: every unsafe block and raw system call of Ichor.
+//! Never: decides anything, or knows what is in a message.
+#![no_std]
+
+mod arch;
+pub mod cmdline;
+pub mod errno;
+pub mod inherited;
+pub mod kernel_log;
+#[doc(hidden)]
+pub mod memory;
+pub mod seqpacket;
+pub mod signal;
+pub mod start;
+pub mod text;
+
+pub use rustix::{
+    event, fd, ffi, fs, io, ioctl, mount, net, path, pipe, process, rand, stdio, system, termios,
+    thread, time,
+};
