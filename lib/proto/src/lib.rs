@@ -15,6 +15,7 @@
 mod message;
 
 pub mod door;
+pub mod greeting;
 pub mod log;
 pub mod net;
 pub mod paths;

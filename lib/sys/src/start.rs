@@ -108,20 +108,21 @@ macro_rules! entry {
     };
     ($main:path, panic = $panicked:path) => {
         #[cfg(not(test))]
-        const _: () = {
-            $crate::__memory_functions!();
-            $crate::__start!(__first);
+        $crate::__memory_functions!();
+        #[cfg(not(test))]
+        $crate::__start!(__first);
 
-            // SAFETY of the call: `_start` passes the stack pointer it was started with.
-            extern "C" fn __first(stack: *const usize) -> ! {
-                unsafe { $crate::start::run(stack, $main) }
-            }
+        #[cfg(not(test))]
+        extern "C" fn __first(stack: *const usize) -> ! {
+            // SAFETY: only `_start` calls this, with the stack pointer it was started with.
+            unsafe { $crate::start::run(stack, $main) }
+        }
 
-            #[panic_handler]
-            fn __on_panic(info: &::core::panic::PanicInfo<'_>) -> ! {
-                $panicked(info)
-            }
-        };
+        #[cfg(not(test))]
+        #[panic_handler]
+        fn __on_panic(info: &::core::panic::PanicInfo<'_>) -> ! {
+            $panicked(info)
+        }
     };
 }
 
