@@ -66,10 +66,11 @@ mod tests {
     fn refused(first: &[u8], access: Access) -> Refusal {
         let mut reply = [0; 64];
         let len = greet(first, access, &mut reply).unwrap_err();
-        match supervisor::Reply::decode(&reply[..len]).unwrap() {
-            supervisor::Reply::Refused(refusal) => refusal,
-            other => panic!("{other:?}"),
-        }
+        let reply = supervisor::Reply::decode(&reply[..len]);
+        let Ok(supervisor::Reply::Refused(refusal)) = reply else {
+            panic!("no refusal: {reply:?}");
+        };
+        refusal
     }
 
     #[test]

@@ -61,10 +61,10 @@ messages! {
     pub enum Reply {
         /// Answers `Hello`.
         1 => Welcome(Greeting),
-        /// It is done, or has begun.
-        2 => Done(()),
         /// It is not done, and nothing changed.
-        3 => Refused(Refusal),
+        2 => Refused(Refusal),
+        /// It is done, or has begun.
+        3 => Done(()),
         /// Answers `List`.
         4 => Page(Page),
         /// News for who subscribed: a service, whole.
