@@ -19,7 +19,11 @@ const TAIL_LINES: usize = 40;
 /// Shows a command the way one would type it.
 fn shown(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
-    words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
+    words.extend(
+        command
+            .get_args()
+            .map(|word| word.to_string_lossy().into_owned()),
+    );
     words.join(" ")
 }
 
@@ -28,7 +32,9 @@ fn shown(command: &Command) -> String {
 /// # Errors
 /// When it cannot be started or ends with a failure.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("cannot start: {}", shown(command)))?;
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start: {}", shown(command)))?;
     if !status.success() {
         bail!("{status}: {}", shown(command));
     }
@@ -40,7 +46,9 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// # Errors
 /// When it cannot be started, fails, or prints what is not UTF-8; with its error output.
 pub fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("cannot start: {}", shown(command)))?;
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start: {}", shown(command)))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!("{}: {}\n{said}", output.status, shown(command));
@@ -67,13 +75,20 @@ pub fn run_logged(command: &mut Command, log: &Path, step: &mut Step, about: usi
     let mut lines: usize = 0;
     for line in BufReader::new(stdout).split(b'\n') {
         let line = line.context("cannot read the program's output")?;
-        file.write_all(&line).and_then(|()| file.write_all(b"\n")).context("cannot write the log")?;
+        file.write_all(&line)
+            .and_then(|()| file.write_all(b"\n"))
+            .context("cannot write the log")?;
         lines = lines.saturating_add(1);
         step.progress(|| format!("{lines} of about {about} steps"));
     }
     let status = child.wait().context("cannot wait for the program")?;
     if !status.success() {
-        bail!("{status}: {}\n{}\nwhole log: {}", shown(command), tail(log), log.display());
+        bail!(
+            "{status}: {}\n{}\nwhole log: {}",
+            shown(command),
+            tail(log),
+            log.display()
+        );
     }
     Ok(())
 }

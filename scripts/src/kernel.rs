@@ -20,7 +20,14 @@ use crate::say::{self, Step};
 const SOURCE_PACKAGE: &str = "linux-source-6.12";
 
 /// Fragments of every architecture; the one of the architecture comes last.
-const FRAGMENTS: &[&str] = &["base", "network", "container", "storage", "virt", "hardening"];
+const FRAGMENTS: &[&str] = &[
+    "base",
+    "network",
+    "container",
+    "storage",
+    "virt",
+    "hardening",
+];
 
 /// Part of the cache key: raise it when this file changes what comes out.
 const RECIPE: &str = "1";
@@ -56,7 +63,10 @@ pub fn build(places: &Places, arch: Arch) -> Result<()> {
     for file in ["vmlinuz", "kernel.config"] {
         install(&cached.join(file), &out.join(file))?;
     }
-    say::note(format!("kernel {arch}: {} ({key})", out.join("vmlinuz").display()));
+    say::note(format!(
+        "kernel {arch}: {} ({key})",
+        out.join("vmlinuz").display()
+    ));
     Ok(())
 }
 
@@ -82,7 +92,10 @@ fn read_symbols(text: &str) -> Result<Symbols> {
 fn wanted_symbols(places: &Places, arch: Arch) -> Result<Symbols> {
     let mut all = Symbols::new();
     for name in FRAGMENTS.iter().copied().chain([arch.name()]) {
-        let path = places.root.join("kernel-config").join(format!("{name}.config"));
+        let path = places
+            .root
+            .join("kernel-config")
+            .join(format!("{name}.config"));
         let text = read(&path)?;
         let symbols = read_symbols(&text).with_context(|| format!("in {}", path.display()))?;
         for (symbol, value) in symbols {
@@ -129,10 +142,9 @@ fn stale_exceptions(exceptions: &Symbols, effective: &Symbols) -> Vec<String> {
 
 /// Names everything that the result depends on.
 fn cache_key(arch: Arch, wanted: &Symbols, exceptions: &Symbols) -> Result<String> {
-    let version = command::output(
-        Command::new("dpkg-query").args(["-Wf", "${Version}", SOURCE_PACKAGE]),
-    )
-    .context("the kernel sources are not installed; run ./x once as root")?;
+    let version =
+        command::output(Command::new("dpkg-query").args(["-Wf", "${Version}", SOURCE_PACKAGE]))
+            .context("the kernel sources are not installed; run ./x once as root")?;
     let prefix = arch.tool_prefix();
     let mut inputs = format!("recipe {RECIPE}\nsource {version}\narch {arch}\n{BUILD_STAMP:?}\n");
     for tool in ["gcc", "ld"] {
@@ -155,11 +167,16 @@ fn sources(places: &Places) -> Result<PathBuf> {
         return Ok(folder);
     }
     let step = Step::start(format!("unpack {SOURCE_PACKAGE} {version}"));
-    let staged = places.cache.join("src").join(format!("new-{}", std::process::id()));
+    let staged = places
+        .cache
+        .join("src")
+        .join(format!("new-{}", std::process::id()));
     make_folder(&staged)?;
     let archive = format!("/usr/src/{SOURCE_PACKAGE}.tar.xz");
     command::run(
-        Command::new("tar").args(["-xJf", &archive, "--strip-components=1", "-C"]).arg(&staged),
+        Command::new("tar")
+            .args(["-xJf", &archive, "--strip-components=1", "-C"])
+            .arg(&staged),
     )?;
     // Another build may have been faster; its tree is as good as ours.
     if std::fs::rename(&staged, &folder).is_err() {
@@ -199,7 +216,9 @@ fn compile(
     let sources = sources(places)?;
     let build = sources.join(format!("build-{arch}-{}", std::process::id()));
     make_folder(&build)?;
-    let mut step = Step::start(format!("kernel {arch}: configure and compile (about 5 minutes)"));
+    let mut step = Step::start(format!(
+        "kernel {arch}: configure and compile (about 5 minutes)"
+    ));
     let log = places.out_of(arch).join("kernel.log");
     make_folder(&places.out_of(arch))?;
     configure(places, arch, wanted, &sources, &build, &log, &mut step)?;
@@ -207,7 +226,11 @@ fn compile(
     let effective = read_effective(&read(&build.join(".config"))?);
     let mut wrong = disagreements(wanted, &effective);
     wrong.extend(stale_exceptions(exceptions, &effective));
-    ensure!(wrong.is_empty(), "kernel configuration for {arch}:\n  {}", wrong.join("\n  "));
+    ensure!(
+        wrong.is_empty(),
+        "kernel configuration for {arch}:\n  {}",
+        wrong.join("\n  ")
+    );
 
     let (target, image) = arch.kernel_image();
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
@@ -243,7 +266,9 @@ fn configure(
     std::fs::write(&fragment, text)
         .with_context(|| format!("cannot write {}", fragment.display()))?;
     let mut command = make(arch, sources, build, places);
-    command.env("KCONFIG_ALLCONFIG", &fragment).arg("allnoconfig");
+    command
+        .env("KCONFIG_ALLCONFIG", &fragment)
+        .arg("allnoconfig");
     command::run_logged(&mut command, log, step, STEPS_ABOUT)
 }
 
@@ -273,7 +298,10 @@ mod tests {
         let wanted = symbols("CONFIG_A=y\nCONFIG_B=64\nCONFIG_C=n\n");
         let effective = read_effective("CONFIG_A=y\nCONFIG_B=32\n# CONFIG_C is not set\n");
 
-        assert_eq!(disagreements(&wanted, &effective), ["CONFIG_B: asked for 64, is 32"]);
+        assert_eq!(
+            disagreements(&wanted, &effective),
+            ["CONFIG_B: asked for 64, is 32"]
+        );
     }
 
     #[test]
@@ -291,7 +319,10 @@ mod tests {
         let wanted = symbols("CONFIG_A=n\n");
         let effective = read_effective("CONFIG_A=y\n");
 
-        assert_eq!(disagreements(&wanted, &effective), ["CONFIG_A: asked for n, is y"]);
+        assert_eq!(
+            disagreements(&wanted, &effective),
+            ["CONFIG_A: asked for n, is y"]
+        );
     }
 
     #[test]

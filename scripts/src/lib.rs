@@ -5,7 +5,11 @@
 //! Never: ships on a node.
 
 pub mod arch;
+pub mod boot_image;
 pub mod command;
 pub mod kernel;
 pub mod places;
+pub mod programs;
+pub mod qemu;
+pub mod rootfs;
 pub mod say;

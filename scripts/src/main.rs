@@ -4,16 +4,23 @@
 //! Owns: names and help of the subcommands.
 //! Never: does the work itself; each subcommand is one call into the library.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use xtask::arch::Arch;
 use xtask::places::Places;
-use xtask::{kernel, say};
+use xtask::qemu::{MEMORY_MIB, Machine};
+use xtask::{boot_image, kernel, programs, say};
 
 #[derive(Parser)]
-#[command(name = "x", about = "Builds, boots and tests Ichor", max_term_width = 100)]
+#[command(
+    name = "x",
+    about = "Builds, boots and tests Ichor",
+    max_term_width = 100
+)]
 struct Cli {
     #[command(subcommand)]
     task: Task,
@@ -31,12 +38,90 @@ enum Task {
     /// Build the kernel, or take it from the cache
     #[command(after_help = "Example: ./x kernel --arch arm64")]
     Kernel(OneArch),
+    /// Build the programs of the node and the client
+    #[command(after_help = "Example: ./x build --arch arm64")]
+    Build(OneArch),
+    /// Build kernel, programs, root and initramfs into out/<arch>/
+    #[command(after_help = "Example: ./x image --arch amd64 --layer target/extra.sqsh")]
+    Image {
+        #[command(flatten)]
+        of: OneArch,
+        /// A squashfs to lay over the root, the lowest first; makes initramfs.layers
+        #[arg(long = "layer", value_name = "FILE.sqsh")]
+        layers: Vec<PathBuf>,
+    },
+    /// Boot the built image in QEMU, with its console on this terminal
+    #[command(after_help = "Example: ./x run --arch arm64 --memory 64")]
+    Run {
+        #[command(flatten)]
+        of: OneArch,
+        /// Memory in MiB
+        #[arg(long, default_value_t = MEMORY_MIB)]
+        memory: u32,
+        /// Kernel arguments
+        #[arg(long, default_value = "")]
+        cmdline: String,
+        /// Boot the yardstick of the boot time budget instead of the node
+        #[arg(long)]
+        yardstick: bool,
+    },
+    /// Delete what was built; kernels and toolchain stay in the cache
+    #[command(after_help = "Example: ./x clean --cache")]
+    Clean {
+        /// Delete the cache too: kernels, toolchain, compiler cache
+        #[arg(long)]
+        cache: bool,
+    },
+}
+
+fn build_image(places: &Places, arch: Arch, layers: &[PathBuf]) -> Result<()> {
+    kernel::build(places, arch)?;
+    programs::build(places, arch)?;
+    let initramfs = boot_image::build(places, arch)?;
+    if !layers.is_empty() {
+        boot_image::with_layers(&initramfs, layers, &initramfs.with_extension("layers"))?;
+    }
+    Ok(())
+}
+
+fn run(places: &Places, mut machine: Machine, yardstick: bool) -> Result<()> {
+    if yardstick {
+        programs::build_yardstick(places, machine.arch)?;
+        machine.initramfs = boot_image::build_yardstick(places, machine.arch)?;
+    }
+    machine.interactive = true;
+    let mut running = machine.boot()?;
+    say::note(format!(
+        "API: 127.0.0.1:{}; Ctrl-C ends the machine",
+        running.api_port()
+    ));
+    running.wait_exit(Duration::MAX.min(Duration::from_secs(u64::from(u32::MAX))))?;
+    Ok(())
 }
 
 fn perform(task: Task) -> Result<()> {
     let places = Places::find()?;
     match task {
         Task::Kernel(of) => kernel::build(&places, of.arch),
+        Task::Build(of) => {
+            programs::build(&places, of.arch)?;
+            programs::build_client(&places).map(drop)
+        }
+        Task::Image { of, layers } => build_image(&places, of.arch, &layers),
+        Task::Run {
+            of,
+            memory,
+            cmdline,
+            yardstick,
+        } => {
+            let machine = Machine {
+                memory_mib: memory,
+                cmdline,
+                ..Machine::new(&places, of.arch)
+            };
+            run(&places, machine, yardstick)
+        }
+        Task::Clean { cache } => places.clean(cache),
     }
 }
 

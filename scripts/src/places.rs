@@ -54,6 +54,24 @@ impl Places {
     pub fn out_of(&self, arch: Arch) -> PathBuf {
         self.out.join(arch.name())
     }
+
+    /// Deletes what was built, and with `cache` also what outlives the checkout.
+    ///
+    /// # Errors
+    /// Says which folder cannot be deleted.
+    pub fn clean(&self, cache: bool) -> Result<()> {
+        let target = self.root.join("target");
+        for folder in [&self.out, &target, &self.cache]
+            .into_iter()
+            .take(if cache { 3 } else { 2 })
+        {
+            if folder.exists() {
+                std::fs::remove_dir_all(folder)
+                    .with_context(|| format!("cannot delete {}", folder.display()))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Makes a folder and those above it.
@@ -94,7 +112,9 @@ pub fn sha256(bytes: &[u8]) -> Result<String> {
         .context("no standard input")?
         .write_all(bytes)
         .context("cannot write to sha256sum")?;
-    let output = child.wait_with_output().context("cannot wait for sha256sum")?;
+    let output = child
+        .wait_with_output()
+        .context("cannot wait for sha256sum")?;
     let text = String::from_utf8_lossy(&output.stdout);
     match text.split_whitespace().next() {
         Some(sum) if output.status.success() && sum.len() == 64 => Ok(sum.to_owned()),

@@ -52,12 +52,21 @@ impl Step {
         let on_terminal = std::io::stderr().is_terminal();
         eprintln!("==> {what}");
         let now = Instant::now();
-        Self { what, started_at: now, reported_at: now, on_terminal }
+        Self {
+            what,
+            started_at: now,
+            reported_at: now,
+            on_terminal,
+        }
     }
 
     /// Says how far it is, but not more often than a reader can use.
     pub fn progress(&mut self, how_far: impl FnOnce() -> String) {
-        let interval = if self.on_terminal { TERMINAL_INTERVAL } else { QUIET_INTERVAL };
+        let interval = if self.on_terminal {
+            TERMINAL_INTERVAL
+        } else {
+            QUIET_INTERVAL
+        };
         if self.reported_at.elapsed() < interval {
             return;
         }
@@ -75,6 +84,10 @@ impl Step {
     /// Says that it is done.
     pub fn done(self) {
         let clear = if self.on_terminal { "\r\x1b[K" } else { "" };
-        eprintln!("{clear}    {}: done in {:.1} s", self.what, self.started_at.elapsed().as_secs_f64());
+        eprintln!(
+            "{clear}    {}: done in {:.1} s",
+            self.what,
+            self.started_at.elapsed().as_secs_f64()
+        );
     }
 }

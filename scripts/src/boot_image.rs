@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Makes the initramfs: init, the root, and the list of layers over it.
+//!
+//! Owns: what is in the archive that the kernel unpacks.
+//! Never: compresses it; the root inside is compressed already.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use image::cpio::{Archive, Entry, Kind};
+
+use crate::arch::Arch;
+use crate::places::{Places, make_folder};
+use crate::programs;
+use crate::rootfs;
+use crate::say;
+
+/// Makes `out/<arch>/rootfs.sqsh` and `out/<arch>/initramfs` from programs that are built.
+///
+/// # Errors
+/// When a program or an origin is missing.
+pub fn build(places: &Places, arch: Arch) -> Result<PathBuf> {
+    let step = say::Step::start(format!("{arch}: image"));
+    let root = rootfs::build(places, arch)?;
+    let init = read(&programs::folder(places, arch).join("init"))?;
+    let mut archive = Archive::new();
+    add_file(&mut archive, "init", 0o755, init)?;
+    add_file(&mut archive, "rootfs.sqsh", 0o444, read(&root)?)?;
+    // No layer: the list is there all the same, so that its absence is an error.
+    add_file(&mut archive, "layers.list", 0o444, Vec::new())?;
+    let path = places.out_of(arch).join("initramfs");
+    write(&path, &archive)?;
+    step.done();
+    Ok(path)
+}
+
+/// Makes an initramfs that holds nothing but the yardstick of the boot time budget.
+///
+/// # Errors
+/// When it is not built.
+pub fn build_yardstick(places: &Places, arch: Arch) -> Result<PathBuf> {
+    let program = read(&programs::folder(places, arch).join(programs::YARDSTICK))?;
+    let mut archive = Archive::new();
+    add_file(&mut archive, "init", 0o755, program)?;
+    let path = places.out_of(arch).join("yardstick.initramfs");
+    write(&path, &archive)?;
+    Ok(path)
+}
+
+/// Makes an initramfs with layers over the root: the given one, followed by an archive with
+/// `layers/<name>.sqsh` and a `layers.list` that names them in order, the lowest first.
+///
+/// # Errors
+/// When a layer cannot be read, or two have the same name.
+pub fn with_layers(initramfs: &Path, layers: &[PathBuf], target: &Path) -> Result<()> {
+    let mut archive = Archive::new();
+    let folder = Entry {
+        kind: Kind::Directory,
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+    };
+    archive.add("layers", folder).context("layers")?;
+    let mut list = String::new();
+    for layer in layers {
+        let name = layer.file_stem().and_then(|stem| stem.to_str());
+        let name = name.with_context(|| format!("{} has no name", layer.display()))?;
+        if layer
+            .extension()
+            .is_none_or(|extension| extension != "sqsh")
+        {
+            bail!("{} is not named *.sqsh", layer.display());
+        }
+        add_file(
+            &mut archive,
+            &format!("layers/{name}.sqsh"),
+            0o444,
+            read(layer)?,
+        )?;
+        let _ = writeln!(list, "{name}.sqsh");
+    }
+    add_file(&mut archive, "layers.list", 0o444, list.into_bytes())?;
+    let mut bytes = read(initramfs)?;
+    bytes.extend(archive.emit().context("layers")?);
+    std::fs::write(target, bytes).with_context(|| format!("cannot write {}", target.display()))
+}
+
+fn add_file(archive: &mut Archive, name: &str, mode: u32, bytes: Vec<u8>) -> Result<()> {
+    let entry = Entry {
+        kind: Kind::File(bytes),
+        mode,
+        uid: 0,
+        gid: 0,
+    };
+    archive
+        .add(name, entry)
+        .with_context(|| format!("cannot add {name}"))
+}
+
+fn write(path: &Path, archive: &Archive) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    let bytes = archive.emit().context("cannot make the archive")?;
+    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}

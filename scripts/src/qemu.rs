@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Virtual machines in software emulation, with their console as a stream of lines with times.
+//!
+//! Owns: QEMU's arguments, its process, and what the machine said on its serial line.
+//! Never: relies on hardware virtualisation, or leaves a machine running when it is dropped.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::arch::Arch;
+use crate::places::Places;
+
+/// The port of the API inside the machine.
+const API_PORT: u16 = 50000;
+/// Memory of a machine: the budget in which a node must boot and answer.
+pub const MEMORY_MIB: u32 = 128;
+/// How many console lines an error shows.
+const SHOWN_LINES: usize = 60;
+/// What the kernel prints when it gives up; waiting longer is pointless then.
+const PANIC: &str = "Kernel panic - not syncing";
+
+/// A machine that is not started yet.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The architecture.
+    pub arch: Arch,
+    /// The kernel image.
+    pub kernel: PathBuf,
+    /// The initramfs.
+    pub initramfs: PathBuf,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Kernel arguments after the console.
+    pub cmdline: String,
+    /// The network: user-mode with the API forwarded, or none.
+    pub network: Network,
+    /// Further arguments of QEMU.
+    pub extra: Vec<String>,
+    /// Also copies the console to standard output, and standard input to the console.
+    pub interactive: bool,
+}
+
+/// What the machine's network card is connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// QEMU's own network with DHCP; the API is forwarded from a free local port.
+    User,
+    /// No network card.
+    None,
+}
+
+/// One line of the console, and when it was complete, counted from the start of QEMU.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Since the start.
+    pub at: Duration,
+    /// Without the line end.
+    pub text: String,
+}
+
+/// A machine that runs; dropping it ends it.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    started_at: Instant,
+    receiver: Receiver<Line>,
+    lines: Vec<Line>,
+    /// How many lines a wait has already looked at.
+    seen: usize,
+    api_port: u16,
+    kind: String,
+}
+
+impl Machine {
+    /// A machine with the built kernel and image, 128 MiB and user-mode network.
+    #[must_use]
+    pub fn new(places: &Places, arch: Arch) -> Self {
+        let out = places.out_of(arch);
+        Self {
+            arch,
+            kernel: out.join("vmlinuz"),
+            initramfs: out.join("initramfs"),
+            memory_mib: MEMORY_MIB,
+            cmdline: String::new(),
+            network: Network::User,
+            extra: Vec::new(),
+            interactive: false,
+        }
+    }
+
+    /// Starts the machine.
+    ///
+    /// # Errors
+    /// When the kernel or image is missing, or QEMU cannot be started.
+    pub fn boot(&self) -> Result<Running> {
+        for file in [&self.kernel, &self.initramfs] {
+            if !file.is_file() {
+                bail!(
+                    "{} is missing: build it with ./x image --arch {}",
+                    file.display(),
+                    self.arch
+                );
+            }
+        }
+        let api_port = free_port()?;
+        let mut command = self.command(api_port);
+        let input = if self.interactive {
+            Stdio::inherit()
+        } else {
+            Stdio::piped()
+        };
+        let started_at = Instant::now();
+        let mut child = command
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.program()))?;
+        let stdout = child.stdout.take().context("QEMU has no standard output")?;
+        let (sender, receiver) = channel();
+        let interactive = self.interactive;
+        // The reader ends when QEMU closes its end, that is, when it ends.
+        std::thread::spawn(move || {
+            for bytes in BufReader::new(stdout).split(b'\n') {
+                let Ok(bytes) = bytes else { return };
+                let text = String::from_utf8_lossy(&bytes)
+                    .trim_end_matches('\r')
+                    .to_owned();
+                if interactive {
+                    crate::say::line(&text);
+                }
+                if sender
+                    .send(Line {
+                        at: started_at.elapsed(),
+                        text,
+                    })
+                    .is_err()
+                    && !interactive
+                {
+                    return;
+                }
+            }
+        });
+        let kind = format!("{} machine", self.arch);
+        Ok(Running {
+            child,
+            started_at,
+            receiver,
+            lines: Vec::new(),
+            seen: 0,
+            api_port,
+            kind,
+        })
+    }
+
+    fn program(&self) -> String {
+        format!("qemu-system-{}", self.arch.machine())
+    }
+
+    fn command(&self, api_port: u16) -> Command {
+        let mut command = Command::new(self.program());
+        // Without KVM also where there is one: every machine then behaves the same.
+        command.args([
+            "-accel",
+            "tcg,thread=multi",
+            "-nodefaults",
+            "-no-user-config",
+            "-no-reboot",
+        ]);
+        command.args(["-display", "none", "-serial", "stdio"]);
+        command.args(["-m", &self.memory_mib.to_string(), "-smp", "2"]);
+        let console = match self.arch {
+            Arch::Amd64 => {
+                command.args(["-M", "pc", "-cpu", "max"]);
+                "ttyS0"
+            }
+            Arch::Arm64 => {
+                command.args(["-M", "virt", "-cpu", "cortex-a72"]);
+                "ttyAMA0"
+            }
+        };
+        command
+            .arg("-kernel")
+            .arg(&self.kernel)
+            .arg("-initrd")
+            .arg(&self.initramfs);
+        command
+            .arg("-append")
+            .arg(format!("console={console} panic=-1 {}", self.cmdline).trim_end());
+        command.args(["-device", "virtio-rng-pci"]);
+        if self.network == Network::User {
+            let forward = format!("user,id=net0,hostfwd=tcp:127.0.0.1:{api_port}-:{API_PORT}");
+            // The card needs no boot ROM: the kernel is given.
+            command.args(["-netdev", &forward]);
+            command.args(["-device", "virtio-net-pci,netdev=net0,romfile="]);
+        }
+        command.args(&self.extra);
+        command
+    }
+}
+
+impl Running {
+    /// Returns the local port that leads to the machine's API.
+    #[must_use]
+    pub fn api_port(&self) -> u16 {
+        self.api_port
+    }
+
+    /// Returns the process id of QEMU.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Returns how long the machine has run.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.started_at.elapsed()
+    }
+
+    /// Waits for a console line that contains `pattern`, after those that earlier waits returned.
+    ///
+    /// # Errors
+    /// When it does not come within `limit`, the machine ends, or its kernel panics; with the end of
+    /// the console.
+    pub fn wait_for(&mut self, pattern: &str, limit: Duration) -> Result<Line> {
+        let deadline = Instant::now()
+            .checked_add(limit)
+            .context("the limit is too long")?;
+        loop {
+            while let Some(line) = self.lines.get(self.seen) {
+                self.seen = self.seen.saturating_add(1);
+                if line.text.contains(pattern) {
+                    return Ok(line.clone());
+                }
+                if line.text.contains(PANIC) && pattern != PANIC {
+                    bail!(
+                        "{}: kernel panic while waiting for {pattern:?}\n{}",
+                        self.kind,
+                        self.shown()
+                    );
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.receiver.recv_timeout(left) {
+                Ok(line) => self.lines.push(line),
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!(
+                        "{}: no {pattern:?} within {limit:?}\n{}",
+                        self.kind,
+                        self.shown()
+                    );
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    bail!(
+                        "{}: ended while waiting for {pattern:?}\n{}",
+                        self.kind,
+                        self.shown()
+                    );
+                }
+            }
+        }
+    }
+
+    /// Waits until QEMU ends by itself, as after a power-off, or a reboot under `-no-reboot`.
+    ///
+    /// # Errors
+    /// When it still runs after `limit`.
+    pub fn wait_exit(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let deadline = Instant::now()
+            .checked_add(limit)
+            .context("the limit is too long")?;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.receiver.recv_timeout(left) {
+                Ok(line) => self.lines.push(line),
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!(
+                        "{}: still runs after {limit:?}\n{}",
+                        self.kind,
+                        self.shown()
+                    );
+                }
+                // Its output is closed, so it ends now.
+                Err(RecvTimeoutError::Disconnected) => {
+                    return self.child.wait().context("cannot wait for QEMU");
+                }
+            }
+        }
+    }
+
+    /// Tells whether the machine still runs.
+    ///
+    /// # Errors
+    /// When the system does not know.
+    pub fn is_running(&mut self) -> Result<bool> {
+        Ok(self
+            .child
+            .try_wait()
+            .context("cannot ask for QEMU")?
+            .is_none())
+    }
+
+    /// Types on the console.
+    ///
+    /// # Errors
+    /// When the machine is gone, or its console belongs to the user.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        let input = self
+            .child
+            .stdin
+            .as_mut()
+            .context("the console is not ours")?;
+        input
+            .write_all(bytes)
+            .and_then(|()| input.flush())
+            .context("cannot type on the console")
+    }
+
+    /// Returns every console line so far.
+    pub fn console(&mut self) -> &[Line] {
+        self.lines.extend(self.receiver.try_iter());
+        &self.lines
+    }
+
+    /// Returns the whole console so far as text with times.
+    pub fn console_text(&mut self) -> String {
+        let lines = self.console();
+        show(lines)
+    }
+
+    /// Ends the machine as a power cut would.
+    pub fn kill(&mut self) {
+        // It may have ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Returns the end of the console for an error.
+    fn shown(&self) -> String {
+        let from = self.lines.len().saturating_sub(SHOWN_LINES);
+        show(self.lines.get(from..).unwrap_or_default())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn show(lines: &[Line]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let _ = writeln!(text, "[{:7.2}] {}", line.at.as_secs_f64(), line.text);
+    }
+    text
+}
+
+/// Finds a local port that nobody listens on.
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free local port")?;
+    Ok(listener.local_addr().context("no free local port")?.port())
+}
