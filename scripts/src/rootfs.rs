@@ -42,32 +42,40 @@ const SQUASHFS: &[&str] = &[
 /// # Errors
 /// When a list is wrong, an origin is missing, or mksquashfs fails.
 pub fn build(places: &Places, arch: Arch) -> Result<PathBuf> {
-    let root = read_lists(places)?;
-    let contents = gather(places, arch, &root)?;
-    let out = places.out_of(arch);
-    make_folder(&out)?;
-    let target = out.join("rootfs.sqsh");
-    let key_file = out.join("rootfs.key");
-    let key = key(&root, &contents)?;
-    if target.is_file() && std::fs::read_to_string(&key_file).is_ok_and(|text| text == key) {
-        return Ok(target);
-    }
-    let stage = out.join("rootfs.stage");
-    remove_folder(&stage)?;
-    let definitions = stage_root(&stage, &root, &contents)?;
-    let staged = out.join("rootfs.new");
-    squash(&stage, &definitions, &staged)?;
-    remove_folder(&stage)?;
-    std::fs::rename(&staged, &target).context("cannot put rootfs.sqsh in place")?;
-    std::fs::write(&key_file, key).context("cannot write rootfs.key")?;
+    let target = places.out_of(arch).join("rootfs.sqsh");
+    pack(places, arch, &places.root.join("rootfs"), &target)?;
     Ok(target)
 }
 
-/// Reads every list, in order of name.
-fn read_lists(places: &Places) -> Result<Root> {
-    let folder = places.root.join("rootfs");
+/// Packs a folder of lists, whose `tree:` origins lie in its `files/`, into a squashfs, unless
+/// `target` was made from the same inputs already.
+///
+/// # Errors
+/// When a list is wrong, an origin is missing, or mksquashfs fails.
+pub fn pack(places: &Places, arch: Arch, lists: &Path, target: &Path) -> Result<()> {
+    let root = read_lists(lists)?;
+    let contents = gather(places, arch, &lists.join("files"), &root)?;
+    make_folder(target.parent().context("a file needs a folder")?)?;
+    let key_file = target.with_extension("key");
+    let key = key(&root, &contents)?;
+    if target.is_file() && std::fs::read_to_string(&key_file).is_ok_and(|text| text == key) {
+        return Ok(());
+    }
+    let stage = target.with_extension("stage");
+    remove_folder(&stage)?;
+    let definitions = stage_root(&stage, &root, &contents)?;
+    let staged = target.with_extension("new");
+    squash(&stage, &definitions, &staged)?;
+    remove_folder(&stage)?;
+    std::fs::rename(&staged, target)
+        .with_context(|| format!("cannot put {} in place", target.display()))?;
+    std::fs::write(&key_file, key).with_context(|| format!("cannot write {}", key_file.display()))
+}
+
+/// Reads every list of a folder, in order of name.
+fn read_lists(folder: &Path) -> Result<Root> {
     let mut root = Root::new();
-    for path in files_of(&folder)? {
+    for path in files_of(folder)? {
         if path
             .extension()
             .is_some_and(|extension| extension == "list")
@@ -98,13 +106,18 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Reads the content of every file of the root.
-fn gather(places: &Places, arch: Arch, root: &Root) -> Result<BTreeMap<String, Vec<u8>>> {
+fn gather(
+    places: &Places,
+    arch: Arch,
+    tree: &Path,
+    root: &Root,
+) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut contents = BTreeMap::new();
     for (path, line) in root {
         let bytes = match &line.origin {
             Origin::Directory | Origin::Link(_) => continue,
             Origin::Program(name) => read(&programs::folder(places, arch).join(name)),
-            Origin::Tree(name) => read(&places.root.join("rootfs/files").join(name)),
+            Origin::Tree(name) => read(&tree.join(name)),
             Origin::Package(name, folder) => read_package(name, Path::new(folder)),
         };
         contents.insert(path.clone(), bytes.with_context(|| format!("for {path}"))?);
