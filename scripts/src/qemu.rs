@@ -39,8 +39,10 @@ pub struct Machine {
     pub memory_mib: u32,
     /// Kernel arguments after the console.
     pub cmdline: String,
-    /// The network: user-mode with the API forwarded, or none.
+    /// The network: user-mode with the API forwarded, a silent one, or none.
     pub network: Network,
+    /// Ports of the machine, besides the API's, that get a local port.
+    pub forwards: Vec<u16>,
     /// Further arguments of QEMU.
     pub extra: Vec<String>,
     /// Also copies the console to standard output, and standard input to the console.
@@ -52,6 +54,8 @@ pub struct Machine {
 pub enum Network {
     /// QEMU's own network with DHCP; the API is forwarded from a free local port.
     User,
+    /// A card with carrier where nobody answers: no DHCP server, no neighbour.
+    Silent,
     /// No network card.
     None,
 }
@@ -74,7 +78,8 @@ pub struct Running {
     lines: Vec<Line>,
     /// How many lines a wait has already looked at.
     seen: usize,
-    api_port: u16,
+    /// The machine's ports and the local ports that lead to them.
+    ports: Vec<(u16, u16)>,
     kind: String,
 }
 
@@ -90,6 +95,7 @@ impl Machine {
             memory_mib: MEMORY_MIB,
             cmdline: String::new(),
             network: Network::User,
+            forwards: Vec::new(),
             extra: Vec::new(),
             interactive: false,
         }
@@ -109,8 +115,11 @@ impl Machine {
                 );
             }
         }
-        let api_port = free_port()?;
-        let mut command = self.command(api_port);
+        let mut ports = Vec::new();
+        for port in std::iter::once(API_PORT).chain(self.forwards.iter().copied()) {
+            ports.push((port, free_port()?));
+        }
+        let mut command = self.command(&ports);
         let input = if self.interactive {
             Stdio::inherit()
         } else {
@@ -155,7 +164,7 @@ impl Machine {
             receiver,
             lines: Vec::new(),
             seen: 0,
-            api_port,
+            ports,
             kind,
         })
     }
@@ -164,7 +173,7 @@ impl Machine {
         format!("qemu-system-{}", self.arch.machine())
     }
 
-    fn command(&self, api_port: u16) -> Command {
+    fn command(&self, ports: &[(u16, u16)]) -> Command {
         let mut command = Command::new(self.program());
         // Without KVM also where there is one: every machine then behaves the same.
         command.args([
@@ -195,14 +204,26 @@ impl Machine {
             .arg("-append")
             .arg(format!("console={console} panic=-1 {}", self.cmdline).trim_end());
         command.args(["-device", "virtio-rng-pci"]);
-        if self.network == Network::User {
-            let forward = format!("user,id=net0,hostfwd=tcp:127.0.0.1:{api_port}-:{API_PORT}");
-            // The card needs no boot ROM: the kernel is given.
-            command.args(["-netdev", &forward]);
-            command.args(["-device", "virtio-net-pci,netdev=net0,romfile="]);
-        }
+        self.connect(&mut command, ports);
         command.args(&self.extra);
         command
+    }
+
+    fn connect(&self, command: &mut Command, ports: &[(u16, u16)]) {
+        let backend = match self.network {
+            Network::User => {
+                let mut user = "user,id=net0".to_owned();
+                for (port, local) in ports {
+                    let _ = write!(user, ",hostfwd=tcp:127.0.0.1:{local}-:{port}");
+                }
+                user
+            }
+            Network::Silent => "hubport,id=net0,hubid=0".to_owned(),
+            Network::None => return,
+        };
+        // The card needs no boot ROM: the kernel is given.
+        command.args(["-netdev", &backend]);
+        command.args(["-device", "virtio-net-pci,netdev=net0,romfile="]);
     }
 }
 
@@ -210,7 +231,15 @@ impl Running {
     /// Returns the local port that leads to the machine's API.
     #[must_use]
     pub fn api_port(&self) -> u16 {
-        self.api_port
+        self.port(API_PORT).unwrap_or_default()
+    }
+
+    /// Returns the local port that leads to `port` of the machine, if one was asked for.
+    #[must_use]
+    pub fn port(&self, port: u16) -> Option<u16> {
+        self.ports
+            .iter()
+            .find_map(|(of, local)| (*of == port).then_some(*local))
     }
 
     /// Returns the process id of QEMU.
