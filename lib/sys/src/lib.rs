@@ -8,7 +8,7 @@
 //! A program without libc is a library crate with all its code (tested on any machine), and a
 //! `main.rs` of a few lines, which its `Cargo.toml` marks `test = false`:
 //!
-//! ```ignore
+//! ```text
 //! #![no_std]
 //! #![no_main]
 //! sys::entry!(netd::main); // fn main(arguments: sys::start::Arguments) -> u8
@@ -26,10 +26,13 @@ pub mod cmdline;
 pub mod errno;
 pub mod inherited;
 pub mod kernel_log;
+pub mod loop_device;
 #[doc(hidden)]
 pub mod memory;
+pub mod seccomp;
 pub mod seqpacket;
 pub mod signal;
+pub mod spawn;
 pub mod start;
 pub mod text;
 

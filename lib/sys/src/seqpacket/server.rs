@@ -101,6 +101,8 @@ struct Slot<C> {
     greeted: bool,
     /// The client has no room: nothing is sent until epoll says otherwise.
     blocked: bool,
+    /// Whether epoll was asked to say so.
+    watched: bool,
 }
 
 /// A server of at most `N` connections whose messages have at most `M` bytes.
@@ -209,6 +211,7 @@ impl<C: Default, const N: usize, const M: usize> Server<C, N, M> {
                     state,
                     greeted: false,
                     blocked: false,
+                    watched: false,
                 });
             }
         }
@@ -234,17 +237,20 @@ impl<C: Default, const N: usize, const M: usize> Server<C, N, M> {
     }
 
     /// Asks epoll for room as long as the connection has none.
-    fn watch(&self, index: usize) {
-        let Some(slot) = self.slots.get(index).and_then(Option::as_ref) else {
+    fn watch(&mut self, index: usize) {
+        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
-        let data = EventData::new_u64(u64::try_from(index).unwrap_or(LISTENER));
-        let flags = if slot.blocked {
-            EventFlags::IN | EventFlags::OUT
-        } else {
-            EventFlags::IN
-        };
-        let _ = epoll::modify(&self.epoll, &slot.socket, data, flags);
+        if slot.watched != slot.blocked {
+            let data = EventData::new_u64(u64::try_from(index).unwrap_or(LISTENER));
+            let room = if slot.blocked {
+                EventFlags::OUT
+            } else {
+                EventFlags::empty()
+            };
+            let _ = epoll::modify(&self.epoll, &slot.socket, data, EventFlags::IN | room);
+            slot.watched = slot.blocked;
+        }
     }
 
     /// Forgets a connection; its descriptor leaves the epoll as it closes.
