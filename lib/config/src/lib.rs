@@ -1,2 +1,36 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Placeholder until its owner writes it.
+//! The machine configuration.
+//!
+//! Owns: what may be written ([`Document`]), what it means, which of it is wrong, and how a new one
+//! is made.
+//! Never: reads a clock or a file, or acts on a configuration.
+#![forbid(unsafe_code)]
+
+mod client;
+mod configuration;
+pub mod document;
+mod emit;
+mod error;
+mod generate;
+mod guard;
+mod locate;
+mod read;
+mod scalar;
+mod schema;
+mod secrets;
+mod url;
+mod value;
+
+pub use client::{ClientAuth, ClientBasicAuth, ClientConfig, ClientContext, ClientSideroAuth};
+pub use configuration::Configuration;
+pub use document::{Document, Extra};
+pub use error::{Fault, LoadError, Path, Position, Problem, Step};
+pub use generate::{GenerateError, GenerateOptions, Generated, generate};
+pub use guard::{MAX_BYTES, MAX_DEPTH, MAX_ITEMS};
+pub use scalar::{Base64Bytes, DiskSize, FileMode, GoDuration, PortRange, REDACTED, SecretText};
+pub use schema::MAX_PROBLEMS;
+pub use secrets::{
+    SecretsBundle, SecretsCertificates, SecretsCluster, SecretsTokens, SecretsTrustd,
+};
+pub use url::Url;
+pub use value::Value;

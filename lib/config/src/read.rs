@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Text → tree of values.
+//!
+//! Owns: the one visitor that all documents are read with, and the budget of aliases.
+//! Never: knows the keys of a struct other than through its [`Kind`].
+
+use crate::error::{Fault, Path, Position, Problem, Step};
+use crate::schema::Kind;
+use crate::value::Value;
+use core::fmt;
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+
+/// The key that takes over entries of another mapping (YAML 1.1 merge).
+const MERGE_KEY: &str = "<<";
+
+/// What is known while a document is read.
+#[derive(Debug)]
+struct State {
+    path: Path,
+    problems: Vec<Problem>,
+    /// What the tree may still grow by; a tree without aliases never needs more than its text.
+    budget: usize,
+    overdrawn: bool,
+}
+
+/// Reads one document as `kind` from its deserializer. `size` is that of the whole text.
+pub(crate) fn read<'de>(
+    document: serde_yaml_ng::Deserializer<'de>,
+    kind: &'static Kind,
+    size: usize,
+) -> Result<(Value, Vec<Problem>), Box<Problem>> {
+    let mut state = State {
+        path: Path::default(),
+        problems: Vec::new(),
+        // Every value and every character of text costs one; a value takes at least one character.
+        budget: size.saturating_mul(2).saturating_add(16),
+        overdrawn: false,
+    };
+    let read = Seed {
+        kind,
+        state: &mut state,
+    }
+    .deserialize(document);
+    match read {
+        Ok(value) => Ok((value, state.problems)),
+        Err(error) => {
+            let fault = if state.overdrawn {
+                Fault::AliasGrowth
+            } else {
+                fault(&error)
+            };
+            let path = match fault {
+                Fault::NotYaml(_) => Path::default(),
+                _ => state.path,
+            };
+            let position = position(&error);
+            Err(Box::new(Problem {
+                document: 0,
+                path,
+                position,
+                fault,
+            }))
+        }
+    }
+}
+
+pub(crate) fn position(error: &serde_yaml_ng::Error) -> Option<Position> {
+    error.location().map(|at| Position {
+        line: at.line(),
+        column: at.column(),
+    })
+}
+
+/// Tells the parser's errors apart, which have no kinds, by their words.
+pub(crate) fn fault(error: &serde_yaml_ng::Error) -> Fault {
+    const EXPECTED: &str = "expected ";
+    let text = error.to_string();
+    if text.contains("recursion limit exceeded") {
+        Fault::TooDeep
+    } else if text.contains("repetition limit exceeded") {
+        Fault::AliasGrowth
+    } else if text.contains("invalid type: ") && text.contains(EXPECTED) {
+        let expected = EXPECTATIONS.iter().find(|words| text.contains(**words));
+        Fault::WrongType {
+            expected: expected.copied().unwrap_or("something else"),
+        }
+    } else {
+        // The position is printed apart.
+        let words = text.split(" at line ").next().unwrap_or_default();
+        Fault::NotYaml(words.to_owned())
+    }
+}
+
+const EXPECTATIONS: &[&str] = &["text", "a list", "a mapping", "a plain value"];
+
+struct Seed<'a> {
+    kind: &'static Kind,
+    state: &'a mut State,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        self.state.spend::<D::Error>(1)?;
+        match self.kind {
+            Kind::Free => from.deserialize_any(self),
+            Kind::Text | Kind::List(_) | Kind::Map(_) | Kind::Struct(_) => {
+                from.deserialize_option(self)
+            }
+        }
+    }
+}
+
+impl State {
+    fn spend<E: de::Error>(&mut self, cost: usize) -> Result<(), E> {
+        match self.budget.checked_sub(cost) {
+            Some(rest) => {
+                self.budget = rest;
+                Ok(())
+            }
+            None => {
+                self.overdrawn = true;
+                Err(E::custom("too large"))
+            }
+        }
+    }
+
+    fn text<E: de::Error>(&mut self, text: &str) -> Result<Value, E> {
+        self.spend(text.len())?;
+        Ok(Value::Text(text.to_owned()))
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            Kind::Text => "text",
+            Kind::List(_) => "a list",
+            Kind::Map(_) | Kind::Struct(_) => "a mapping",
+            Kind::Free => "a plain value",
+        })
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        match self.kind {
+            Kind::Text => from.deserialize_str(self),
+            Kind::List(_) => from.deserialize_seq(self),
+            Kind::Map(_) | Kind::Struct(_) => from.deserialize_map(self),
+            Kind::Free => from.deserialize_any(self),
+        }
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Bool(flag))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Integer(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(i64::try_from(number).map_or(Value::Unsigned(number), Value::Integer))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Float(number))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+        self.state.text(text)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let kind = if let Kind::List(kind) = self.kind {
+            kind
+        } else {
+            &Kind::Free
+        };
+        let mut values = Vec::new();
+        loop {
+            self.state.path.0.push(Step::Index(values.len()));
+            let next = list.next_element_seed(Seed {
+                kind,
+                state: self.state,
+            })?;
+            self.state.path.0.pop();
+            match next {
+                Some(value) => values.push(value),
+                None => return Ok(Value::List(values)),
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut values = BTreeMap::new();
+        let mut merged = Vec::new();
+        while let Some(key) = map.next_key::<Key>()? {
+            self.state.spend::<A::Error>(key.0.len())?;
+            let kind = self.kind_of(&key.0);
+            self.state.path.0.push(Step::Key(key.0.clone()));
+            let value = map.next_value_seed(Seed {
+                kind,
+                state: self.state,
+            })?;
+            if key.0 == MERGE_KEY {
+                merged.push(value);
+            } else {
+                match values.entry(key.0) {
+                    btree_map::Entry::Vacant(place) => {
+                        place.insert(value);
+                    }
+                    btree_map::Entry::Occupied(_) => self
+                        .state
+                        .problems
+                        .push(Problem::new(self.state.path.clone(), Fault::DuplicateKey)),
+                }
+            }
+            self.state.path.0.pop();
+        }
+        for other in merged {
+            if let Value::Map(other) = other {
+                for (key, value) in other {
+                    values.entry(key).or_insert(value);
+                }
+            }
+        }
+        Ok(Value::Map(values))
+    }
+}
+
+impl Seed<'_> {
+    fn kind_of(&self, key: &str) -> &'static Kind {
+        match self.kind {
+            _ if key == MERGE_KEY => self.kind,
+            Kind::Map(kind) => kind,
+            Kind::Struct(entries) => entries
+                .iter()
+                .find(|entry| entry.key == key)
+                .map_or(&Kind::Free, |e| e.kind),
+            Kind::Text | Kind::List(_) | Kind::Free => &Kind::Free,
+        }
+    }
+}
+
+/// A key: any scalar, as the text it was written as.
+struct Key(String);
+
+impl<'de> serde::Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_str(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl Visitor<'_> for KeyVisitor {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text as key")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Key, E> {
+        Ok(Key(text.to_owned()))
+    }
+}
+
+/// What tells documents apart.
+#[derive(Debug, Default)]
+pub(crate) struct Head {
+    pub(crate) kind: Option<String>,
+    pub(crate) api_version: Option<String>,
+    /// Whether it has a key that only the main document has.
+    pub(crate) is_main: bool,
+}
+
+/// Reads of a document only what tells what it is. `None` for one with nothing in it.
+pub(crate) fn head(
+    document: serde_yaml_ng::Deserializer<'_>,
+) -> Result<Option<Head>, serde_yaml_ng::Error> {
+    document.deserialize_option(HeadVisitor)
+}
+
+struct HeadVisitor;
+
+impl<'de> Visitor<'de> for HeadVisitor {
+    type Value = Option<Head>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping")
+    }
+
+    fn visit_none<E>(self) -> Result<Option<Head>, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<Head>, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Option<Head>, D::Error> {
+        from.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<Head>, A::Error> {
+        let mut head = Head::default();
+        while let Some(key) = map.next_key::<Key>()? {
+            match key.0.as_str() {
+                "kind" => head.kind = Some(map.next_value::<Key>()?.0),
+                "apiVersion" => head.api_version = Some(map.next_value::<Key>()?.0),
+                other => {
+                    head.is_main |= matches!(
+                        other,
+                        "version" | "machine" | "cluster" | "debug" | "persist"
+                    );
+                    map.next_value::<de::IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(Some(head))
+    }
+}

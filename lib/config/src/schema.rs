@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Structs that know their keys: the `document!` macro and what it needs.
+//!
+//! Owns: the way between a tree of values and a struct.
+//! Never: parses text, or stops at the first problem.
+
+use crate::emit::Emitter;
+use crate::error::{Fault, Path, Problem, Step};
+use crate::value::Value;
+use std::collections::BTreeMap;
+
+/// Most problems that one refusal lists; more help nobody.
+pub const MAX_PROBLEMS: usize = 20;
+
+/// What a key takes. Guides the reader, which knows nothing else about the structs.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// A scalar, kept as the text it was written as.
+    Text,
+    /// A list.
+    List(&'static Kind),
+    /// A mapping with keys of the user.
+    Map(&'static Kind),
+    /// A mapping with these keys.
+    Struct(&'static [Entry]),
+    /// Anything.
+    Free,
+}
+
+/// One key of a struct.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: &'static str,
+    pub(crate) kind: &'static Kind,
+}
+
+/// Something that a key can hold.
+pub(crate) trait Field: Default {
+    /// What it looks like in the text.
+    const KIND: &'static Kind;
+    /// Takes the value; notes what is wrong with it and goes on with nothing.
+    fn take(value: Value, at: &mut Cursor) -> Self;
+    /// Writes it.
+    fn emit(&self, out: &mut Emitter);
+    /// Whether it is what an absent key means.
+    fn is_absent(&self) -> bool;
+}
+
+/// Where in the tree we are, and what was wrong so far.
+#[derive(Debug, Default)]
+pub(crate) struct Cursor {
+    path: Path,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl Cursor {
+    pub(crate) fn report(&mut self, fault: Fault) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(Problem::new(self.path.clone(), fault));
+        }
+    }
+
+    pub(crate) fn wrong_type(&mut self, expected: &'static str) {
+        self.report(Fault::WrongType { expected });
+    }
+
+    fn below<T>(&mut self, step: Step, take: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.0.push(step);
+        let taken = take(self);
+        self.path.0.pop();
+        taken
+    }
+
+    /// Takes one key out of a mapping.
+    pub(crate) fn field<T: Field>(
+        &mut self,
+        map: &mut BTreeMap<String, Value>,
+        key: &'static str,
+    ) -> T {
+        match map.remove(key) {
+            Some(value) => self.below(Step::Key(key.to_owned()), |at| T::take(value, at)),
+            None => T::default(),
+        }
+    }
+
+    /// The entries of a mapping; nothing is an empty one.
+    pub(crate) fn entries(&mut self, value: Value) -> BTreeMap<String, Value> {
+        match value {
+            Value::Map(map) => map,
+            Value::Null => BTreeMap::new(),
+            Value::Bool(_)
+            | Value::Integer(_)
+            | Value::Unsigned(_)
+            | Value::Float(_)
+            | Value::Text(_)
+            | Value::List(_) => {
+                self.wrong_type("a mapping");
+                BTreeMap::new()
+            }
+        }
+    }
+
+    /// Reports the keys that nobody took.
+    pub(crate) fn unknown(&mut self, map: BTreeMap<String, Value>) {
+        for key in map.into_keys() {
+            self.below(Step::Key(key), |at| at.report(Fault::UnknownKey));
+        }
+    }
+
+    /// The text of a scalar; nothing is empty text.
+    pub(crate) fn text(&mut self, value: Value) -> String {
+        match value {
+            Value::Text(text) => text,
+            Value::Null => String::new(),
+            Value::Bool(flag) => flag.to_string(),
+            Value::Integer(number) => number.to_string(),
+            Value::Unsigned(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            Value::List(_) | Value::Map(_) => {
+                self.wrong_type("text");
+                String::new()
+            }
+        }
+    }
+}
+
+/// Declares structs of the configuration: per field its key, name, type, whether an absent one is
+/// left out (`omit`) or written (`keep`), and its documentation. The order is that of the text.
+macro_rules! document {
+    ($(
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $( $key:literal $field:ident : $type:ty , $rule:ident , $doc:literal ; )*
+        }
+    )*) => { $(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub struct $name {
+            $( #[doc = $doc] pub $field: $type, )*
+        }
+
+        impl $crate::schema::Field for $name {
+            const KIND: &'static $crate::schema::Kind = &$crate::schema::Kind::Struct(&[
+                $( $crate::schema::Entry {
+                    key: $key,
+                    kind: <$type as $crate::schema::Field>::KIND,
+                }, )*
+            ]);
+
+            fn take(value: $crate::value::Value, at: &mut $crate::schema::Cursor) -> Self {
+                let mut map = at.entries(value);
+                let taken = Self { $( $field: at.field(&mut map, $key), )* };
+                at.unknown(std::mem::take(&mut map));
+                taken
+            }
+
+            fn emit(&self, out: &mut $crate::emit::Emitter) {
+                out.begin_map();
+                $( $crate::schema::emit_field!(out, $key, &self.$field, $rule); )*
+                out.end_map();
+            }
+
+            fn is_absent(&self) -> bool {
+                true $( && $crate::schema::Field::is_absent(&self.$field) )*
+            }
+        }
+    )* };
+}
+
+/// Writes one field by its rule.
+macro_rules! emit_field {
+    ($out:ident, $key:literal, $value:expr, keep) => {
+        $out.key($key);
+        $crate::schema::Field::emit($value, $out);
+    };
+    ($out:ident, $key:literal, $value:expr, omit) => {
+        if !$crate::schema::Field::is_absent($value) {
+            $out.key($key);
+            $crate::schema::Field::emit($value, $out);
+        }
+    };
+}
+
+pub(crate) use {document, emit_field};
+
+impl<T: Field> Field for Option<T> {
+    const KIND: &'static Kind = T::KIND;
+
+    fn take(value: Value, at: &mut Cursor) -> Self {
+        if value == Value::Null {
+            None
+        } else {
+            Some(T::take(value, at))
+        }
+    }
+
+    fn emit(&self, out: &mut Emitter) {
+        match self {
+            Some(value) => value.emit(out),
+            None => out.plain("null"),
+        }
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_none()
+    }
+}
+
+impl<T: Field> Field for Vec<T> {
+    const KIND: &'static Kind = &Kind::List(T::KIND);
+
+    fn take(value: Value, at: &mut Cursor) -> Self {
+        match value {
+            Value::List(list) => list
+                .into_iter()
+                .enumerate()
+                .map(|(index, value)| at.below(Step::Index(index), |at| T::take(value, at)))
+                .collect(),
+            Value::Null => Self::new(),
+            Value::Bool(_)
+            | Value::Integer(_)
+            | Value::Unsigned(_)
+            | Value::Float(_)
+            | Value::Text(_)
+            | Value::Map(_) => {
+                at.wrong_type("a list");
+                Self::new()
+            }
+        }
+    }
+
+    fn emit(&self, out: &mut Emitter) {
+        out.begin_list();
+        for item in self {
+            out.item();
+            item.emit(out);
+        }
+        out.end_list();
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl<T: Field> Field for BTreeMap<String, T> {
+    const KIND: &'static Kind = &Kind::Map(T::KIND);
+
+    fn take(value: Value, at: &mut Cursor) -> Self {
+        at.entries(value)
+            .into_iter()
+            .map(|(key, value)| {
+                let taken = at.below(Step::Key(key.clone()), |at| T::take(value, at));
+                (key, taken)
+            })
+            .collect()
+    }
+
+    fn emit(&self, out: &mut Emitter) {
+        out.begin_map();
+        for (key, value) in self {
+            out.key(key);
+            value.emit(out);
+        }
+        out.end_map();
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+/// Free-form: whatever was there, `{}` when nothing was.
+impl Field for Value {
+    const KIND: &'static Kind = &Kind::Free;
+
+    fn take(value: Value, _: &mut Cursor) -> Self {
+        value
+    }
+
+    fn emit(&self, out: &mut Emitter) {
+        match self {
+            Self::Null => out.plain("null"),
+            Self::Bool(flag) => out.plain(if *flag { "true" } else { "false" }),
+            Self::Integer(number) => out.plain(&number.to_string()),
+            Self::Unsigned(number) => out.plain(&number.to_string()),
+            Self::Float(number) => out.float(*number),
+            Self::Text(text) => out.text(text),
+            Self::List(list) => list.emit(out),
+            Self::Map(map) => map.emit(out),
+        }
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_empty()
+    }
+}
