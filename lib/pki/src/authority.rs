@@ -5,8 +5,8 @@
 //! Never: keeps track of what it issued.
 
 use crate::certificate::{
-    ALT_ADDRESS, ALT_DNS, OID_ALT_NAMES, OID_COMMON_NAME, OID_CONSTRAINTS, OID_KEY_ID,
-    OID_ORGANIZATION,
+    ALT_ADDRESS, ALT_DNS, OID_ALT_NAMES, OID_CLIENT_AUTH, OID_COMMON_NAME, OID_CONSTRAINTS,
+    OID_EXTENDED_USAGE, OID_KEY_ID, OID_ORGANIZATION,
 };
 use crate::der::{
     self, BIT_STRING, BOOLEAN, INTEGER, OCTET_STRING, OID, PRINTABLE_STRING, SEQUENCE, SET,
@@ -28,9 +28,7 @@ const BACKDATE: Duration = Duration::from_secs(10);
 
 const OID_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
 const OID_AUTHORITY_KEY_ID: &[u8] = &[0x55, 0x1d, 0x23];
-const OID_EXTENDED_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 const OID_SERVER_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
-const OID_CLIENT_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
 
 /// `KeyUsage` as a bit string: how many bits are unused, then the bits (RFC 5280 §4.2.1.3).
 const USAGE_SIGN: &[u8] = &[7, 0b1000_0000];

@@ -19,6 +19,8 @@ pub(crate) const OID_ORGANIZATION: &[u8] = &[0x55, 0x04, 0x0a];
 pub(crate) const OID_KEY_ID: &[u8] = &[0x55, 0x1d, 0x0e];
 pub(crate) const OID_ALT_NAMES: &[u8] = &[0x55, 0x1d, 0x11];
 pub(crate) const OID_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
+pub(crate) const OID_EXTENDED_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
+pub(crate) const OID_CLIENT_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
 
 /// The context tags of `GeneralName`, primitive (RFC 5280 §4.2.1.6).
 pub(crate) const ALT_DNS: u8 = 0x82;
@@ -40,6 +42,7 @@ pub struct Certificate {
     public_bits: Vec<u8>,
     key_id: Option<Vec<u8>>,
     is_authority: bool,
+    is_only_for_clients: bool,
     dns_names: Vec<String>,
     addresses: Vec<IpAddr>,
 }
@@ -83,6 +86,7 @@ impl Certificate {
             public_bits: public_reader.bits()?.to_vec(),
             key_id: None,
             is_authority: false,
+            is_only_for_clients: false,
             dns_names: Vec::new(),
             addresses: Vec::new(),
         };
@@ -136,6 +140,11 @@ impl Certificate {
                     let mut constraints = Reader::open(value, SEQUENCE, PART)?;
                     self.is_authority = constraints.peek() == Some(BOOLEAN)
                         && constraints.expect(BOOLEAN)? == [0xff];
+                }
+                OID_EXTENDED_USAGE => {
+                    let mut usages = Reader::open(value, SEQUENCE, PART)?;
+                    self.is_only_for_clients =
+                        usages.expect(OID)? == OID_CLIENT_AUTH && usages.is_empty();
                 }
                 OID_ALT_NAMES => self.read_alt_names(value)?,
                 _ => {}
@@ -219,6 +228,12 @@ impl Certificate {
     #[must_use]
     pub fn is_authority(&self) -> bool {
         self.is_authority
+    }
+
+    /// Whether it says that it is for client authentication, and for nothing else.
+    #[must_use]
+    pub fn is_only_for_clients(&self) -> bool {
+        self.is_only_for_clients
     }
 
     /// The subject as DER, to be copied letter by letter where it is the issuer.
