@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MPL-2.0
+//! One client's connection, from the first byte to the last.
+//!
+//! Owns: the handshake, the limits of the connection, and when it has to end.
+//! Never: outlives the trust it was made under by more than the grace.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::admission::Caller;
+use crate::entrance::{Entrance, NotWelcome};
+use crate::journal;
+use crate::limits;
+use crate::proxy::Guest;
+use crate::upstream::Upstream;
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Hall {
+    entrance: watch::Receiver<Arc<Entrance>>,
+    machined: PathBuf,
+    room: Arc<Semaphore>,
+}
+
+impl Hall {
+    pub(crate) fn new(entrance: watch::Receiver<Arc<Entrance>>, machined: PathBuf) -> Self {
+        Self {
+            entrance,
+            machined,
+            room: Arc::new(Semaphore::new(limits::CONNECTIONS_MAX)),
+        }
+    }
+
+    /// Takes one caller in, or not. `porch` is its place while it shakes hands.
+    pub(crate) async fn receive(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        porch: OwnedSemaphorePermit,
+    ) {
+        let mut watching = self.entrance.clone();
+        let entrance = Arc::clone(&watching.borrow_and_update());
+        let Some(tls) = entrance.tls.clone() else {
+            return;
+        };
+        let handshake = TlsAcceptor::from(tls).accept(stream);
+        let stream = match timeout(limits::HANDSHAKE_TIMEOUT, handshake).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                return journal::say(format_args!("refused {}: {error}", peer.ip()));
+            }
+            Err(_) => return journal::say(format_args!("refused {}: too slow", peer.ip())),
+        };
+        let certificate = stream
+            .get_ref()
+            .1
+            .peer_certificates()
+            .and_then(<[_]>::first);
+        let caller = match entrance.recognise(certificate) {
+            Ok(caller) => caller,
+            Err(NotWelcome::Unreadable) => return,
+            Err(NotWelcome::KeyUsage) => {
+                return journal::say(format_args!(
+                    "refused {}: its certificate is not for client authentication alone",
+                    peer.ip()
+                ));
+            }
+        };
+        let Ok(_place) = Arc::clone(&self.room).try_acquire_owned() else {
+            return journal::say(format_args!("refused {}: too many connections", peer.ip()));
+        };
+        drop(porch);
+        let guest = Arc::new(Guest {
+            caller,
+            peer,
+            entrance: self.entrance.clone(),
+            upstream: Upstream::new(self.machined.clone()),
+        });
+        converse(stream, guest, watching, entrance).await;
+    }
+}
+
+/// Serves the calls of one connection.
+async fn converse(
+    stream: TlsStream<TcpStream>,
+    guest: Arc<Guest>,
+    mut watching: watch::Receiver<Arc<Entrance>>,
+    entered_by: Arc<Entrance>,
+) {
+    let activity = Arc::new(Activity::new());
+    let idle = match guest.caller {
+        Caller::Stranger => limits::IDLE_TIMEOUT_STRANGER,
+        Caller::Known(_) => limits::IDLE_TIMEOUT,
+    };
+    let counted = Arc::clone(&activity);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (guest, busy) = (Arc::clone(&guest), Busy::new(&counted));
+        async move { Ok::<_, std::convert::Infallible>(guest.call(request, busy).await) }
+    });
+    let mut connection = std::pin::pin!(rules().serve_connection(TokioIo::new(stream), service));
+    loop {
+        tokio::select! {
+            // How a client leaves is its own affair.
+            _ = connection.as_mut() => return,
+            () = activity.idle_for(idle) => break,
+            news = watching.changed() => {
+                if news.is_err() || !watching.borrow_and_update().admits_like(&entered_by) {
+                    break;
+                }
+            }
+        }
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = timeout(limits::GRACE, connection).await;
+}
+
+fn rules() -> http2::Builder<TokioExecutor> {
+    let mut rules = http2::Builder::new(TokioExecutor::new());
+    rules
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits::STREAMS_MAX)
+        .max_header_list_size(limits::HEADERS_MAX)
+        .initial_stream_window_size(limits::STREAM_WINDOW)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW)
+        .max_send_buf_size(limits::SEND_BUFFER)
+        .keep_alive_interval(limits::PING_INTERVAL)
+        .keep_alive_timeout(limits::PING_TIMEOUT)
+        .auto_date_header(false);
+    rules
+}
+
+/// Whether calls are going on, and since when not.
+#[derive(Debug)]
+struct Activity {
+    calls: AtomicU32,
+    last_at: Mutex<Instant>,
+    changed: Notify,
+}
+
+impl Activity {
+    fn new() -> Self {
+        Self {
+            calls: AtomicU32::new(0),
+            last_at: Mutex::new(Instant::now()),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Ends when there was no call for `limit`.
+    async fn idle_for(&self, limit: Duration) {
+        loop {
+            if self.calls.load(Ordering::Relaxed) > 0 {
+                self.changed.notified().await;
+                continue;
+            }
+            let last_at = self
+                .last_at
+                .lock()
+                .map_or_else(|_| Instant::now(), |at| *at);
+            let Some(until) = last_at.checked_add(limit) else {
+                return;
+            };
+            tokio::select! {
+                () = sleep_until(until) => return,
+                () = self.changed.notified() => {}
+            }
+        }
+    }
+}
+
+/// A call that goes on.
+#[derive(Debug)]
+pub(crate) struct Busy(Arc<Activity>);
+
+impl Busy {
+    fn new(activity: &Arc<Activity>) -> Self {
+        activity.calls.fetch_add(1, Ordering::Relaxed);
+        activity.changed.notify_one();
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
+        if let Ok(mut last_at) = self.0.last_at.lock() {
+            *last_at = Instant::now();
+        }
+        self.0.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn a_connection_is_idle_only_when_its_last_call_is_long_over() {
+        let activity = Arc::new(Activity::new());
+        let busy = Busy::new(&activity);
+        let limit = Duration::from_secs(60);
+
+        assert!(timeout(limit * 10, activity.idle_for(limit)).await.is_err());
+        drop(busy);
+        assert!(timeout(limit / 2, activity.idle_for(limit)).await.is_err());
+        assert!(timeout(limit, activity.idle_for(limit)).await.is_ok());
+    }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The only door of a node: TLS, roles, routing.
+//!
+//! A request is authenticated by TLS, admitted by the table of methods, and passed on to machined
+//! frame by frame. What it says is machined's business.
+//!
+//! Owns: TCP 50000, who comes in, and what metadata machined can trust.
+//! Never: decodes a request, holds the CA's key, or answers for a method.
+#![forbid(unsafe_code)]
+
+mod admission;
+mod connection;
+mod entrance;
+mod envelope;
+pub mod journal;
+mod limits;
+mod news;
+mod proxy;
+mod refused;
+mod relabel;
+mod reply;
+mod target;
+mod upstream;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::connection::Hall;
+use crate::entrance::Entrance;
+
+/// Where the door is and what it leads to.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Where clients connect; `None`: every address, port 50000.
+    pub listen: Option<SocketAddr>,
+    /// Where machined tells how to open the door (`SOCK_SEQPACKET`).
+    pub door: String,
+    /// Where machined serves the API (`SOCK_STREAM`).
+    pub machined: PathBuf,
+}
+
+impl Places {
+    /// The places on a node.
+    #[must_use]
+    pub fn node() -> Self {
+        Self {
+            listen: None,
+            door: proto::paths::MACHINED_SOCKET.to_owned(),
+            machined: PathBuf::from(proto::paths::MACHINE_API_SOCKET),
+        }
+    }
+}
+
+/// Why apid ends.
+#[derive(Debug)]
+pub enum Fatal {
+    /// The port cannot be had.
+    Listen(io::Error),
+    /// Somebody ended the task that listens to machined, which is a fault of ours.
+    NewsEnded,
+}
+
+impl fmt::Display for Fatal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(error) => write!(f, "cannot listen on port {}: {error}", port()),
+            Self::NewsEnded => write!(f, "the task that listens to machined ended"),
+        }
+    }
+}
+
+const fn port() -> u16 {
+    api::wire::APID_PORT
+}
+
+/// Opens the door and serves until something fatal happens.
+///
+/// # Errors
+/// [`Fatal`]; init starts apid again.
+pub async fn run(places: Places, ready: Option<OwnedFd>) -> Result<Infallible, Fatal> {
+    let listener = listen(places.listen).await.map_err(Fatal::Listen)?;
+    serve(listener, places, ready).await
+}
+
+/// Serves on a socket that listens already.
+///
+/// # Errors
+/// As [`run`].
+pub async fn serve(
+    listener: TcpListener,
+    places: Places,
+    ready: Option<OwnedFd>,
+) -> Result<Infallible, Fatal> {
+    let (publish, entrance) = watch::channel(Arc::new(Entrance::closed()));
+    let news = tokio::spawn(news::follow(places.door, publish));
+    let hall = Arc::new(Hall::new(entrance, places.machined));
+    if let Some(ready) = ready {
+        // Nobody is harmed when init does not listen.
+        let _ = sys::io::write(&ready, b"\n");
+    }
+    tokio::select! {
+        never = accept(listener, hall) => match never {},
+        _ = news => Err(Fatal::NewsEnded),
+    }
+}
+
+/// Listens on every address. A kernel without IPv6 is fine.
+async fn listen(asked: Option<SocketAddr>) -> io::Result<TcpListener> {
+    match asked {
+        Some(address) => TcpListener::bind(address).await,
+        None => match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port())).await {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                TcpListener::bind((Ipv4Addr::UNSPECIFIED, port())).await
+            }
+            other => other,
+        },
+    }
+}
+
+/// Takes callers, never more at once than there is room for; the others wait in the kernel.
+async fn accept(listener: TcpListener, hall: Arc<Hall>) -> Infallible {
+    let porch = Arc::new(Semaphore::new(limits::HANDSHAKES_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&porch).acquire_owned().await else {
+            // The semaphore is never closed.
+            continue;
+        };
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                prepare(&stream);
+                tokio::spawn(Arc::clone(&hall).receive(stream, peer, place));
+            }
+            Err(error) => {
+                // Out of descriptors or memory: it passes, but not at once.
+                journal::say(format_args!("cannot accept a connection: {error}"));
+                tokio::time::sleep(limits::ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Small answers should leave at once.
+fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MPL-2.0
+//! How much of everything a client can have.
+//!
+//! Owns: the numbers, each with its reason.
+//! Never: is bypassed; what has no number here must not grow with what a client sends.
+
+use std::time::Duration;
+
+/// Connections whose TLS handshake is under way. Strangers can fill only this, and only for
+/// [`HANDSHAKE_TIMEOUT`] each.
+pub(crate) const HANDSHAKES_MAX: usize = 32;
+/// Connections that came in: about 40 kB each, so a few megabytes at worst.
+pub(crate) const CONNECTIONS_MAX: usize = 64;
+/// Calls at one time on one connection: a client that follows the logs of every service fits.
+pub(crate) const STREAMS_MAX: u32 = 64;
+/// Bytes of all headers of one request: tokens and node lists fit, attacks by header do not.
+pub(crate) const HEADERS_MAX: u32 = 16 * 1024;
+/// Bytes in flight of one call in each direction.
+pub(crate) const STREAM_WINDOW: u32 = 64 * 1024;
+/// Bytes in flight of one connection: four calls at full speed.
+pub(crate) const CONNECTION_WINDOW: u32 = 256 * 1024;
+/// Bytes that wait to be written to one call.
+pub(crate) const SEND_BUFFER: usize = 64 * 1024;
+/// A reply that must be held whole to be labelled. Those are lists (processes, services, mounts);
+/// whatever is long is a stream, which passes unheld.
+pub(crate) const HELD_REPLY_MAX: usize = 4 * 1024 * 1024;
+
+/// A handshake takes two round trips and some arithmetic; a slow board over a bad line fits.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection without calls is closed; clients connect again by themselves.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+/// The same for strangers in maintenance mode.
+pub(crate) const IDLE_TIMEOUT_STRANGER: Duration = Duration::from_secs(60);
+/// How long calls may go on when their connection has to end.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+/// How often a silent peer is asked whether it is there, and how long it may take to say so.
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// See [`PING_INTERVAL`].
+pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long machined may take to accept.
+pub(crate) const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(5);
+/// The pause after `accept` failed, which it does for want of memory or descriptors.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The first pause before machined is asked again, and the longest.
+pub(crate) const NEWS_PAUSE: (Duration, Duration) =
+    (Duration::from_millis(50), Duration::from_secs(2));

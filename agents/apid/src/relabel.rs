@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MPL-2.0
+//! A stream of replies, each labelled with the name of this node.
+//!
+//! Only the five bytes in front of a message are looked at; the rest passes in the pieces it came.
+//!
+//! Owns: the place in the stream, and how the end of machined's stream becomes ours.
+//! Never: holds a message.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use api::wire::Code;
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::{Body, Frame};
+use hyper::body::Incoming;
+
+use crate::envelope::{self, FRAME, Misshapen};
+use crate::refused::{self, Refused};
+use crate::upstream;
+
+/// Puts a label behind the front of each message of a stream of gRPC frames.
+#[derive(Debug)]
+pub(crate) struct Splitter {
+    label: Bytes,
+    front: [u8; FRAME],
+    filled: usize,
+    left: usize,
+}
+
+impl Splitter {
+    pub(crate) fn new(label: Bytes) -> Self {
+        Self {
+            label,
+            front: [0; FRAME],
+            filled: 0,
+            left: 0,
+        }
+    }
+
+    /// Says whether no message is under way.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.left == 0 && self.filled == 0
+    }
+
+    /// Takes a piece of the stream and gives the pieces to send for it.
+    pub(crate) fn feed(
+        &mut self,
+        mut chunk: Bytes,
+        out: &mut VecDeque<Bytes>,
+    ) -> Result<(), Misshapen> {
+        while !chunk.is_empty() {
+            if self.left > 0 {
+                let piece = chunk.split_to(self.left.min(chunk.len()));
+                self.left = self.left.saturating_sub(piece.len());
+                out.push_back(piece);
+                continue;
+            }
+            if let Some(place) = self.front.get_mut(self.filled) {
+                *place = chunk.get_u8();
+                self.filled = self.filled.saturating_add(1);
+            }
+            if self.filled == FRAME {
+                self.filled = 0;
+                out.push_back(self.begin()?);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<Bytes, Misshapen> {
+        let len = envelope::parse_frame_header(self.front)?;
+        self.left = usize::try_from(len).map_err(|_| Misshapen)?;
+        let label = u32::try_from(self.label.len()).map_err(|_| Misshapen)?;
+        let longer = len.checked_add(label).ok_or(Misshapen)?;
+        let mut front = BytesMut::from(&envelope::frame_header(longer)[..]);
+        front.extend_from_slice(&self.label);
+        Ok(front.freeze())
+    }
+}
+
+/// The body of a labelled stream.
+#[derive(Debug)]
+pub(crate) struct Labelled {
+    upstream: Incoming,
+    hostname: String,
+    splitter: Splitter,
+    /// What was made and not yet sent: at most what one piece from machined becomes.
+    queue: VecDeque<Bytes>,
+    trailers: Option<HeaderMap>,
+    over: bool,
+}
+
+impl Labelled {
+    /// Labels `upstream` with `hostname`; `first` goes out before it, as frames.
+    pub(crate) fn new(upstream: Incoming, hostname: String, first: VecDeque<Bytes>) -> Self {
+        let splitter = Splitter::new(envelope::name(&hostname));
+        Self {
+            upstream,
+            hostname,
+            splitter,
+            queue: first,
+            trailers: None,
+            over: false,
+        }
+    }
+
+    /// machined is done, well or not. An error becomes a message, so that other nodes' answers in
+    /// the same reply stay valid; only in the middle of a message there is no place for one.
+    fn end(&mut self, refused: Option<Refused>) {
+        self.over = true;
+        self.trailers = Some(match refused {
+            None => refused::success(),
+            Some(refused) if self.splitter.is_between_messages() => {
+                let message = envelope::failure(&self.hostname, &refused);
+                self.queue.push_back(envelope::frame(&message));
+                refused::success()
+            }
+            Some(refused) => refused.trailers(),
+        });
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+        loop {
+            if let Some(piece) = self.queue.pop_front() {
+                return Poll::Ready(Some(Frame::data(piece)));
+            }
+            if self.over {
+                return Poll::Ready(self.trailers.take().map(Frame::trailers));
+            }
+            match ready!(Pin::new(&mut self.upstream).poll_frame(cx)) {
+                Some(Ok(frame)) => self.take(frame),
+                Some(Err(_)) | None => self.end(Some(upstream::interrupted())),
+            }
+        }
+    }
+
+    fn take(&mut self, frame: Frame<Bytes>) {
+        match frame.into_data() {
+            Ok(data) => {
+                if self.splitter.feed(data, &mut self.queue).is_err() {
+                    self.end(Some(misshapen()));
+                }
+            }
+            Err(frame) => {
+                if let Ok(trailers) = frame.into_trailers() {
+                    self.end(Refused::from_headers(&trailers));
+                }
+            }
+        }
+    }
+}
+
+/// The refusal for a reply that cannot be labelled.
+pub(crate) fn misshapen() -> Refused {
+    Refused::new(
+        Code::Internal,
+        "machined answered in a form that cannot carry a node's name",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::common::{Data, Metadata};
+    use proptest::prelude::*;
+    use prost::Message as _;
+
+    fn data(bytes: &[u8]) -> Vec<u8> {
+        Data {
+            metadata: None,
+            bytes: bytes.to_vec(),
+        }
+        .encode_to_vec()
+    }
+
+    fn split(stream: &[u8], sizes: &[usize], label: &str) -> Result<Vec<u8>, Misshapen> {
+        let mut splitter = Splitter::new(envelope::name(label));
+        let mut queue = VecDeque::new();
+        let mut rest = Bytes::copy_from_slice(stream);
+        for size in sizes.iter().copied().chain([usize::MAX]) {
+            let piece = rest.split_to(size.min(rest.len()));
+            splitter.feed(piece, &mut queue)?;
+        }
+        Ok(queue.into_iter().flatten().collect())
+    }
+
+    fn read(mut stream: &[u8]) -> Vec<Data> {
+        let mut messages = Vec::new();
+        while !stream.is_empty() {
+            let len = u32::from_be_bytes(stream[1..5].try_into().unwrap()) as usize;
+            messages.push(Data::decode(&stream[5..5 + len]).unwrap());
+            stream = &stream[5 + len..];
+        }
+        messages
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_is_labelled_however_the_stream_is_cut(
+            messages: Vec<Vec<u8>>, sizes: Vec<u8>, label in "[a-z0-9.:]{0,200}",
+        ) {
+            let stream: Vec<u8> =
+                messages.iter().flat_map(|m| envelope::frame(&data(m))).collect();
+            let sizes: Vec<usize> = sizes.into_iter().map(usize::from).collect();
+
+            let labelled = read(&split(&stream, &sizes, &label).unwrap());
+
+            let expected: Vec<Data> = messages
+                .into_iter()
+                .map(|bytes| Data {
+                    metadata: Some(Metadata { hostname: label.clone(), ..Default::default() }),
+                    bytes,
+                })
+                .collect();
+            prop_assert_eq!(labelled, expected);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>, sizes: Vec<u8>) {
+            let sizes: Vec<usize> = sizes.into_iter().map(usize::from).collect();
+            let _ = split(&bytes, &sizes, "n");
+        }
+    }
+
+    #[test]
+    fn a_compressed_or_gigantic_message_is_refused() {
+        assert_eq!(split(b"\x01\0\0\0\0", &[], "n"), Err(Misshapen));
+        assert_eq!(split(b"\0\xff\xff\xff\xff", &[], "n"), Err(Misshapen));
+        assert_eq!(split(b"\0\x02\0\0\x01", &[], "n"), Err(Misshapen));
+    }
+
+    #[test]
+    fn it_knows_when_a_message_is_under_way() {
+        let mut splitter = Splitter::new(Bytes::new());
+        let mut queue = VecDeque::new();
+        for (piece, between) in [
+            (&b"\0"[..], false),
+            (b"\0\0\0\x02", false),
+            (b"a", false),
+            (b"b", true),
+        ] {
+            splitter
+                .feed(Bytes::from_static(piece), &mut queue)
+                .unwrap();
+            assert_eq!(splitter.is_between_messages(), between);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The way to machined.
+//!
+//! Owns: one HTTP/2 connection to machined for each client's connection, so that a client which
+//! does not read holds up only itself.
+//! Never: sends a call twice: machined may have done it.
+
+use std::path::PathBuf;
+
+use api::wire::Code;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::UnixStream;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::limits;
+use crate::refused::Refused;
+
+/// A connection to machined, made when it is first needed and again when it broke.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    path: PathBuf,
+    sender: Mutex<Option<SendRequest<Incoming>>>,
+}
+
+impl Upstream {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            sender: Mutex::new(None),
+        }
+    }
+
+    /// Sends a call and waits for the head of the reply.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Incoming>, Refused> {
+        let mut sender = self.sender().await?;
+        sender
+            .send_request(request)
+            .await
+            .map_err(|_| interrupted())
+    }
+
+    async fn sender(&self) -> Result<SendRequest<Incoming>, Refused> {
+        let mut kept = self.sender.lock().await;
+        if let Some(sender) = kept.as_mut()
+            && !sender.is_closed()
+            && sender.ready().await.is_ok()
+        {
+            return Ok(sender.clone());
+        }
+        *kept = None;
+        let sender = timeout(limits::UPSTREAM_TIMEOUT, self.connect())
+            .await
+            .map_err(|_| unreachable())??;
+        *kept = Some(sender.clone());
+        Ok(sender)
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Incoming>, Refused> {
+        let stream = UnixStream::connect(&self.path)
+            .await
+            .map_err(|_| unreachable())?;
+        let (sender, connection) = Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(limits::STREAM_WINDOW)
+            // Every call may fill its window and the others still move.
+            .initial_connection_window_size(
+                limits::STREAM_WINDOW.saturating_mul(limits::STREAMS_MAX),
+            )
+            .max_send_buf_size(limits::SEND_BUFFER)
+            .keep_alive_interval(limits::PING_INTERVAL)
+            .keep_alive_timeout(limits::PING_TIMEOUT)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|_| unreachable())?;
+        tokio::spawn(async move {
+            // Its end shows in the calls that it carried.
+            let _ = connection.await;
+        });
+        Ok(sender)
+    }
+}
+
+/// The refusal when machined cannot be reached at all.
+fn unreachable() -> Refused {
+    Refused::new(
+        Code::Unavailable,
+        "machined does not answer on this node; it is restarted by itself: try again in some \
+         seconds, and look at the console if this stays",
+    )
+}
+
+/// The refusal when machined went away during a call.
+pub(crate) fn interrupted() -> Refused {
+    Refused::new(
+        Code::Unavailable,
+        "machined went away during this call, which may or may not have been carried out: look \
+         at the state of the node, then try again",
+    )
+}
