@@ -7,9 +7,11 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+
+use crate::wait;
 
 /// A connection to the probe.
 #[derive(Debug)]
@@ -35,25 +37,22 @@ impl Probe {
     /// # Errors
     /// The probe did not answer in time.
     pub fn connect(address: SocketAddr, timeout: Duration) -> Result<Self> {
-        let until = Instant::now().checked_add(timeout).context("timeout too long")?;
-        loop {
-            let attempt = Self::attempt(address);
-            match attempt {
-                Ok(probe) => return Ok(probe),
-                Err(error) if Instant::now() >= until => {
-                    return Err(error.context(format!("no probe at {address}")));
-                }
-                Err(_) => xtask::wait::pause(),
-            }
-        }
+        wait::until(&format!("the probe at {address}"), timeout, || {
+            Self::attempt(address)
+        })
     }
 
     fn attempt(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        let mut probe = Self { reader: BufReader::new(stream) };
+        let mut probe = Self {
+            reader: BufReader::new(stream),
+        };
         probe.ask("pids")?;
-        probe.reader.get_ref().set_read_timeout(Some(Duration::from_secs(120)))?;
+        probe
+            .reader
+            .get_ref()
+            .set_read_timeout(Some(Duration::from_secs(120)))?;
         Ok(probe)
     }
 
@@ -66,7 +65,10 @@ impl Probe {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
-            ensure!(self.reader.read_line(&mut line)? > 0, "{command}: the probe hung up");
+            ensure!(
+                self.reader.read_line(&mut line)? > 0,
+                "{command}: the probe hung up"
+            );
             let line = line.trim_end();
             if line == "." {
                 break;
@@ -87,7 +89,10 @@ impl Probe {
         let mut services: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for line in self.ask("pids")? {
             if let Some((name, pid)) = line.split_once(' ') {
-                services.entry(name.to_owned()).or_default().push(pid.parse()?);
+                services
+                    .entry(name.to_owned())
+                    .or_default()
+                    .push(pid.parse()?);
             }
         }
         Ok(services)
@@ -99,8 +104,12 @@ impl Probe {
     /// As [`Self::ask`]; the service has no process.
     pub fn pid(&mut self, service: &str) -> Result<u32> {
         let pids = self.pids()?;
-        let of = pids.get(service).with_context(|| format!("{service} has no process: {pids:?}"))?;
-        of.first().copied().with_context(|| format!("{service} has no process"))
+        let of = pids
+            .get(service)
+            .with_context(|| format!("{service} has no process: {pids:?}"))?;
+        of.first()
+            .copied()
+            .with_context(|| format!("{service} has no process"))
     }
 
     /// Kills process `pid` with SIGKILL.
@@ -120,7 +129,11 @@ impl Probe {
         for line in self.ask("pss")? {
             let words: Vec<&str> = line.split_whitespace().collect();
             if let [pid, name, kb] = words.as_slice() {
-                all.push(Pss { pid: pid.parse()?, name: (*name).to_owned(), kb: kb.parse()? });
+                all.push(Pss {
+                    pid: pid.parse()?,
+                    name: (*name).to_owned(),
+                    kb: kb.parse()?,
+                });
             }
         }
         Ok(all)

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MPL-2.0
+//! A node for one test: booted, configured and driven the way a user does it.
+//!
+//! Owns: a running machine, its client configuration, and the folder of both.
+//! Never: shares a node between tests.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+use xtask::arch::Arch;
+use xtask::places::Places;
+use xtask::qemu::{Machine, Network, Running};
+
+use crate::ctl::{self, Output};
+use crate::layers::{self, Layer};
+use crate::probe::Probe;
+use crate::wait;
+
+/// How long a node may take to be where a test wants it: many times what it takes on a quiet
+/// machine, so that a busy one fails no test.
+pub const LIMIT: Duration = Duration::from_secs(180);
+
+/// The port of the probe inside the machine.
+const PROBE_PORT: u16 = 7777;
+
+/// What a test wants to boot.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The architecture.
+    pub arch: Arch,
+    /// Layers over the root.
+    pub layers: Vec<Layer>,
+    /// Further kernel arguments.
+    pub cmdline: String,
+    /// What the network card is connected to.
+    pub network: Network,
+}
+
+impl Setup {
+    /// The image as it ships, on a network with DHCP.
+    #[must_use]
+    pub fn new(arch: Arch) -> Self {
+        Self {
+            arch,
+            layers: Vec::new(),
+            cmdline: String::new(),
+            network: Network::User,
+        }
+    }
+
+    /// The same with layers.
+    #[must_use]
+    pub fn with(mut self, layers: &[Layer]) -> Self {
+        self.layers.extend_from_slice(layers);
+        self
+    }
+}
+
+/// A node that runs; dropping it ends it.
+#[derive(Debug)]
+pub struct Node {
+    /// Its machine.
+    pub machine: Running,
+    /// The test's folder: configurations, keys.
+    pub folder: TempDir,
+    client: PathBuf,
+}
+
+impl Node {
+    /// Boots a node; it has not come further than the kernel yet.
+    ///
+    /// # Errors
+    /// Something is not built, or QEMU does not start.
+    pub fn boot(setup: &Setup) -> Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a folder")?;
+        Self::boot_in(setup, folder)
+    }
+
+    /// As [`Self::boot`], with a folder that holds something already.
+    ///
+    /// # Errors
+    /// As [`Self::boot`].
+    pub fn boot_in(setup: &Setup, folder: TempDir) -> Result<Self> {
+        let places = Places::find()?;
+        let mut machine = Machine::new(&places, setup.arch);
+        machine.cmdline.clone_from(&setup.cmdline);
+        machine.network = setup.network;
+        machine.forwards = vec![PROBE_PORT];
+        if !setup.layers.is_empty() {
+            machine.initramfs = layers::image(&places, setup.arch, &setup.layers, folder.path())?;
+        }
+        let client = places.out.join("host/ichorctl");
+        Ok(Self {
+            machine: machine.boot()?,
+            folder,
+            client,
+        })
+    }
+
+    /// Boots a node and brings it to a running one, as the README does.
+    ///
+    /// # Errors
+    /// It does not get there.
+    pub fn running(setup: &Setup) -> Result<Self> {
+        let mut node = Self::boot(setup)?;
+        node.maintenance()?;
+        node.generate()?;
+        node.apply("controlplane.yaml")?.ok()?;
+        node.wait_until_running()?;
+        Ok(node)
+    }
+
+    /// Waits until the node asks for a configuration on its console and its door answers.
+    ///
+    /// # Errors
+    /// It does not within [`LIMIT`].
+    pub fn maintenance(&mut self) -> Result<()> {
+        self.machine.wait_for("maintenance", LIMIT)?;
+        let insecure = self.address();
+        self.eventually("the maintenance API", || {
+            ctl::run(
+                &self.client,
+                self.folder.path(),
+                &["version", "--insecure", "--nodes", &insecure],
+            )
+            .and_then(|output| {
+                // The documents give `Version` in maintenance to SideroLink peers only, so the
+                // answer of a node that is ready is this refusal.
+                let said = format!("{}{}", output.stdout, output.stderr);
+                anyhow::ensure!(said.contains("Unimplemented") || output.code == 0, "{said}");
+                Ok(())
+            })
+        })
+    }
+
+    fn eventually<T>(&self, what: &str, ask: impl FnMut() -> Result<T>) -> Result<T> {
+        wait::until(what, LIMIT, ask)
+    }
+
+    /// Writes `controlplane.yaml`, `worker.yaml` and `talosconfig` into the test's folder.
+    ///
+    /// # Errors
+    /// The client fails.
+    pub fn generate(&self) -> Result<()> {
+        generate(&self.client, self.folder.path())
+    }
+
+    /// Applies a file of the test's folder over the maintenance API.
+    ///
+    /// # Errors
+    /// The client cannot be started.
+    pub fn apply(&self, file: &str) -> Result<Output> {
+        let address = self.address();
+        self.client(&[
+            "apply-config",
+            "--insecure",
+            "--nodes",
+            &address,
+            "--file",
+            file,
+        ])
+    }
+
+    /// Waits until an authenticated call is answered.
+    ///
+    /// # Errors
+    /// None is within [`LIMIT`].
+    pub fn wait_until_running(&self) -> Result<()> {
+        self.eventually("an authenticated answer", || {
+            self.ctl(&["version"])?.ok().map(|_| ())
+        })
+    }
+
+    /// Runs the client without adding anything.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn client(&self, arguments: &[&str]) -> Result<Output> {
+        ctl::run(&self.client, self.folder.path(), arguments)
+    }
+
+    /// Runs the client as the cluster's administrator against this node.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn ctl(&self, arguments: &[&str]) -> Result<Output> {
+        self.ctl_as("talosconfig", arguments)
+    }
+
+    /// Runs the client with the client configuration `file` against this node.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn ctl_as(&self, file: &str, arguments: &[&str]) -> Result<Output> {
+        let address = self.address();
+        let mut all = vec![
+            "--talosconfig",
+            file,
+            "--endpoints",
+            &address,
+            "--nodes",
+            "127.0.0.1",
+        ];
+        all.extend_from_slice(arguments);
+        self.client(&all)
+    }
+
+    /// The local address that leads to the node's API.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.machine.api_port())
+    }
+
+    /// Connects to the node's API port as bytes.
+    ///
+    /// # Errors
+    /// Nobody listens.
+    pub fn connect(&self) -> Result<TcpStream> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.machine.api_port()));
+        let stream = TcpStream::connect_timeout(&address, LIMIT)?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        Ok(stream)
+    }
+
+    /// Connects to the probe; the image must have its layer.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn probe(&self) -> Result<Probe> {
+        let port = self
+            .machine
+            .port(PROBE_PORT)
+            .context("no port for the probe")?;
+        Probe::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), LIMIT)
+    }
+
+    /// A file of the test's folder.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// Runs `gen config` in `folder`.
+///
+/// # Errors
+/// The client fails.
+pub fn generate(client: &Path, folder: &Path) -> Result<()> {
+    // Tests reach the node through a forwarded local port, so its certificate must say 127.0.0.1.
+    let arguments = [
+        "gen",
+        "config",
+        "test",
+        "https://10.0.2.15:6443",
+        "--additional-sans",
+        "127.0.0.1",
+        "--output",
+        ".",
+        "--force",
+    ];
+    ctl::run(client, folder, &arguments)?.ok().map(|_| ())
+}
+
+/// A listener for a file that the machine fetches; the machine sees this host as 10.0.2.2.
+///
+/// # Errors
+/// There is no free port.
+pub fn host_listener() -> Result<(TcpListener, u16)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MPL-2.0
+//! A node boots, takes a configuration, answers every command of its client, and goes down.
+
+use anyhow::{Context, Result, ensure};
+use ichor_tests::node::{LIMIT, host_listener};
+use ichor_tests::{Arch, Node, Setup, on_each_architecture};
+use std::io::{BufRead, BufReader, Write};
+use xtask::places::Places;
+
+on_each_architecture! {
+    a_node_goes_from_nothing_to_running_and_answers_every_command
+    a_node_takes_its_configuration_from_the_address_on_its_command_line
+    shutdown_powers_the_machine_off
+}
+
+/// The services that every node has.
+const CORE: [&str; 5] = ["apid", "logd", "machined", "netd", "udevd"];
+
+fn a_node_goes_from_nothing_to_running_and_answers_every_command(arch: Arch) -> Result<()> {
+    let mut node = Node::running(&Setup::new(arch))?;
+
+    look_at_services(&node)?;
+    look_at_logs(&node)?;
+    look_at_the_machine(&node)?;
+    control_services(&node)?;
+    look_at_many_nodes(&node)?;
+
+    node.ctl(&["reboot", "--wait=false"])?.ok()?;
+    node.machine.wait_for("reboot", LIMIT)?;
+    // QEMU runs with -no-reboot: a machine that restarts ends it.
+    let status = node.machine.wait_exit(LIMIT)?;
+    ensure!(status.success(), "QEMU: {status}");
+    Ok(())
+}
+
+fn look_at_services(node: &Node) -> Result<()> {
+    let version = node.ctl(&["version"])?.ok()?;
+    ensure!(
+        version.contains("Client:") && version.contains("Server:"),
+        "{version}"
+    );
+    ensure!(version.contains("NODE:"), "{version}");
+
+    let services = node.ctl(&["services"])?.ok()?;
+    let header = services.lines().next().unwrap_or_default();
+    let columns: Vec<&str> = header.split_whitespace().collect();
+    ensure!(
+        columns
+            == [
+                "NODE", "SERVICE", "STATE", "HEALTH", "LAST", "CHANGE", "LAST", "EVENT"
+            ],
+        "{services}"
+    );
+    for service in CORE {
+        let row = services
+            .lines()
+            .find(|line| line.split_whitespace().nth(1) == Some(service))
+            .with_context(|| format!("no {service}:\n{services}"))?;
+        ensure!(row.contains("Running"), "{row}");
+    }
+
+    let apid = node.ctl(&["service", "apid"])?.ok()?;
+    ensure!(apid.contains("EVENTS") && apid.contains("STATE"), "{apid}");
+    let unknown = node.ctl(&["service", "nosuch"])?.refused()?;
+    ensure!(unknown.contains("nosuch"), "{unknown}");
+    Ok(())
+}
+
+fn look_at_logs(node: &Node) -> Result<()> {
+    let log = node.ctl(&["logs", "machined"])?.ok()?;
+    ensure!(
+        log.contains("phase"),
+        "machined's log does not name its phases:\n{log}"
+    );
+    let last = node.ctl(&["logs", "machined", "--tail", "1"])?.ok()?;
+    ensure!(last.lines().count() == 1, "--tail 1 printed:\n{last}");
+    let unknown = node.ctl(&["logs", "nosuch"])?.refused()?;
+    ensure!(unknown.contains("nosuch"), "{unknown}");
+
+    let dmesg = node.ctl(&["dmesg"])?.ok()?;
+    ensure!(
+        dmesg.contains("Linux version 6.12"),
+        "no kernel version in:\n{dmesg}"
+    );
+    ensure!(
+        dmesg
+            .lines()
+            .next()
+            .is_some_and(|line| line.contains("kern:")),
+        "{dmesg}"
+    );
+
+    let events = node
+        .ctl(&["events", "--tail", "-1", "--duration", "1s"])?
+        .ok()?;
+    ensure!(events.contains("machine.SequenceEvent"), "{events}");
+    ensure!(events.contains("machine.ServiceStateEvent"), "{events}");
+    Ok(())
+}
+
+fn look_at_the_machine(node: &Node) -> Result<()> {
+    let memory = node.ctl(&["memory"])?.ok()?;
+    let columns: Vec<&str> = memory
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    ensure!(
+        columns
+            == [
+                "NODE",
+                "TOTAL",
+                "USED",
+                "FREE",
+                "SHARED",
+                "BUFFERS",
+                "CACHE",
+                "AVAILABLE"
+            ],
+        "{memory}"
+    );
+    let mounts = node.ctl(&["mounts"])?.ok()?;
+    ensure!(
+        mounts.starts_with("NODE") && mounts.contains("/system"),
+        "{mounts}"
+    );
+    let processes = node.ctl(&["processes"])?.ok()?;
+    for process in CORE {
+        ensure!(processes.contains(process), "no {process} in:\n{processes}");
+    }
+    ensure!(processes.contains("/sbin/init"), "{processes}");
+    Ok(())
+}
+
+fn control_services(node: &Node) -> Result<()> {
+    let refused = node.ctl(&["service", "machined", "stop"])?.refused()?;
+    ensure!(
+        !refused.is_empty(),
+        "stopping machined was not refused with a reason"
+    );
+    // What is not built says so, in the words of gRPC.
+    let unbuilt = node.ctl(&["service", "udevd", "restart"])?;
+    ensure!(
+        unbuilt.code != 0 || unbuilt.stdout.contains("udevd"),
+        "{unbuilt:?}"
+    );
+    Ok(())
+}
+
+fn look_at_many_nodes(node: &Node) -> Result<()> {
+    let address = node.address();
+    let both = node
+        .client(&[
+            "--talosconfig",
+            "talosconfig",
+            "--endpoints",
+            &address,
+            "--nodes",
+            "127.0.0.1,10.0.2.15",
+            "memory",
+        ])?
+        .ok()?;
+    ensure!(
+        both.lines().count() == 3,
+        "not one row for each node:\n{both}"
+    );
+    ensure!(
+        both.contains("127.0.0.1") && both.contains("10.0.2.15"),
+        "{both}"
+    );
+    let elsewhere = node.client(&[
+        "--talosconfig",
+        "talosconfig",
+        "--endpoints",
+        &address,
+        "--nodes",
+        "10.0.2.15,192.0.2.1",
+        "memory",
+    ])?;
+    ensure!(
+        elsewhere.code != 0,
+        "an unreachable node is no failure:\n{}",
+        elsewhere.stdout
+    );
+    ensure!(
+        elsewhere.stdout.contains("10.0.2.15"),
+        "its neighbour's answer is lost"
+    );
+    ensure!(
+        elsewhere.stderr.contains("192.0.2.1"),
+        "{}",
+        elsewhere.stderr
+    );
+    Ok(())
+}
+
+fn a_node_takes_its_configuration_from_the_address_on_its_command_line(arch: Arch) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let places = Places::find()?;
+    ichor_tests::node::generate(&places.out.join("host/ichorctl"), folder.path())?;
+    let body = std::fs::read(folder.path().join("controlplane.yaml"))?;
+    let (listener, port) = host_listener()?;
+    let mut setup = Setup::new(arch);
+    setup.cmdline = format!("talos.platform=metal talos.config=http://10.0.2.2:{port}/node.yaml");
+
+    let node = Node::boot_in(&setup, folder)?;
+    let (stream, _) = listener.accept()?;
+    let mut reader = BufReader::new(&stream);
+    let mut request = String::new();
+    reader.read_line(&mut request)?;
+    let mut out = &stream;
+    write!(
+        out,
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    )?;
+    out.write_all(&body)?;
+    drop(reader);
+    drop(stream);
+
+    ensure!(request.starts_with("GET /node.yaml HTTP/1.1"), "{request}");
+    node.wait_until_running()
+}
+
+fn shutdown_powers_the_machine_off(arch: Arch) -> Result<()> {
+    let mut node = Node::running(&Setup::new(arch))?;
+
+    node.ctl(&["shutdown", "--wait=false", "--force"])?.ok()?;
+
+    let status = node.machine.wait_exit(LIMIT)?;
+    ensure!(status.success(), "QEMU: {status}");
+    let console = node.machine.console_text();
+    ensure!(
+        console.contains("Power down") || console.contains("power off"),
+        "{console}"
+    );
+    Ok(())
+}
