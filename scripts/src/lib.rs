@@ -13,3 +13,5 @@ pub mod programs;
 pub mod qemu;
 pub mod rootfs;
 pub mod say;
+pub mod tidy;
+pub mod wait;

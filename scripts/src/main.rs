@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use xtask::arch::Arch;
 use xtask::places::Places;
 use xtask::qemu::{MEMORY_MIB, Machine};
-use xtask::{boot_image, kernel, programs, say};
+use xtask::{boot_image, kernel, programs, say, tidy};
 
 #[derive(Parser)]
 #[command(
@@ -65,6 +65,9 @@ enum Task {
         #[arg(long)]
         yardstick: bool,
     },
+    /// Check the rules of the tree that no compiler checks
+    #[command(after_help = "Example: ./x tidy")]
+    Tidy,
     /// Delete what was built; kernels and toolchain stay in the cache
     #[command(after_help = "Example: ./x clean --cache")]
     Clean {
@@ -121,6 +124,7 @@ fn perform(task: Task) -> Result<()> {
             };
             run(&places, machine, yardstick)
         }
+        Task::Tidy => tidy::run(&places),
         Task::Clean { cache } => places.clean(cache),
     }
 }

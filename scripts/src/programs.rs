@@ -143,6 +143,22 @@ pub fn build_yardstick(places: &Places, arch: Arch) -> Result<()> {
     )
 }
 
+/// Builds the guest of the test image: a program that looks at a node from inside.
+///
+/// # Errors
+/// When it does not build.
+pub fn build_guest(places: &Places, arch: Arch) -> Result<()> {
+    let toolchain = Toolchain::find(places)?;
+    build_set(
+        places,
+        &toolchain,
+        arch,
+        &arch.musl_target(),
+        &[],
+        &["probe"],
+    )
+}
+
 fn build_set(
     places: &Places,
     toolchain: &Toolchain,

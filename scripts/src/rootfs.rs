@@ -33,6 +33,12 @@ const SQUASHFS: &[&str] = &[
     "0",
     "-all-time",
     "0",
+    "-root-mode",
+    "755",
+    "-root-uid",
+    "0",
+    "-root-gid",
+    "0",
     "-quiet",
     "-no-progress",
 ];
@@ -165,7 +171,7 @@ fn key(root: &Root, contents: &BTreeMap<String, Vec<u8>>) -> Result<String> {
 /// Lays the files out in a folder, and returns the definitions that give them owners and modes.
 fn stage_root(stage: &Path, root: &Root, contents: &BTreeMap<String, Vec<u8>>) -> Result<String> {
     make_folder(stage)?;
-    let mut definitions = String::from("/ m 755 0 0\n");
+    let mut definitions = String::new();
     for (path, line) in root {
         let name = path.trim_start_matches('/');
         let at = stage.join(name);
