@@ -89,6 +89,13 @@ impl<const N: usize> fmt::Debug for Text<N> {
 }
 
 /// Standard error.
+#[cfg(feature = "std")]
+fn stderr() -> BorrowedFd<'static> {
+    crate::stdio::stderr()
+}
+
+/// Standard error.
+#[cfg(not(feature = "std"))]
 #[expect(unsafe_code, reason = "a descriptor without an owner")]
 fn stderr() -> BorrowedFd<'static> {
     // SAFETY: no code of ours closes descriptor 2 or makes an owner for it (`inherited` takes
