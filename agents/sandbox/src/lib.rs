@@ -1,10 +1,110 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The step between PID 1's clone and a service's exec.
+//!
+//! It reads what the service may have, gives up everything else, and becomes the service. What
+//! goes wrong goes back to init as (stage, errno, index), so that an operator reads "cannot mount:
+//! ENOENT" and not "failed".
+//!
+//! Owns: the order of the steps, and what each gives up.
+//! Never: goes on after a step that failed, or is left running.
 #![no_std]
 #![forbid(unsafe_code)]
 
-/// Runs.
+mod filter;
+mod identity;
+mod mounts;
+mod process;
+mod program;
+
+use proto::MAX_MESSAGE;
+use proto::paths::{SANDBOX_ERROR_FD, SANDBOX_SPEC_FD};
+use proto::service::{ServiceSpec, SpawnFailure, Stage};
+use sys::fd::OwnedFd;
+use sys::io::Errno;
+
+/// A step that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Failure {
+    stage: Stage,
+    errno: Errno,
+    /// Which one, where the stage has several.
+    index: usize,
+}
+
+/// The exit code after a failure that was reported.
+const REPORTED: u8 = 1;
+/// The exit code when there is nobody to report to.
+const UNREPORTED: u8 = 2;
+
+/// Gives up what the description does not grant and becomes the service. Returns only on failure.
+#[must_use]
 pub fn main(_arguments: sys::start::Arguments) -> u8 {
-    sys::say!("hello {}", 5);
-    3
+    let Ok(errors) = sys::inherited::take(SANDBOX_ERROR_FD) else {
+        return UNREPORTED;
+    };
+    let mut buffer = [0; MAX_MESSAGE];
+    let failure = match read_spec(&mut buffer) {
+        Ok(spec) => confine_and_run(&spec),
+        Err(errno) => Failure {
+            stage: Stage::ReadSpec,
+            errno,
+            index: 0,
+        },
+    };
+    report(&errors, failure)
+}
+
+/// Reads the description. The file is shared with init, so its offset is left alone.
+fn read_spec(buffer: &mut [u8; MAX_MESSAGE]) -> Result<ServiceSpec<'_>, Errno> {
+    let file = sys::inherited::take(SANDBOX_SPEC_FD)?;
+    let len = sys::io::pread(&file, &mut buffer[..], 0)?;
+    let bytes = buffer.get(..len).unwrap_or_default();
+    ServiceSpec::decode(bytes).map_err(|_| Errno::BADMSG)
+}
+
+/// Takes every step in order.
+fn confine_and_run(spec: &ServiceSpec<'_>) -> Failure {
+    match confine(spec) {
+        Ok(()) => program::become_service(spec),
+        Err(failure) => failure,
+    }
+}
+
+/// Takes every step before the last. What needs a privilege comes before the step that drops it.
+fn confine(spec: &ServiceSpec<'_>) -> Result<(), Failure> {
+    process::set_up(spec).map_err(at(Stage::Process))?;
+    if mounts::needs_namespace(spec) {
+        mounts::enter_namespace().map_err(at(Stage::Namespaces))?;
+    }
+    mounts::attach_all(spec)?;
+    mounts::change_root(spec).map_err(at(Stage::Root))?;
+    identity::keep_bounding(spec).map_err(at(Stage::Capabilities))?;
+    identity::become_user(spec).map_err(at(Stage::User))?;
+    identity::keep_capabilities(spec).map_err(at(Stage::Capabilities))?;
+    filter::install(spec).map_err(at(Stage::Seccomp))
+}
+
+/// Names the stage of an error.
+fn at(stage: Stage) -> impl FnOnce(Errno) -> Failure {
+    move |errno| Failure {
+        stage,
+        errno,
+        index: 0,
+    }
+}
+
+/// Tells init.
+fn report(errors: &OwnedFd, failure: Failure) -> u8 {
+    let said = SpawnFailure {
+        stage: failure.stage,
+        errno: u16::try_from(failure.errno.raw_os_error()).unwrap_or(0),
+        index: u8::try_from(failure.index).unwrap_or(u8::MAX),
+    };
+    let mut bytes = [0; SpawnFailure::MAX_LEN];
+    let sent = said
+        .encode(&mut bytes)
+        .ok()
+        .and_then(|len| bytes.get(..len))
+        .is_some_and(|bytes| sys::io::write(errors, bytes).is_ok());
+    if sent { REPORTED } else { UNREPORTED }
 }

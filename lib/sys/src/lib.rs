@@ -29,6 +29,7 @@ pub mod kernel_log;
 pub mod loop_device;
 #[doc(hidden)]
 pub mod memory;
+pub mod mount_tree;
 pub mod seccomp;
 pub mod seqpacket;
 pub mod signal;

@@ -15,6 +15,7 @@ use crate::arch::{NONE, syscall};
 use crate::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use crate::io::{self, Errno};
 use crate::process::Pid;
+use crate::thread::UnshareFlags;
 
 /// `CLOSE_RANGE_CLOEXEC` (close_range(2)): mark, do not close.
 const MARK_CLOSE_ON_EXEC: usize = 4;
@@ -121,6 +122,20 @@ pub fn close_on_exec_from(first: RawFd) -> io::Result<()> {
         )
     }
     .map(drop)
+}
+
+/// Moves this thread, the only one, into new namespaces.
+///
+/// # Errors
+/// The kernel's; `INVAL` for `FILES`, which would give this thread descriptors of its own.
+#[expect(unsafe_code, reason = "passes on an unsafe function")]
+pub fn unshare(flags: UnshareFlags) -> io::Result<()> {
+    if flags.contains(UnshareFlags::FILES) {
+        return Err(Errno::INVAL);
+    }
+    // SAFETY: what can go wrong is that a descriptor is valid in one thread and not in another;
+    // that takes FILES, which was refused.
+    unsafe { crate::thread::unshare_unsafe(flags) }
 }
 
 /// Strings for execve: at most `N` of them, `B` bytes with their NULs.

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Who the service is and what it may do: user, groups, and all five capability sets.
+//!
+//! Owns: giving up privileges, for good.
+//! Never: leaves a capability in a set that exec could bring back.
+
+use proto::service::{Seccomp, ServiceSpec};
+use sys::io::Errno;
+use sys::process::{Gid, Uid};
+use sys::thread::{
+    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, clear_ambient_capability_set,
+    configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
+    set_capabilities_secure_bits, set_no_new_privs, set_thread_groups, set_thread_res_gid,
+    set_thread_res_uid,
+};
+
+/// The number that setresuid(2) takes as "leave it": as a user it would mean "stay root".
+const UNCHANGED: u32 = u32::MAX;
+
+/// Removes from the bounding set what the service does not keep, and stops the kernel from
+/// changing capabilities when the user changes.
+pub(crate) fn keep_bounding(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
+    clear_ambient_capability_set()?;
+    for capability in all() {
+        if !kept(spec).contains(capability) {
+            match remove_capability_from_bounding_set(capability) {
+                // This kernel has fewer.
+                Ok(()) | Err(Errno::INVAL) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+    set_capabilities_secure_bits(CapabilitiesSecureBits::NO_SETUID_FIXUP)
+}
+
+/// Becomes the service's user with no groups but its own.
+pub(crate) fn become_user(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
+    if spec.uid == UNCHANGED || spec.gid == UNCHANGED {
+        return Err(Errno::INVAL);
+    }
+    let (uid, gid) = (Uid::from_raw(spec.uid), Gid::from_raw(spec.gid));
+    set_thread_groups(&[])?;
+    set_thread_res_gid(gid, gid, gid)?;
+    set_thread_res_uid(uid, uid, uid)
+}
+
+/// Leaves the kept capabilities, and only them, in every set.
+pub(crate) fn keep_capabilities(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
+    let kept = kept(spec);
+    // SETPCAP is needed until the secure bits are set.
+    let meanwhile = kept | CapabilitySet::SETPCAP;
+    set_sets(meanwhile, kept)?;
+    for capability in all() {
+        if kept.contains(capability) {
+            configure_capability_in_ambient_set(capability, true)?;
+        }
+    }
+    match spec.seccomp {
+        Seccomp::Agent => {
+            set_capabilities_secure_bits(locked())?;
+            set_no_new_privs(true)?;
+        }
+        // What administers the machine starts programs that have users and privileges of their
+        // own; the bounding set still holds.
+        Seccomp::Unconfined => {
+            set_capabilities_secure_bits(CapabilitiesSecureBits::empty())?;
+        }
+    }
+    set_sets(kept, kept)
+}
+
+/// Sets effective and permitted to one set and inheritable to another.
+fn set_sets(effective: CapabilitySet, inheritable: CapabilitySet) -> Result<(), Errno> {
+    let sets = CapabilitySets {
+        effective,
+        permitted: effective,
+        inheritable,
+    };
+    set_capabilities(None, sets)
+}
+
+/// User 0 is nobody special, capabilities do not follow users, and nothing can be raised again.
+fn locked() -> CapabilitiesSecureBits {
+    CapabilitiesSecureBits::NO_ROOT
+        | CapabilitiesSecureBits::NO_ROOT_LOCKED
+        | CapabilitiesSecureBits::NO_SETUID_FIXUP
+        | CapabilitiesSecureBits::NO_SETUID_FIXUP_LOCKED
+        | CapabilitiesSecureBits::KEEP_CAPS_LOCKED
+        | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE
+        | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED
+}
+
+/// What the service keeps.
+const fn kept(spec: &ServiceSpec<'_>) -> CapabilitySet {
+    CapabilitySet::from_bits_retain(spec.capabilities)
+}
+
+/// Every capability that there may be, one by one.
+fn all() -> impl Iterator<Item = CapabilitySet> {
+    (0..u64::BITS).map(|bit| CapabilitySet::from_bits_retain(1_u64.wrapping_shl(bit)))
+}
