@@ -12,12 +12,12 @@ pub mod forge;
 pub mod layers;
 pub mod node;
 pub mod probe;
-pub mod wait;
 
 pub use ctl::Output;
 pub use node::{Node, Setup};
 pub use probe::Probe;
 pub use xtask::arch::Arch;
+pub use xtask::wait;
 
 /// Makes one test for each architecture out of a function that takes one.
 #[macro_export]

@@ -13,11 +13,11 @@ use tempfile::TempDir;
 use xtask::arch::Arch;
 use xtask::places::Places;
 use xtask::qemu::{Machine, Network, Running};
+use xtask::wait;
 
 use crate::ctl::{self, Output};
 use crate::layers::{self, Layer};
 use crate::probe::Probe;
-use crate::wait;
 
 /// How long a node may take to be where a test wants it: many times what it takes on a quiet
 /// machine, so that a busy one fails no test.
@@ -137,7 +137,7 @@ impl Node {
     }
 
     fn eventually<T>(&self, what: &str, ask: impl FnMut() -> Result<T>) -> Result<T> {
-        wait::until(what, LIMIT, ask)
+        wait::until(LIMIT, ask).with_context(|| what.to_owned())
     }
 
     /// Writes `controlplane.yaml`, `worker.yaml` and `talosconfig` into the test's folder.

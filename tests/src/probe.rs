@@ -10,8 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-
-use crate::wait;
+use xtask::wait;
 
 /// A connection to the probe.
 #[derive(Debug)]
@@ -37,9 +36,8 @@ impl Probe {
     /// # Errors
     /// The probe did not answer in time.
     pub fn connect(address: SocketAddr, timeout: Duration) -> Result<Self> {
-        wait::until(&format!("the probe at {address}"), timeout, || {
-            Self::attempt(address)
-        })
+        wait::until(timeout, || Self::attempt(address))
+            .with_context(|| format!("no probe at {address}"))
     }
 
     fn attempt(address: SocketAddr) -> Result<Self> {

@@ -76,7 +76,7 @@ fn killed_agents_come_back_and_what_they_managed_never_left(arch: Arch) -> Resul
             probe.kill(*pid)?;
             let killed_at = Instant::now();
 
-            wait::until(&format!("round {round}: {victim} again"), LIMIT, || {
+            wait::until(LIMIT, || {
                 let now = probe.pid(victim)?;
                 ensure!(now != *pid, "still the same");
                 Ok(())
@@ -111,17 +111,17 @@ fn services_that_misbehave_are_contained_and_seen(arch: Arch) -> Result<()> {
         row.map(str::to_owned)
             .with_context(|| format!("no {service}:\n{services}"))
     };
-    wait::until("ext-exit is seen to fail", LIMIT, || {
+    wait::until(LIMIT, || {
         let events = node.ctl(&["service", "ext-exit"])?.ok()?;
         ensure!(events.contains("exit") && events.contains('3'), "{events}");
         Ok(())
     })?;
-    wait::until("ext-eat is seen to meet its limit", LIMIT, || {
+    wait::until(LIMIT, || {
         let events = node.ctl(&["service", "ext-eat"])?.ok()?;
         ensure!(events.to_lowercase().contains("memory"), "{events}");
         Ok(())
     })?;
-    wait::until("ext-fork meets its limit", LIMIT, || {
+    wait::until(LIMIT, || {
         let log = node.ctl(&["logs", "ext-fork"])?.ok()?;
         ensure!(
             log.contains("refused") && !log.contains(" 0 refused"),
@@ -129,7 +129,7 @@ fn services_that_misbehave_are_contained_and_seen(arch: Arch) -> Result<()> {
         );
         Ok(())
     })?;
-    let flood = wait::until("ext-flood has a log", LIMIT, || {
+    let flood = wait::until(LIMIT, || {
         let log = node.ctl(&["logs", "ext-flood", "--tail", "5"])?.ok()?;
         ensure!(log.lines().count() == 5, "{log}");
         Ok(log)
