@@ -6,6 +6,9 @@
 
 pub mod arch;
 pub mod boot_image;
+pub mod budgets;
+pub mod checks;
+pub mod client;
 pub mod command;
 pub mod kernel;
 pub mod places;
@@ -13,5 +16,7 @@ pub mod programs;
 pub mod qemu;
 pub mod rootfs;
 pub mod say;
+pub mod test_run;
 pub mod tidy;
+pub mod up;
 pub mod wait;

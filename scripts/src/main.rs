@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use xtask::arch::Arch;
 use xtask::places::Places;
 use xtask::qemu::{MEMORY_MIB, Machine};
-use xtask::{boot_image, kernel, programs, say, tidy};
+use xtask::{boot_image, budgets, checks, kernel, programs, say, test_run, tidy, up};
 
 #[derive(Parser)]
 #[command(
@@ -35,6 +35,27 @@ struct OneArch {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Build everything, boot a node, configure it over its API, and show it
+    #[command(after_help = "Example: ./x up --arch arm64 --check")]
+    Up {
+        #[command(flatten)]
+        of: OneArch,
+        /// End by itself: 0 when the node ran and answered, else 1 with the console's text
+        #[arg(long)]
+        check: bool,
+        /// Memory in MiB
+        #[arg(long, default_value_t = MEMORY_MIB)]
+        memory: u32,
+    },
+    /// Run all tests: beside the code, in namespaces, in virtual machines of both architectures
+    #[command(after_help = "Example: ./x test restart --quick")]
+    Test {
+        /// Only tests whose name contains this
+        filter: Option<String>,
+        /// Leave out those that boot machines
+        #[arg(long)]
+        quick: bool,
+    },
     /// Build the kernel, or take it from the cache
     #[command(after_help = "Example: ./x kernel --arch arm64")]
     Kernel(OneArch),
@@ -65,6 +86,26 @@ enum Task {
         #[arg(long)]
         yardstick: bool,
     },
+    /// Measure what tests/budgets.toml promises, and fail on a breach
+    #[command(after_help = "Example: ./x size --arch amd64")]
+    Size {
+        /// Only this architecture
+        #[arg(long, value_enum)]
+        arch: Option<Arch>,
+    },
+    /// All that continuous integration checks: format, lints, rules, tests, budgets
+    #[command(after_help = "Example: ./x ci")]
+    Ci,
+    /// Format all Rust code
+    #[command(after_help = "Example: ./x fmt --check")]
+    Fmt {
+        /// Change nothing; fail when something would be changed
+        #[arg(long)]
+        check: bool,
+    },
+    /// Run clippy over all code, warnings being errors
+    #[command(after_help = "Example: ./x lint")]
+    Lint,
     /// Check the rules of the tree that no compiler checks
     #[command(after_help = "Example: ./x tidy")]
     Tidy,
@@ -105,6 +146,8 @@ fn run(places: &Places, mut machine: Machine, yardstick: bool) -> Result<()> {
 fn perform(task: Task) -> Result<()> {
     let places = Places::find()?;
     match task {
+        Task::Up { of, check, memory } => up::up(&places, of.arch, memory, check),
+        Task::Test { filter, quick } => test_run::run(&places, filter.as_deref(), quick),
         Task::Kernel(of) => kernel::build(&places, of.arch),
         Task::Build(of) => {
             programs::build(&places, of.arch)?;
@@ -124,6 +167,18 @@ fn perform(task: Task) -> Result<()> {
             };
             run(&places, machine, yardstick)
         }
+        Task::Size { arch: Some(arch) } => budgets::run(&places, &[arch]),
+        Task::Size { arch: None } => budgets::run(&places, &Arch::ALL),
+        Task::Ci => {
+            checks::format(&places, checks::Format::Check)?;
+            checks::lint(&places)?;
+            tidy::run(&places)?;
+            test_run::run(&places, None, false)?;
+            budgets::run(&places, &Arch::ALL)
+        }
+        Task::Fmt { check: true } => checks::format(&places, checks::Format::Check),
+        Task::Fmt { check: false } => checks::format(&places, checks::Format::Write),
+        Task::Lint => checks::lint(&places),
         Task::Tidy => tidy::run(&places),
         Task::Clean { cache } => places.clean(cache),
     }

@@ -96,7 +96,7 @@ fn cargo_home() -> PathBuf {
     match (std::env::var_os("CARGO_HOME"), std::env::var_os("HOME")) {
         (Some(folder), _) => PathBuf::from(folder),
         (None, Some(home)) => PathBuf::from(home).join(".cargo"),
-        (None, None) => PathBuf::from("/root/.cargo"),
+        (None, None) => PathBuf::from("/.cargo"),
     }
 }
 

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The numbers that are promised: `tests/budgets.toml`, measured.
+//!
+//! Owns: the table of promised and measured, and the verdict.
+//! Never: measures inside a machine itself; `measure` of `tests/` does, and prints
+//! `measured NAME VALUE` lines, because it has the client and the probe.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use toml::{Table, Value};
+
+use crate::arch::Arch;
+use crate::command;
+use crate::places::Places;
+use crate::programs::{self, Toolchain};
+use crate::say::{self, Step};
+use crate::{boot_image, kernel};
+
+/// One promise.
+#[derive(Clone, Debug, PartialEq)]
+struct Budget {
+    what: String,
+    unit: String,
+    promised: f64,
+    goal: f64,
+}
+
+/// Budgets, or measured values, by name.
+type Named<T> = BTreeMap<String, T>;
+
+/// Measures everything on the given architectures, prints the table, and judges.
+///
+/// # Errors
+/// When something is not measured, or more than was promised.
+pub fn run(places: &Places, architectures: &[Arch]) -> Result<()> {
+    let path = places.root.join("tests/budgets.toml");
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let budgets = parse(&text)?;
+    let mut breaches: usize = 0;
+    for arch in architectures {
+        let measured = measure(places, *arch)?;
+        let (table, count) = judge(&budgets, &measured, *arch);
+        say::text(table);
+        breaches = breaches.saturating_add(count);
+    }
+    ensure!(breaches == 0, "{breaches} promises are broken");
+    Ok(())
+}
+
+fn parse(text: &str) -> Result<Named<Budget>> {
+    let table: Table = text.parse().context("tests/budgets.toml")?;
+    let mut budgets = Named::new();
+    for (name, value) in table {
+        let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let number = |key: &str| value.get(key).and_then(Value::as_float);
+        let missing = |key: &str| format!("tests/budgets.toml: {name} needs {key}");
+        let budget = Budget {
+            what: text("what").with_context(|| missing("what"))?,
+            unit: text("unit").with_context(|| missing("unit"))?,
+            promised: number("promised").with_context(|| missing("promised, as 1.0"))?,
+            goal: number("goal").with_context(|| missing("goal, as 1.0"))?,
+        };
+        ensure!(
+            budget.goal <= budget.promised,
+            "{name}: the goal is worse than the promise"
+        );
+        budgets.insert(name, budget);
+    }
+    ensure!(!budgets.is_empty(), "tests/budgets.toml promises nothing");
+    Ok(budgets)
+}
+
+/// Builds what is measured, and measures it.
+fn measure(places: &Places, arch: Arch) -> Result<Named<f64>> {
+    kernel::build(places, arch)?;
+    programs::build(places, arch)?;
+    programs::build_guest(places, arch)?;
+    boot_image::build(places, arch)?;
+    boot_image::build_yardstick(places, arch)?;
+    programs::build_client(places)?;
+
+    let out = places.out_of(arch);
+    let image = length(&out.join("vmlinuz"))? + length(&out.join("initramfs"))?;
+    let init = length(&programs::folder(places, arch).join("init"))?;
+    let mut measured = Named::from([
+        ("image".to_owned(), image / 1e6),
+        ("init-file".to_owned(), init / 1e3),
+    ]);
+    let step = Step::start(format!("{arch}: measure in a machine"));
+    let mut cargo = Toolchain::find(places)?.cargo(places);
+    cargo.args([
+        "run",
+        "-q",
+        "--locked",
+        "-p",
+        "ichor-tests",
+        "--bin",
+        "measure",
+        "--",
+        arch.name(),
+    ]);
+    measured.extend(read_measured(&command::output(&mut cargo)?)?);
+    step.done();
+    Ok(measured)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "files are smaller than 2^53 bytes"
+)]
+fn length(path: &Path) -> Result<f64> {
+    let metadata = path
+        .metadata()
+        .with_context(|| format!("cannot measure {}", path.display()))?;
+    Ok(metadata.len() as f64)
+}
+
+/// Reads `measured NAME VALUE` lines; others are talk.
+fn read_measured(text: &str) -> Result<Named<f64>> {
+    let mut measured = Named::new();
+    for line in text.lines() {
+        let Some(rest) = line.strip_prefix("measured ") else {
+            continue;
+        };
+        let (name, value) = rest
+            .split_once(' ')
+            .with_context(|| format!("no value: {line}"))?;
+        let value: f64 = value
+            .parse()
+            .with_context(|| format!("no number: {line}"))?;
+        if !value.is_finite() || value <= 0.0 {
+            bail!("impossible: {line}");
+        }
+        measured.insert(name.to_owned(), value);
+    }
+    Ok(measured)
+}
+
+/// Makes the table, and counts the promises that are broken or not measured.
+fn judge(budgets: &Named<Budget>, measured: &Named<f64>, arch: Arch) -> (String, usize) {
+    let mut breaches: usize = 0;
+    let mut table = format!(
+        "\n{:<66}{:>10}{:>10}{:>8}\n",
+        arch.name(),
+        "promised",
+        "measured",
+        "goal"
+    );
+    for (name, budget) in budgets {
+        let value = measured.get(name);
+        let kept = value.is_some_and(|value| *value <= budget.promised);
+        if !kept {
+            breaches = breaches.saturating_add(1);
+        }
+        let shown = value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
+        let unit = if budget.unit == "ratio" {
+            ""
+        } else {
+            budget.unit.as_str()
+        };
+        let verdict = if kept { "" } else { "  BROKEN" };
+        let _ = writeln!(
+            table,
+            "{:<60}{unit:>6}{:>10}{shown:>10}{:>8}{verdict}",
+            budget.what, budget.promised, budget.goal
+        );
+    }
+    (table, breaches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "[a]\nwhat = \"A\"\nunit = \"MB\"\npromised = 2.0\ngoal = 1.0\n";
+
+    #[test]
+    fn a_kept_promise_is_no_breach() {
+        let budgets = parse(TEXT).unwrap();
+        let measured = read_measured("talk\nmeasured a 2.0\n").unwrap();
+
+        assert_eq!(judge(&budgets, &measured, Arch::Amd64).1, 0);
+    }
+
+    #[test]
+    fn more_than_promised_is_a_breach() {
+        let budgets = parse(TEXT).unwrap();
+        let measured = read_measured("measured a 2.01\n").unwrap();
+
+        let (table, breaches) = judge(&budgets, &measured, Arch::Amd64);
+
+        assert_eq!(breaches, 1);
+        assert!(table.contains("BROKEN"), "{table}");
+    }
+
+    #[test]
+    fn what_is_not_measured_is_a_breach() {
+        assert_eq!(
+            judge(&parse(TEXT).unwrap(), &Named::new(), Arch::Arm64).1,
+            1
+        );
+    }
+
+    #[test]
+    fn a_budget_without_its_fields_is_refused() {
+        for field in ["what", "unit", "promised", "goal"] {
+            let text: String = TEXT
+                .lines()
+                .filter(|line| !line.starts_with(field))
+                .map(|line| format!("{line}\n"))
+                .collect();
+            assert!(parse(&text).is_err(), "{field}");
+        }
+        assert!(parse("").is_err());
+        assert!(parse(&TEXT.replace("1.0", "3.0")).is_err());
+        assert!(parse(&TEXT.replace("2.0", "\"2.0\"")).is_err());
+    }
+
+    #[test]
+    fn a_measurement_that_cannot_be_is_refused() {
+        for line in [
+            "measured a",
+            "measured a x",
+            "measured a -1",
+            "measured a NaN",
+            "measured a 0",
+        ] {
+            assert!(read_measured(line).is_err(), "{line}");
+        }
+    }
+}

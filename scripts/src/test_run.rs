@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Runs every test there is, and counts.
+//!
+//! Owns: what is built before, in which order tests run, and the last line.
+//! Never: leaves a test out silently.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+
+use crate::arch::Arch;
+use crate::places::Places;
+use crate::programs::Toolchain;
+use crate::say::{self, Step};
+use crate::{boot_image, kernel, programs};
+
+/// The crate whose tests boot machines.
+const MACHINE_TESTS: &str = "ichor-tests";
+
+/// How many tests passed and failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    passed: usize,
+    failed: usize,
+}
+
+impl Count {
+    fn add(&mut self, other: Self) {
+        self.passed = self.passed.saturating_add(other.passed);
+        self.failed = self.failed.saturating_add(other.failed);
+    }
+}
+
+/// Runs the tests whose name contains `filter`; with `quick`, none that boots a machine.
+///
+/// # Errors
+/// When a test fails or does not build.
+pub fn run(places: &Places, filter: Option<&str>, quick: bool) -> Result<()> {
+    let mut count = Count::default();
+    let step = Step::start("tests beside the code");
+    count.add(cargo_test(
+        places,
+        &["--workspace", "--exclude", MACHINE_TESTS],
+        filter,
+        &[],
+    )?);
+    step.done();
+    if !quick {
+        for arch in Arch::ALL {
+            kernel::build(places, arch)?;
+            programs::build(places, arch)?;
+            programs::build_guest(places, arch)?;
+            boot_image::build(places, arch)?;
+        }
+        programs::build_client(places)?;
+        let step = Step::start("tests in virtual machines, amd64 and arm64");
+        // One machine at a time: two share the processors and miss each other's deadlines.
+        let one_by_one = ["--test-threads=1"];
+        count.add(cargo_test(
+            places,
+            &["-p", MACHINE_TESTS],
+            filter,
+            &one_by_one,
+        )?);
+        step.done();
+    }
+    say::line(format!("{} passed, {} failed", count.passed, count.failed));
+    if count.failed > 0 {
+        bail!("{} tests failed", count.failed);
+    }
+    if count.passed == 0 {
+        bail!("no test has that name");
+    }
+    Ok(())
+}
+
+/// Runs `cargo test`, shows what it says, and counts its results.
+fn cargo_test(
+    places: &Places,
+    select: &[&str],
+    filter: Option<&str>,
+    options: &[&str],
+) -> Result<Count> {
+    let mut command = Toolchain::find(places)?.cargo(places);
+    command
+        .args(["test", "--locked", "--no-fail-fast"])
+        .args(select);
+    command.arg("--").args(filter).args(options);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let stdout = child
+        .stdout
+        .take()
+        .context("cargo has no standard output")?;
+    let mut count = Count::default();
+    for line in BufReader::new(stdout).lines() {
+        let line = line.context("cannot read what cargo says")?;
+        count.add(parse_result(&line).unwrap_or_default());
+        say::line(line);
+    }
+    let status = child.wait().context("cannot wait for cargo")?;
+    if !status.success() && count.failed == 0 {
+        // A test program that does not build or dies has no result line.
+        count.failed = 1;
+    }
+    Ok(count)
+}
+
+/// Reads the line that a test program ends with.
+fn parse_result(line: &str) -> Option<Count> {
+    let rest = line.strip_prefix("test result: ")?;
+    let (_, rest) = rest.split_once(". ")?;
+    let mut count = Count::default();
+    for part in rest.split("; ") {
+        match part.split_once(' ') {
+            Some((number, "passed")) => count.passed = number.parse().ok()?,
+            Some((number, "failed")) => count.failed = number.parse().ok()?,
+            _ => {}
+        }
+    }
+    Some(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_counted() {
+        let line = "test result: ok. 29 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.01s";
+        assert_eq!(
+            parse_result(line),
+            Some(Count {
+                passed: 29,
+                failed: 0
+            })
+        );
+
+        let line = "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
+        assert_eq!(
+            parse_result(line),
+            Some(Count {
+                passed: 1,
+                failed: 2
+            })
+        );
+    }
+
+    #[test]
+    fn other_lines_are_no_results() {
+        for line in [
+            "",
+            "test a ... ok",
+            "test result: ok",
+            "running 3 tests",
+            "1 passed; 2 failed",
+        ] {
+            assert_eq!(parse_result(line), None, "{line}");
+        }
+    }
+}
