@@ -30,6 +30,7 @@ pub mod loop_device;
 #[doc(hidden)]
 pub mod memory;
 pub mod mount_tree;
+pub mod packet;
 pub mod seccomp;
 pub mod seqpacket;
 pub mod signal;
