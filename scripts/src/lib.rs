@@ -14,6 +14,7 @@ pub mod kernel;
 pub mod places;
 pub mod programs;
 pub mod qemu;
+pub mod reproduce;
 pub mod rootfs;
 pub mod say;
 pub mod test_run;

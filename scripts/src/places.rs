@@ -19,6 +19,8 @@ pub struct Places {
     pub root: PathBuf,
     /// Results: `out/<arch>/…`.
     pub out: PathBuf,
+    /// Where cargo compiles.
+    pub target: PathBuf,
     /// What outlives the checkout: kernels, toolchains, compiler cache.
     pub cache: PathBuf,
 }
@@ -35,10 +37,11 @@ impl Places {
             .find(|folder| folder.join("kernel-config").is_dir() && folder.join("x").is_file())
             .context("this is not inside a checkout (no ./x and no kernel-config/ above it)")?
             .to_path_buf();
-        let out = match std::env::var_os("ICHOR_OUT") {
-            Some(folder) => PathBuf::from(folder),
-            None => root.join("out"),
+        let folder = |variable: &str, name: &str| {
+            std::env::var_os(variable).map_or_else(|| root.join(name), PathBuf::from)
         };
+        let out = folder("ICHOR_OUT", "out");
+        let target = folder("CARGO_TARGET_DIR", "target");
         let cache = match std::env::var_os("ICHOR_CACHE") {
             Some(folder) => PathBuf::from(folder),
             None => {
@@ -46,7 +49,12 @@ impl Places {
                 PathBuf::from(home).join(".cache/ichor")
             }
         };
-        Ok(Self { root, out, cache })
+        Ok(Self {
+            root,
+            out,
+            target,
+            cache,
+        })
     }
 
     /// Returns the folder of an architecture's results.
@@ -60,8 +68,7 @@ impl Places {
     /// # Errors
     /// Says which folder cannot be deleted.
     pub fn clean(&self, cache: bool) -> Result<()> {
-        let target = self.root.join("target");
-        for folder in [&self.out, &target, &self.cache]
+        for folder in [&self.out, &self.target, &self.cache]
             .into_iter()
             .take(if cache { 3 } else { 2 })
         {

@@ -50,11 +50,9 @@ impl Toolchain {
     pub fn find(places: &Places) -> Result<Self> {
         let prefix = std::env::var_os("ICHOR_TOOLCHAIN")
             .context("ICHOR_TOOLCHAIN is not set: start this through ./x")?;
-        let target_dir = std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| places.root.join("target"), PathBuf::from);
         Ok(Self {
             prefix: PathBuf::from(prefix),
-            target_dir,
+            target_dir: places.target.clone(),
         })
     }
 

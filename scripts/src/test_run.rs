@@ -13,10 +13,13 @@ use crate::arch::Arch;
 use crate::places::Places;
 use crate::programs::Toolchain;
 use crate::say::{self, Step};
-use crate::{boot_image, kernel, programs};
+use crate::{boot_image, kernel, programs, reproduce};
 
 /// The crate whose tests boot machines.
 const MACHINE_TESTS: &str = "ichor-tests";
+
+/// The test that is no cargo test, because it compiles the workspace.
+const REPRODUCED: &str = "the_image_compiled_in_another_folder_is_the_same";
 
 /// How many tests passed and failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +67,9 @@ pub fn run(places: &Places, filter: Option<&str>, quick: bool) -> Result<()> {
             &one_by_one,
         )?);
         step.done();
+        if filter.is_none_or(|filter| REPRODUCED.contains(filter)) {
+            count.add(reproduced(places));
+        }
     }
     say::line(format!("{} passed, {} failed", count.passed, count.failed));
     if count.failed > 0 {
@@ -73,6 +79,26 @@ pub fn run(places: &Places, filter: Option<&str>, quick: bool) -> Result<()> {
         bail!("no test has that name");
     }
     Ok(())
+}
+
+/// Compiles the whole image a second time elsewhere; it counts as one test.
+fn reproduced(places: &Places) -> Count {
+    match reproduce::run(places, Arch::Amd64) {
+        Ok(()) => {
+            say::line(format!("test {REPRODUCED} ... ok"));
+            Count {
+                passed: 1,
+                failed: 0,
+            }
+        }
+        Err(error) => {
+            say::line(format!("test {REPRODUCED} ... FAILED\n{error:#}"));
+            Count {
+                passed: 0,
+                failed: 1,
+            }
+        }
+    }
 }
 
 /// Runs `cargo test`, shows what it says, and counts its results.
