@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,8 @@ use proto::door::{self, MAX_MESSAGE, Mode, Reply, Request};
 use proto::{Greeting, Refusal};
 use sys::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use sys::seqpacket::{self, Received};
-use tokio::io::unix::AsyncFd;
+use tokio::io::Interest;
+use tokio::net::UnixDatagram;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -92,7 +92,7 @@ async fn subscribe(
     publish: &watch::Sender<Arc<Entrance>>,
     heard: &mut bool,
 ) -> Result<std::convert::Infallible, Broken> {
-    let socket = AsyncFd::register(connect(path)?)?;
+    let socket = connect(path)?;
     // It holds the server's key while a message is read.
     let mut buffer = Zeroizing::new(vec![0; MAX_MESSAGE]);
     send(&socket, &Request::Hello(Greeting::OURS))?;
@@ -173,16 +173,17 @@ fn announce(entrance: &Entrance) {
     journal::say(format_args!("{how}"));
 }
 
-/// Connects without ever waiting: a full backlog is an error like any other.
-fn connect(path: &str) -> io::Result<OwnedFd> {
+/// Connects without ever waiting: a full backlog is an error like any other. tokio has no type for
+/// `SOCK_SEQPACKET`; its datagram socket waits for the same events, which is all it is used for.
+fn connect(path: &str) -> io::Result<UnixDatagram> {
     let address = SocketAddrUnix::new(path)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = sys::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
     sys::net::connect(&socket, &address)?;
-    Ok(socket)
+    UnixDatagram::from_std(socket.into())
 }
 
-fn send(socket: &AsyncFd<OwnedFd>, request: &Request) -> Result<(), Broken> {
+fn send(socket: &UnixDatagram, request: &Request) -> Result<(), Broken> {
     let mut buffer = [0; 64];
     let len = request.encode(&mut buffer).map_err(|_| Broken::Confused)?;
     // The socket is new, so there is room.
@@ -191,13 +192,15 @@ fn send(socket: &AsyncFd<OwnedFd>, request: &Request) -> Result<(), Broken> {
 }
 
 /// Waits for one message; `None` is one that was too long.
-async fn receive(socket: &AsyncFd<OwnedFd>, buffer: &mut [u8]) -> Result<Option<usize>, Broken> {
+async fn receive(socket: &UnixDatagram, buffer: &mut [u8]) -> Result<Option<usize>, Broken> {
     loop {
-        let mut ready = socket.readable().await?;
-        let Ok(received) =
-            ready.try_io(|socket| seqpacket::receive(socket, buffer).map_err(io::Error::from))
-        else {
-            continue;
+        socket.readable().await?;
+        let received = socket.try_io(Interest::READABLE, || {
+            seqpacket::receive(socket, buffer).map_err(io::Error::from)
+        });
+        let received = match received {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            other => other,
         };
         return match received? {
             Received::Message(len, _) => Ok(Some(len)),
