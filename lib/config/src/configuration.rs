@@ -34,6 +34,8 @@ pub struct Configuration {
     /// Which document of the file is the main one.
     main: usize,
     extras: Vec<Extra>,
+    /// Which document of the file each of them is.
+    places: Vec<usize>,
 }
 
 impl Configuration {
@@ -63,6 +65,7 @@ impl Configuration {
             document: Some(document),
             main: 0,
             extras: Vec::new(),
+            places: Vec::new(),
         }
     }
 
@@ -105,10 +108,33 @@ impl Configuration {
         locate(&self.source, problems);
         sort(problems);
     }
+
+    /// The same for the other documents, whose problems count within them.
+    pub(crate) fn place_extras(&self, problems: &mut [Problem]) {
+        for problem in problems.iter_mut() {
+            problem.document = self
+                .places
+                .get(problem.document)
+                .copied()
+                .unwrap_or_default();
+        }
+        locate(&self.source, problems);
+    }
+
+    /// What the main document means.
+    #[must_use]
+    pub fn spec(&self) -> Option<crate::spec::Spec> {
+        self.document.as_ref().map(crate::spec::Spec::from_document)
+    }
 }
 
-fn sort(problems: &mut [Problem]) {
+/// Puts problems in the order of the text, one for each place.
+fn sort(problems: &mut Vec<Problem>) {
     problems.sort_by_key(|problem| problem.position.map(|at| (at.line, at.column)));
+    problems.dedup_by(|later, first| {
+        let is_shape = |p: &Problem| matches!(p.fault, Fault::WrongType { .. });
+        later.path == first.path && is_shape(later) && is_shape(first)
+    });
 }
 
 #[derive(Default)]
@@ -117,6 +143,7 @@ struct Loader<'a> {
     document: Option<Document>,
     main: usize,
     extras: Vec<Extra>,
+    places: Vec<usize>,
     problems: Vec<Problem>,
     identities: BTreeSet<(&'static str, String)>,
 }
@@ -129,24 +156,14 @@ impl Loader<'_> {
         head: Head,
         from: serde_yaml_ng::Deserializer<'_>,
     ) -> Result<(), LoadError> {
-        let size = self.source.len();
         let kind = match &head {
             Head::Main => Document::KIND,
             Head::Extra(name) => Extra::kind_of(name).unwrap_or(HEAD),
         };
-        let (value, mut problems) = match read(from, kind, size) {
+        let (value, mut problems) = match read_shape(self.source, number, from, kind) {
             Ok(read) => read,
             Err(mut problem) => {
-                if problem.position.is_none() {
-                    problem.document = number;
-                    locate(self.source, std::slice::from_mut(&mut *problem));
-                }
                 problem.document = number;
-                if matches!(problem.fault, Fault::WrongType { .. }) {
-                    // The rest of the document is not read, but what comes before still counts.
-                    self.problems.push(*problem);
-                    return Ok(());
-                }
                 return Err(LoadError {
                     problems: vec![*problem],
                 });
@@ -173,7 +190,7 @@ impl Loader<'_> {
                     at.report(Fault::DuplicateDocument);
                 }
             }
-            Head::Extra(name) => self.take_extra(&name, value, &mut at),
+            Head::Extra(name) => self.take_extra(number, &name, value, &mut at),
         }
         problems.append(&mut at.problems);
         for problem in &mut problems {
@@ -183,13 +200,14 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn take_extra(&mut self, name: &str, value: Value, at: &mut Cursor) {
+    fn take_extra(&mut self, number: usize, name: &str, value: Value, at: &mut Cursor) {
         let Some(extra) = Extra::take(name, value, at) else {
             return;
         };
         let (kind, own) = extra.identity();
         if self.identities.insert((kind, own.to_owned())) {
             self.extras.push(extra);
+            self.places.push(number);
         } else {
             at.report(Fault::DuplicateDocument);
         }
@@ -272,7 +290,31 @@ impl Loader<'_> {
             document: self.document,
             main: self.main,
             extras: self.extras,
+            places: self.places,
         })
+    }
+}
+
+/// Reads a document as `kind`. When something in it has another shape than its key takes, the parser
+/// stops there; it is then read as it is, so that filling the struct finds that and all other problems.
+fn read_shape<'de>(
+    source: &'de str,
+    number: usize,
+    from: serde_yaml_ng::Deserializer<'de>,
+    kind: &'static Kind,
+) -> Result<(Value, Vec<Problem>), Box<Problem>> {
+    let size = source.len();
+    match read(from, kind, size) {
+        Err(problem) if matches!(problem.fault, Fault::WrongType { .. }) => {
+            let Some(again) = serde_yaml_ng::Deserializer::from_str(source).nth(number) else {
+                return Err(problem);
+            };
+            let (value, mut problems) = read(again, &Kind::Free, size)?;
+            // Whatever happens, the document stays refused.
+            problems.push(*problem);
+            Ok((value, problems))
+        }
+        other => other,
     }
 }
 

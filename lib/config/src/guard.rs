@@ -7,13 +7,13 @@
 use crate::error::{Fault, LoadError, Position};
 
 /// Largest file: a generated configuration has 5 to 30 KB, one with a large CNI's manifests inline a
-/// few hundred. The parser needs up to about 60 times this in memory, which the smallest node has.
+/// few hundred.
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// Deepest nesting; the parser stops at 128, real files at about 15.
 pub const MAX_DEPTH: usize = 100;
-/// Most entries of lists and mappings, counted by their punctuation. Bounds what the parser allocates;
-/// 1 MiB of Kubernetes manifests has about 60,000.
-pub const MAX_ITEMS: usize = 200_000;
+/// Most entries of lists and mappings, counted by their punctuation. The parser takes up to 200 bytes for
+/// each, so this bounds what it allocates to 20 MB; 1 MiB of Kubernetes manifests has about 60,000.
+pub const MAX_ITEMS: usize = 100_000;
 /// Most steps that open brackets can cost the parser: a second or two on a small machine. 1 MiB of JSON
 /// in braces stays below a fifth of it.
 const MAX_WORK: usize = 2_000_000_000;

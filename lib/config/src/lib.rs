@@ -14,11 +14,15 @@ mod error;
 mod generate;
 mod guard;
 mod locate;
+mod network;
 mod read;
 mod scalar;
 mod schema;
 mod secrets;
+mod spec;
+mod unsupported;
 mod url;
+mod validate;
 mod value;
 
 pub use client::{ClientAuth, ClientBasicAuth, ClientConfig, ClientContext, ClientSideroAuth};
@@ -27,10 +31,17 @@ pub use document::{Document, Extra};
 pub use error::{Fault, LoadError, Path, Position, Problem, Step};
 pub use generate::{GenerateError, GenerateOptions, Generated, generate};
 pub use guard::{MAX_BYTES, MAX_DEPTH, MAX_ITEMS};
+pub use network::Cidr;
 pub use scalar::{Base64Bytes, DiskSize, FileMode, GoDuration, PortRange, REDACTED, SecretText};
 pub use schema::MAX_PROBLEMS;
 pub use secrets::{
     SecretsBundle, SecretsCertificates, SecretsCluster, SecretsTokens, SecretsTrustd,
 };
+pub use spec::{
+    ClusterSpec, DhcpSpec, FeaturesSpec, HostName, LinkSpec, MachineType, RouteSpec, Spec,
+    TimeSpec, VlanSpec,
+};
+pub use unsupported::unsupported;
 pub use url::Url;
+pub use validate::{Circumstances, Mode, Report, Strictness};
 pub use value::Value;

@@ -81,8 +81,13 @@ pub(crate) fn fault(error: &serde_yaml_ng::Error) -> Fault {
         Fault::TooDeep
     } else if text.contains("repetition limit exceeded") {
         Fault::AliasGrowth
-    } else if text.contains("invalid type: ") && text.contains(EXPECTED) {
-        let expected = EXPECTATIONS.iter().find(|words| text.contains(**words));
+    } else if let Some((_, words)) = text
+        .rsplit_once(EXPECTED)
+        .filter(|_| text.contains("invalid type: "))
+    {
+        let expected = EXPECTATIONS
+            .iter()
+            .find(|expected| words.starts_with(**expected));
         Fault::WrongType {
             expected: expected.copied().unwrap_or("something else"),
         }

@@ -22,7 +22,7 @@ impl Field for String {
     const KIND: &'static Kind = &Kind::Text;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
-        at.text(value)
+        at.text(value, "text")
     }
 
     fn emit(&self, out: &mut Emitter) {
@@ -39,7 +39,11 @@ impl Field for bool {
 
     fn take(value: Value, at: &mut Cursor) -> Self {
         // YAML 1.1 knows more words for it, and people write them.
-        match at.text(value).to_ascii_lowercase().as_str() {
+        match at
+            .text(value, "true or false")
+            .to_ascii_lowercase()
+            .as_str()
+        {
             "true" | "yes" | "y" | "on" => true,
             "false" | "no" | "n" | "off" | "" => false,
             _ => {
@@ -81,7 +85,7 @@ fn whole_number(text: &str) -> Option<i64> {
 }
 
 fn take_number(value: Value, at: &mut Cursor) -> i64 {
-    let text = at.text(value);
+    let text = at.text(value, "a whole number");
     if text.is_empty() {
         return 0;
     }
@@ -155,7 +159,7 @@ impl Field for SecretText {
     const KIND: &'static Kind = &Kind::Text;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
-        Self::new(at.text(value))
+        Self::new(at.text(value, "text"))
     }
 
     fn emit(&self, out: &mut Emitter) {
@@ -168,14 +172,21 @@ impl Field for SecretText {
 }
 
 /// Bytes that are written in base64.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Base64Bytes(pub Vec<u8>);
+
+/// How many they are: nobody reads certificates as numbers.
+impl fmt::Debug for Base64Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({} bytes)", self.0.len())
+    }
+}
 
 impl Field for Base64Bytes {
     const KIND: &'static Kind = &Kind::Text;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
-        let text = at.text(value);
+        let text = at.text(value, "text");
         Self(STANDARD.decode(text.trim()).unwrap_or_else(|_| {
             at.report(Fault::NotBase64);
             Vec::new()
@@ -196,7 +207,7 @@ impl Field for Secret {
     const KIND: &'static Kind = &Kind::Text;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
-        let text = Zeroizing::new(at.text(value));
+        let text = Zeroizing::new(at.text(value, "text"));
         if *text == REDACTED {
             return Self::new(text.as_bytes().to_vec());
         }
@@ -336,7 +347,7 @@ impl Field for GoDuration {
     const KIND: &'static Kind = &Kind::Text;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
-        let text = at.text(value);
+        let text = at.text(value, "text");
         if text.is_empty() {
             return Self::default();
         }
@@ -437,7 +448,7 @@ impl Field for DiskSize {
     const KIND: &'static Kind = &Kind::Text;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
-        let text = at.text(value);
+        let text = at.text(value, "text");
         if text.is_empty() {
             return Self::default();
         }
@@ -469,7 +480,7 @@ impl Field for PortRange {
     const KIND: &'static Kind = &Kind::Text;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
-        let text = at.text(value);
+        let text = at.text(value, "text");
         let (first, last) = text.split_once('-').unwrap_or((&text, &text));
         match (first.trim().parse(), last.trim().parse()) {
             (Ok(first), Ok(last)) if first <= last => Self { first, last },

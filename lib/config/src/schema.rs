@@ -107,8 +107,8 @@ impl Cursor {
         }
     }
 
-    /// The text of a scalar; nothing is empty text.
-    pub(crate) fn text(&mut self, value: Value) -> String {
+    /// The text of a scalar; nothing is empty text. `expected` is what the text should be of.
+    pub(crate) fn text(&mut self, value: Value, expected: &'static str) -> String {
         match value {
             Value::Text(text) => text,
             Value::Null => String::new(),
@@ -117,7 +117,7 @@ impl Cursor {
             Value::Unsigned(number) => number.to_string(),
             Value::Float(number) => number.to_string(),
             Value::List(_) | Value::Map(_) => {
-                self.wrong_type("text");
+                self.wrong_type(expected);
                 String::new()
             }
         }

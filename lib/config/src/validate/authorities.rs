@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Rules about certificates and keys.
+//!
+//! Owns: the table of authorities a configuration has, and who must have their keys.
+//! Never: prints a key.
+
+use super::Situation;
+use crate::document::CertificateAndKey;
+use crate::error::{Fault, Path, Problem};
+use crate::scalar::REDACTED;
+use pki::{Authority, Certificate, Key};
+
+/// An authority of the configuration.
+struct Row<'a> {
+    path: &'a str,
+    pair: Option<&'a CertificateAndKey>,
+    /// Without the machine's authority nobody could be let in, and the node would be out of reach.
+    is_required: bool,
+    needs_key: bool,
+}
+
+pub(super) fn check(situation: &Situation<'_>) -> Vec<Problem> {
+    let (machine, cluster) = (situation.machine, situation.cluster);
+    let is_control_plane = situation.kind.is_control_plane();
+    let etcd = cluster.etcd.as_ref();
+    let rows = [
+        Row {
+            path: "machine.ca",
+            pair: machine.ca.as_ref(),
+            is_required: true,
+            needs_key: is_control_plane,
+        },
+        Row {
+            path: "cluster.ca",
+            pair: cluster.ca.as_ref(),
+            is_required: false,
+            needs_key: is_control_plane,
+        },
+        Row {
+            path: "cluster.aggregatorCA",
+            pair: cluster.aggregator_ca.as_ref(),
+            is_required: false,
+            needs_key: is_control_plane,
+        },
+        Row {
+            path: "cluster.etcd.ca",
+            pair: etcd.and_then(|etcd| etcd.ca.as_ref()),
+            is_required: etcd.is_some(),
+            needs_key: is_control_plane,
+        },
+    ];
+    let mut problems: Vec<Problem> = rows.iter().filter_map(problem).collect();
+    if let Some(account) = &cluster.service_account {
+        let key = account.key.expose();
+        if key != REDACTED.as_bytes()
+            && let Err(error) = Key::from_pem(key)
+        {
+            let path = Path::new("cluster.serviceAccount.key");
+            problems.push(Problem::new(path, Fault::BadPem(error)));
+        }
+    }
+    problems
+}
+
+fn problem(row: &Row<'_>) -> Option<Problem> {
+    let path = Path::new(row.path);
+    let (crt, key) = (path.key("crt"), path.key("key"));
+    let Some(pair) = row.pair else {
+        return row.is_required.then(|| Problem::new(path, Fault::Missing));
+    };
+    if pair.crt.0.is_empty() {
+        return Some(Problem::new(crt, Fault::Missing));
+    }
+    let certificate = match Certificate::from_pem(&pair.crt.0) {
+        Ok(certificate) => certificate,
+        Err(error) => return Some(Problem::new(crt, Fault::BadPem(error))),
+    };
+    if !certificate.is_authority() {
+        return Some(Problem::new(crt, Fault::BadPem(pki::Error::NotAnAuthority)));
+    }
+    if pair.key.is_empty() {
+        return row.needs_key.then(|| Problem::new(key, Fault::Missing));
+    }
+    if pair.key.expose() == REDACTED.as_bytes() {
+        return Some(Problem::new(
+            key,
+            Fault::BadValue("the key; it was taken out of this text"),
+        ));
+    }
+    match Authority::from_pem(&pair.crt.0, pair.key.expose()) {
+        Ok(_) => None,
+        Err(error) => Some(Problem::new(key, Fault::BadPem(error))),
+    }
+}
