@@ -43,13 +43,27 @@ pub fn read_record(log: impl AsFd, buffer: &mut [u8; RECORD_MAX]) -> io::Result<
     }
 }
 
+/// How urgent a line is; the kernel shows on the console what is more urgent than its level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Kept in the log only.
+    Debug,
+    /// Shown on the console unless the kernel was told to be quiet.
+    Notice,
+}
+
 /// Adds a line to the kernel's log; without a kernel log nothing happens.
-pub fn write<const N: usize>(line: &Text<N>) {
+pub fn write<const N: usize>(urgency: Urgency, line: &Text<N>) {
+    // Facility daemon (3) times 8, and the level.
+    let priority = match urgency {
+        Urgency::Debug => 31,
+        Urgency::Notice => 29,
+    };
     let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     if let Ok(file) = crate::fs::open(c"/dev/kmsg", flags, Mode::empty()) {
+        // The kernel cuts at 1024 bytes.
         let mut record = Text::<900>::new();
-        // Facility daemon (3), level notice (5): 3 * 8 + 5. The kernel cuts at 1024 bytes.
-        let _ = write!(record, "<29>{line}");
+        let _ = write!(record, "<{priority}>{line}");
         let _ = io::write(&file, record.as_bytes());
     }
 }

@@ -5,7 +5,8 @@
 //! Never: installs code that the kernel would call.
 
 use linux_raw_sys::general::{
-    __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_signalfd4, O_CLOEXEC, O_NONBLOCK, SIG_SETMASK,
+    __NR_kill, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_signalfd4, O_CLOEXEC, O_NONBLOCK,
+    SIG_SETMASK,
 };
 
 use crate::arch::{NONE, syscall};
@@ -109,6 +110,17 @@ pub fn reset_all() -> io::Result<()> {
         }
     }
     block_only(Signals::NONE)
+}
+
+/// Sends `signal` to every process but this one and those it may not signal.
+///
+/// # Errors
+/// `SRCH` when there is none.
+#[expect(unsafe_code, reason = "a raw system call")]
+pub fn send_to_all(signal: Signal) -> io::Result<()> {
+    let number = signal.as_raw().cast_unsigned() as usize;
+    // SAFETY: kill takes two numbers; -1 leaves out the caller (kill(2)).
+    unsafe { syscall(__NR_kill, [usize::MAX, number, NONE, NONE, NONE, NONE]) }.map(drop)
 }
 
 /// The size of `struct signalfd_siginfo` and where its fields are (signalfd(2)).

@@ -80,7 +80,7 @@ pub fn panicked(program: &str, info: &PanicInfo<'_>) -> ! {
     line.end_line();
     // Standard error may be a full pipe whose reader is gone; a crash must not wait for it.
     let _ = crate::text::write_now(line.as_bytes());
-    crate::kernel_log::write(&line);
+    crate::kernel_log::write(crate::kernel_log::Urgency::Notice, &line);
     let pid = crate::process::getpid()
         .as_raw_nonzero()
         .get()

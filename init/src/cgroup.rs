@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Control groups: one for init, one for each service, with their limits.
+//!
+//! Owns: `/sys/fs/cgroup/init` and everything below `/sys/fs/cgroup/system`.
+//! Never: moves a process: services are born in their group.
+
+use core::fmt::Write as _;
+
+use sys::fd::{AsFd, OwnedFd};
+use sys::fs::{Mode, OFlags};
+use sys::io::Errno;
+use sys::text::Text;
+
+use crate::fatal::Fatal;
+use crate::say;
+
+/// Where services' groups are.
+const SYSTEM: &str = "/sys/fs/cgroup/system";
+/// The controllers that limits need; a kernel without one has its limits not.
+const CONTROLLERS: &[&str] = &["+memory", "+pids", "+cpu"];
+/// The longest path: a service's name has 63 bytes.
+type Path = Text<128>;
+
+/// Makes the groups that all others stand in, moves init into its own, and gives the rest their
+/// controllers (a group with processes of its own cannot: cgroup-v2.rst, "No Internal Process
+/// Constraint").
+///
+/// # Errors
+/// When the groups cannot be made. A missing controller is only said.
+pub fn make_tree() -> Result<(), Fatal> {
+    for folder in ["/sys/fs/cgroup/init", SYSTEM] {
+        make_folder(folder).map_err(Fatal::during("make", "the control groups"))?;
+    }
+    write("/sys/fs/cgroup/init/cgroup.procs", "0")
+        .map_err(Fatal::during("join", "/sys/fs/cgroup/init"))?;
+    for group in ["/sys/fs/cgroup", SYSTEM] {
+        for controller in CONTROLLERS {
+            let mut path = Path::new();
+            let _ = write!(path, "{group}/cgroup.subtree_control");
+            if let Err(errno) = write(path.as_str(), controller) {
+                say!(
+                    "cgroup controller {controller}: {}",
+                    sys::errno::name(errno)
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The limits of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory; 0 for no limit.
+    pub memory_max: u64,
+    /// Processes; 0 for no limit.
+    pub pids_max: u32,
+}
+
+/// Makes a service's group, or finds it, sets its limits, and opens it.
+///
+/// # Errors
+/// The kernel's.
+pub fn open(name: &str, limits: Limits) -> Result<OwnedFd, Errno> {
+    let path = path_of(name);
+    make_folder(path.as_str())?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let group = sys::fs::open(path.as_str(), flags, Mode::empty())?;
+    set(&group, "memory.max", limits.memory_max)?;
+    set(&group, "pids.max", u64::from(limits.pids_max))?;
+    // One process killed for lack of memory takes the others with it: half a service is none.
+    match write_at(&group, "memory.oom.group", "1") {
+        Ok(()) | Err(Errno::NOENT) => Ok(group),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Sets one limit. Without its controller there is no file, and only no limit can be set.
+fn set(group: &OwnedFd, file: &str, limit: u64) -> Result<(), Errno> {
+    let mut value = Text::<24>::new();
+    let _ = match limit {
+        0 => write!(value, "max"),
+        _ => write!(value, "{limit}"),
+    };
+    match write_at(group, file, value.as_str()) {
+        // Said once at the start, by make_tree.
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
+    }
+}
+
+/// Ends every process of a service, whatever it forked.
+pub fn kill(name: &str) {
+    let mut path = path_of(name);
+    let _ = write!(path, "/cgroup.kill");
+    let _ = write(path.as_str(), "1");
+}
+
+/// How many processes of a service the kernel has killed for lack of memory.
+#[must_use]
+pub fn oom_kills(name: &str) -> u64 {
+    let mut path = path_of(name);
+    let _ = write!(path, "/memory.events");
+    let mut buffer = [0; 512];
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    sys::fs::open(path.as_str(), flags, Mode::empty())
+        .and_then(|file| sys::io::read(&file, &mut buffer[..]))
+        .ok()
+        .and_then(|len| core::str::from_utf8(buffer.get(..len)?).ok())
+        .map_or(0, count_oom_kills)
+}
+
+/// Finds the count in `memory.events`.
+fn count_oom_kills(events: &str) -> u64 {
+    events
+        .lines()
+        .find_map(|line| line.strip_prefix("oom_kill "))
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(0)
+}
+
+/// Removes a service's group; one with processes stays.
+pub fn remove(name: &str) {
+    let _ = sys::fs::rmdir(path_of(name).as_str());
+}
+
+fn path_of(name: &str) -> Path {
+    let mut path = Path::new();
+    let _ = write!(path, "{SYSTEM}/{name}");
+    path
+}
+
+fn make_folder(path: &str) -> Result<(), Errno> {
+    match sys::fs::mkdir(path, Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn write(path: &str, text: &str) -> Result<(), Errno> {
+    write_at(sys::fs::CWD, path, text)
+}
+
+fn write_at(folder: impl AsFd, path: &str, text: &str) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = sys::fs::openat(folder, path, flags, Mode::empty())?;
+    sys::io::write(&file, text.as_bytes()).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count_oom_kills;
+
+    #[test]
+    fn oom_kills_are_counted_as_the_kernel_does() {
+        let events = "low 0\nhigh 0\nmax 7\noom 2\noom_kill 3\noom_group_kill 1\n";
+
+        assert_eq!(count_oom_kills(events), 3);
+    }
+
+    #[test]
+    fn oom_kills_that_cannot_be_read_are_none() {
+        for events in ["", "oom_kill", "oom_kill x", "oom_kill -1", "oom_kills 3"] {
+            assert_eq!(count_oom_kills(events), 0, "{events:?}");
+        }
+    }
+}
