@@ -134,3 +134,13 @@ fn nothing_in_the_root_is_a_shell_or_writable_by_all() {
         );
     }
 }
+
+#[test]
+fn the_system_says_the_version_of_the_workspace() {
+    let places = Places::find().unwrap();
+
+    let text = std::fs::read_to_string(places.root.join("rootfs/files/etc/os-release")).unwrap();
+
+    let version = format!("VERSION_ID={}", env!("CARGO_PKG_VERSION"));
+    assert!(text.lines().any(|line| line == version), "{text}");
+}
