@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Services: listing them, and starting, stopping and restarting those that may be.
+//!
+//! Owns: the answers of the service methods.
+//! Never: says that something happened before init did.
+
+use api::machine;
+use proto::Refusal;
+use proto::supervisor::{Named, Request};
+use tonic::Status;
+
+use crate::news::{Error, init};
+use crate::node::Node;
+use crate::services::{Verb, may_control};
+
+pub(super) fn list(node: &Node) -> machine::ServiceListResponse {
+    let state = node.state();
+    let services = state.services.iter().map(|(_, entry)| entry.wire());
+    machine::ServiceListResponse {
+        messages: vec![machine::ServiceList {
+            metadata: None,
+            services: services.collect(),
+        }],
+    }
+}
+
+pub(super) async fn start(
+    node: &Node,
+    id: &str,
+) -> Result<machine::ServiceStartResponse, Status> {
+    let resp = order(node, id, Verb::Start).await?;
+    Ok(machine::ServiceStartResponse {
+        messages: vec![machine::ServiceStart {
+            metadata: None,
+            resp,
+        }],
+    })
+}
+
+pub(super) async fn stop(node: &Node, id: &str) -> Result<machine::ServiceStopResponse, Status> {
+    let resp = order(node, id, Verb::Stop).await?;
+    Ok(machine::ServiceStopResponse {
+        messages: vec![machine::ServiceStop {
+            metadata: None,
+            resp,
+        }],
+    })
+}
+
+pub(super) async fn restart(
+    node: &Node,
+    id: &str,
+) -> Result<machine::ServiceRestartResponse, Status> {
+    let resp = order(node, id, Verb::Restart).await?;
+    Ok(machine::ServiceRestartResponse {
+        messages: vec![machine::ServiceRestart {
+            metadata: None,
+            resp,
+        }],
+    })
+}
+
+async fn order(node: &Node, id: &str, verb: Verb) -> Result<String, Status> {
+    if node.state().services.get(id).is_none() {
+        return Err(Status::not_found(format!("service \"{id}\" not found")));
+    }
+    let word = verb.name();
+    if !may_control(id, verb) {
+        return Err(Status::failed_precondition(format!(
+            "service \"{id}\" doesn't support {word} operation via API"
+        )));
+    }
+    let named = Named { name: id };
+    let (request, done) = match verb {
+        Verb::Start => (Request::Start(named), "started"),
+        Verb::Stop => (Request::Stop(named), "stopped"),
+        Verb::Restart => (Request::Restart(named), "restarted"),
+    };
+    match init::order(node, &request).await {
+        Ok(()) => Ok(format!("Service \"{id}\" {done}")),
+        Err(Error::Refused(Refusal::NotFound)) => {
+            Err(Status::not_found(format!("service \"{id}\" not found")))
+        }
+        Err(Error::Refused(refusal)) => Err(Status::failed_precondition(format!(
+            "service \"{id}\": {refusal}"
+        ))),
+        Err(error) => Err(Status::unavailable(format!("init: {error}"))),
+    }
+}

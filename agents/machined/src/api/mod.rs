@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The machine API: what each method does, by calling the part that knows.
+//!
+//! Owns: the service, and which methods are there; every other one answers `Unimplemented`.
+//! Never: decides who may call; `gate` has done that.
+
+mod apply;
+mod control;
+mod follow;
+mod gate;
+mod power;
+pub(crate) mod serve;
+mod system;
+
+use std::sync::Arc;
+
+use ::api::machine::machine_service_server::MachineService;
+use ::api::{common, machine};
+use tonic::codegen::BoxStream;
+use tonic::{Request, Response, Status};
+
+use crate::node::Node;
+use crate::proc;
+
+/// The service.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    node: Arc<Node>,
+}
+
+impl Api {
+    /// Serves a node.
+    #[must_use]
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        Self { node }
+    }
+}
+
+type Reply<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl MachineService for Api {
+    async fn version(&self, _: Request<()>) -> Reply<machine::VersionResponse> {
+        Ok(Response::new(system::version(&self.node)))
+    }
+
+    async fn hostname(&self, _: Request<()>) -> Reply<machine::HostnameResponse> {
+        Ok(Response::new(system::hostname(&self.node)))
+    }
+
+    async fn memory(&self, _: Request<()>) -> Reply<machine::MemoryResponse> {
+        system::memory(&self.node).map(Response::new)
+    }
+
+    async fn load_avg(&self, _: Request<()>) -> Reply<machine::LoadAvgResponse> {
+        system::load(&self.node).map(Response::new)
+    }
+
+    async fn system_stat(&self, _: Request<()>) -> Reply<machine::SystemStatResponse> {
+        system::stat(&self.node).map(Response::new)
+    }
+
+    async fn cpu_info(&self, _: Request<()>) -> Reply<machine::CpuInfoResponse> {
+        system::processors(&self.node).map(Response::new)
+    }
+
+    async fn mounts(&self, _: Request<()>) -> Reply<machine::MountsResponse> {
+        Ok(Response::new(machine::MountsResponse {
+            messages: vec![machine::Mounts {
+                metadata: None,
+                stats: proc::mounts::all(&self.node.places),
+            }],
+        }))
+    }
+
+    async fn processes(&self, _: Request<()>) -> Reply<machine::ProcessesResponse> {
+        Ok(Response::new(machine::ProcessesResponse {
+            messages: vec![machine::Process {
+                metadata: None,
+                processes: proc::process::all(&self.node.places),
+            }],
+        }))
+    }
+
+    async fn service_list(&self, _: Request<()>) -> Reply<machine::ServiceListResponse> {
+        Ok(Response::new(control::list(&self.node)))
+    }
+
+    async fn service_start(
+        &self,
+        request: Request<machine::ServiceStartRequest>,
+    ) -> Reply<machine::ServiceStartResponse> {
+        control::start(&self.node, &request.into_inner().id)
+            .await
+            .map(Response::new)
+    }
+
+    async fn service_stop(
+        &self,
+        request: Request<machine::ServiceStopRequest>,
+    ) -> Reply<machine::ServiceStopResponse> {
+        control::stop(&self.node, &request.into_inner().id)
+            .await
+            .map(Response::new)
+    }
+
+    async fn service_restart(
+        &self,
+        request: Request<machine::ServiceRestartRequest>,
+    ) -> Reply<machine::ServiceRestartResponse> {
+        control::restart(&self.node, &request.into_inner().id)
+            .await
+            .map(Response::new)
+    }
+
+    async fn logs(
+        &self,
+        request: Request<machine::LogsRequest>,
+    ) -> Reply<BoxStream<common::Data>> {
+        follow::logs(&self.node, &request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn dmesg(
+        &self,
+        request: Request<machine::DmesgRequest>,
+    ) -> Reply<BoxStream<common::Data>> {
+        follow::dmesg(&self.node, request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn events(
+        &self,
+        request: Request<machine::EventsRequest>,
+    ) -> Reply<BoxStream<machine::Event>> {
+        follow::events(&self.node, &request.into_inner()).map(Response::new)
+    }
+
+    async fn reboot(
+        &self,
+        request: Request<machine::RebootRequest>,
+    ) -> Reply<machine::RebootResponse> {
+        power::reboot(&self.node, request.into_inner()).map(Response::new)
+    }
+
+    async fn shutdown(
+        &self,
+        request: Request<machine::ShutdownRequest>,
+    ) -> Reply<machine::ShutdownResponse> {
+        power::shutdown(&self.node, request.into_inner()).map(Response::new)
+    }
+
+    async fn apply_configuration(
+        &self,
+        request: Request<machine::ApplyConfigurationRequest>,
+    ) -> Reply<machine::ApplyConfigurationResponse> {
+        apply::apply(&self.node, request.into_inner()).map(Response::new)
+    }
+}

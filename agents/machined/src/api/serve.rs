@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Serves the API on its unix socket: HTTP/2 without TLS, for apid and root only.
+//!
+//! hyper serves; tonic decodes. tonic's own server brings a router that one service does not
+//! need.
+//!
+//! Owns: accepting, peers, limits.
+//! Never: serves a peer that is neither root nor apid.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::api::machine::machine_service_server::MachineServiceServer;
+use ::api::wire::MAX_MESSAGE;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use proto::paths;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tonic::body::Body;
+use tower_service::Service as _;
+
+use super::{Api, gate};
+use crate::node::Node;
+
+/// apid forwards over few connections; more than these would be a mistake of ours.
+const CONNECTIONS_MAX: usize = 32;
+/// Streams of one connection: followers of logs and events, one each.
+const STREAMS_MAX: u32 = 256;
+/// Roles and the like; nothing long.
+const HEADERS_MAX: u32 = 16 * 1024;
+/// What a stream may send before we look at it: small, because nothing here is in a hurry.
+const WINDOW: u32 = 64 * 1024;
+
+/// Serves for ever.
+pub(crate) async fn serve(node: Arc<Node>, listener: UnixListener) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // No descriptors left, or the like: others must give some back first.
+                node.journal.log(format_args!("API socket: {error}"));
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+        };
+        // Whoever is not expected, or one too many, is hung up on.
+        if !is_trusted(&stream) {
+            node.journal
+                .log("API socket: refused a peer that is neither root nor apid");
+            continue;
+        }
+        if let Ok(permit) = Arc::clone(&slots).try_acquire_owned() {
+            let node = Arc::clone(&node);
+            tokio::spawn(async move {
+                // An error is the peer's: it went away, or does not speak HTTP/2.
+                let _ended = connection(node, stream).await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+fn is_trusted(stream: &UnixStream) -> bool {
+    let uid = stream.peer_cred().map(|peer| peer.uid());
+    matches!(uid, Ok(paths::UID_ROOT | paths::UID_APID))
+}
+
+async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Error> {
+    let service = MachineServiceServer::new(Api::new(Arc::clone(&node)))
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE);
+    http2::Builder::new(TokioExecutor::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEADERS_MAX)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .max_send_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(stream), Gated { node, service })
+        .await
+}
+
+/// The service behind the gate.
+#[derive(Clone)]
+struct Gated {
+    node: Arc<Node>,
+    service: MachineServiceServer<Api>,
+}
+
+type Answer = Result<http::Response<Body>, Infallible>;
+
+impl hyper::service::Service<http::Request<Incoming>> for Gated {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
+        let configured = self.node.is_configured();
+        let path = request.uri().path();
+        match gate::admit(path, request.headers(), configured) {
+            // Other services answer `Unimplemented` for their known methods, as the stub does
+            // for its own.
+            Ok(()) => self.service.clone().call(request),
+            Err(status) => Box::pin(async move { Ok(status.into_http()) }),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The clocks, read in one place.
+//!
+//! Owns: reading them, and how a duration is written in a log.
+//! Never: waits.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use prost_types::Timestamp;
+
+/// Reads both clocks. The monotonic one counts from the start of the machine, suspend included,
+/// as the times of init's statuses do.
+#[must_use]
+pub(crate) fn now() -> resource::Now {
+    let boot = sys::time::clock_gettime(sys::time::ClockId::Boottime);
+    let monotonic = Duration::new(
+        u64::try_from(boot.tv_sec).unwrap_or(0),
+        u32::try_from(boot.tv_nsec).unwrap_or(0),
+    );
+    resource::Now {
+        monotonic,
+        wall: SystemTime::now(),
+    }
+}
+
+/// What the calendar said at a moment of the monotonic clock, as far as it says today.
+#[must_use]
+pub(crate) fn wall_at(now: resource::Now, moment: Duration) -> SystemTime {
+    let past = now.monotonic.saturating_sub(moment);
+    now.wall.checked_sub(past).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// The wire form of a date.
+#[must_use]
+pub(crate) fn timestamp(date: SystemTime) -> Timestamp {
+    let since = date
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp {
+        seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(since.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+/// A duration as logs have it: `106.109µs`, `1.5s`, `2m3.5s`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Took(pub Duration);
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.0.as_nanos();
+        let seconds = self.0.as_secs();
+        if seconds >= 60 {
+            write!(f, "{}m", seconds / 60)?;
+        }
+        let (unit, name) = match nanos {
+            0..1_000 => (1, "ns"),
+            1_000..1_000_000 => (1_000, "µs"),
+            1_000_000..1_000_000_000 => (1_000_000, "ms"),
+            _ => (1_000_000_000, "s"),
+        };
+        let rest = nanos % 60_000_000_000;
+        let rest = if seconds >= 60 { rest } else { nanos };
+        let text = format!("{}.{:09}", rest / unit, nano_fraction(rest % unit, unit));
+        write!(f, "{}{name}", text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+/// The fraction `part / unit`, in billionths.
+fn nano_fraction(part: u128, unit: u128) -> u128 {
+    part.saturating_mul(1_000_000_000)
+        .checked_div(unit)
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_logs_have_them() {
+        for (nanos, text) in [
+            (0, "0ns"),
+            (999, "999ns"),
+            (106_109, "106.109µs"),
+            (564_476, "564.476µs"),
+            (1_000_000, "1ms"),
+            (1_500_000_000, "1.5s"),
+            (123_500_000_000, "2m3.5s"),
+            (120_000_000_000, "2m0s"),
+        ] {
+            assert_eq!(Took(Duration::from_nanos(nanos)).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_moment_before_the_epoch_is_the_epoch() {
+        let now = resource::Now {
+            monotonic: Duration::from_secs(100),
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(10),
+        };
+
+        assert_eq!(wall_at(now, Duration::ZERO), SystemTime::UNIX_EPOCH);
+        assert_eq!(wall_at(now, Duration::from_secs(200)), now.wall);
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The certificate of the API: from the configuration's CA, or one of its own in maintenance.
+//!
+//! Owns: its issue, and its renewal at half its life and whenever its names change.
+//! Never: uses a CA's key for anything else, or keeps a certificate of the other mode.
+
+use std::time::Duration;
+
+use pki::{Authority, Leaf, Names, Secret, UnixTime};
+use resource::{Body, Controller, Desired, Failure, Input, Output};
+
+use crate::resources::{
+    ApiCertificate, CertSan, MachineConfig, MachineStage, MachineStatus,
+};
+
+/// What a certificate was issued for. A new one is due when it differs.
+#[derive(Debug, Clone, PartialEq)]
+struct Wish {
+    sans: CertSan,
+    /// CA certificate and key; nothing in maintenance.
+    authority: Option<(Vec<u8>, Secret)>,
+    client_ca: Vec<u8>,
+}
+
+pub(super) fn controller() -> Controller {
+    let mut issued: Option<(Wish, ApiCertificate)> = None;
+    Controller {
+        name: "secrets.APIController",
+        inputs: vec![
+            Input::of::<MachineConfig>().only(MachineConfig::ID),
+            Input::of::<MachineStatus>().only(MachineStatus::ID),
+            Input::of::<CertSan>().only("api"),
+        ],
+        outputs: vec![Output::of::<ApiCertificate>()],
+        body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
+            let Some(sans) = view.get::<CertSan>("api") else {
+                return Ok(());
+            };
+            let configuration = view.get::<MachineConfig>(MachineConfig::ID);
+            let stage = view.get::<MachineStatus>(MachineStatus::ID);
+            let wish = match configuration {
+                Some(configuration) => {
+                    let machine = &configuration.0.machine;
+                    let mut client_ca = machine.ca_certificate.clone();
+                    client_ca.extend_from_slice(&machine.accepted_cas);
+                    Wish {
+                        sans: sans.clone(),
+                        authority: Some((
+                            machine.ca_certificate.clone(),
+                            machine.ca_key.clone(),
+                        )),
+                        client_ca,
+                    }
+                }
+                None if stage.is_some_and(|s| s.stage == MachineStage::Maintenance) => Wish {
+                    sans: sans.clone(),
+                    authority: None,
+                    client_ca: Vec::new(),
+                },
+                // Not known yet: the door stays closed.
+                None => return Ok(()),
+            };
+            let now = UnixTime::from(view.now().wall);
+            let kept = issued
+                .take()
+                .filter(|(known, certificate)| *known == wish && due_at(certificate, now) > now);
+            let (wish, certificate) = match kept {
+                Some(kept) => kept,
+                None => {
+                    let certificate = issue(&wish, now)?;
+                    (wish, certificate)
+                }
+            };
+            let pause = now.until(due_at(&certificate, now));
+            // A clock that was set shows only when looked at, so look once an hour.
+            let pause = pause.min(Duration::from_secs(3600));
+            desired.wake_at(view.now().monotonic.saturating_add(pause));
+            desired.put(ApiCertificate::ID, certificate.clone());
+            issued = Some((wish, certificate));
+            Ok(())
+        })),
+    }
+}
+
+fn due_at(certificate: &ApiCertificate, now: UnixTime) -> UnixTime {
+    pki::renew_at(certificate.not_before, certificate.not_after, now)
+}
+
+fn issue(wish: &Wish, now: UnixTime) -> Result<ApiCertificate, Failure> {
+    let names = Names {
+        dns: wish.sans.dns_names.clone(),
+        addresses: wish.sans.addresses.clone(),
+    };
+    let identity = match &wish.authority {
+        Some((certificate, key)) => {
+            let authority = Authority::from_pem(certificate, key.expose())?;
+            authority.issue(&Leaf::api_server(&wish.sans.fqdn, names), now)?
+        }
+        None => Authority::maintenance(now)?.issue(&Leaf::maintenance(names), now)?,
+    };
+    Ok(ApiCertificate {
+        client_ca_pem: wish.client_ca.clone(),
+        server_pem: identity.certificate.to_pem(),
+        server_key_pem: identity.key.to_pem()?,
+        not_before: identity.certificate.not_before(),
+        not_after: identity.certificate.not_after(),
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::controllers::bench::Bench;
+
+    fn in_maintenance() -> Bench {
+        let mut bench = Bench::of(controller());
+        bench.say("api", sans("box"));
+        bench.say(
+            MachineStatus::ID,
+            MachineStatus {
+                stage: MachineStage::Maintenance,
+                unmet: Vec::new(),
+            },
+        );
+        bench
+    }
+
+    fn sans(name: &str) -> CertSan {
+        CertSan {
+            fqdn: name.to_owned(),
+            addresses: vec!["10.0.0.5".parse().unwrap()],
+            dns_names: vec![name.to_owned()],
+        }
+    }
+
+    fn pem(bench: &Bench) -> Option<Vec<u8>> {
+        let found = bench.store.get::<ApiCertificate>(ApiCertificate::ID);
+        found.map(|certificate| certificate.server_pem.clone())
+    }
+
+    #[test]
+    fn before_anything_is_known_there_is_no_certificate() {
+        let mut bench = Bench::of(controller());
+        bench.say("api", sans("box"));
+
+        bench.run();
+
+        assert_eq!(pem(&bench), None);
+    }
+
+    #[test]
+    fn a_certificate_is_renewed_at_half_its_life_and_not_before() {
+        let mut bench = in_maintenance();
+        bench.run();
+        let first = pem(&bench).unwrap();
+        let found = bench.store.get::<ApiCertificate>(ApiCertificate::ID);
+        let now = UnixTime::from(bench.now.wall);
+        let half = now.until(due_at(found.unwrap(), now));
+        assert!(half > Duration::from_secs(11 * 3600) && half <= Duration::from_secs(12 * 3600));
+
+        let start = bench.now;
+        let early = half - Duration::from_secs(60);
+        bench.now.wall = start.wall + early;
+        bench.now.monotonic = start.monotonic + early;
+        bench.run();
+        assert_eq!(pem(&bench).unwrap(), first);
+        bench.now.wall = start.wall + half + Duration::from_secs(60);
+        bench.now.monotonic = start.monotonic + half + Duration::from_secs(3700);
+        bench.run();
+
+        assert_ne!(pem(&bench).unwrap(), first);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_gives_a_certificate_that_agrees_with_it() {
+        let mut bench = in_maintenance();
+        bench.run();
+        let first = pem(&bench).unwrap();
+
+        bench.now.wall = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400 * 365);
+        bench.now.monotonic += Duration::from_secs(3600);
+        bench.run();
+
+        assert_ne!(pem(&bench).unwrap(), first);
+    }
+
+    #[test]
+    fn a_certificate_is_new_when_its_names_are() {
+        let mut bench = in_maintenance();
+        bench.run();
+        let first = pem(&bench).unwrap();
+        bench.say("api", sans("other"));
+        bench.run();
+
+        let second = pem(&bench).unwrap();
+        assert_ne!(second, first);
+        let names = pki::Certificate::from_pem(&second).unwrap();
+        assert_eq!(names.dns_names(), ["other"]);
+    }
+}

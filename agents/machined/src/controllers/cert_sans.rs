@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The names in the certificate of the API.
+//!
+//! Owns: `CertSANs` `api`: the configuration's, all addresses the node ever had, its host names.
+//! Never: leaves out the loopback addresses, by which a node calls itself.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use resource::{Body, Controller, Desired, Failure, Input, Output, View};
+
+use crate::resources::{CertSan, HostnameStatus, MachineConfig, NodeAddress};
+
+pub(super) fn controller() -> Controller {
+    Controller {
+        name: "secrets.APICertSANsController",
+        inputs: vec![
+            Input::of::<MachineConfig>().only(MachineConfig::ID),
+            Input::of::<HostnameStatus>().only(HostnameStatus::ID),
+            Input::of::<NodeAddress>().only("accumulative"),
+        ],
+        outputs: vec![Output::of::<CertSan>()],
+        body: Body::Pure(reconcile),
+    }
+}
+
+fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
+    let mut addresses = vec![
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+    ];
+    let mut dns_names = Vec::new();
+    let mut fqdn = String::new();
+    if let Some(hostname) = view.get::<HostnameStatus>(HostnameStatus::ID) {
+        fqdn = hostname.full();
+        dns_names.push(hostname.hostname.clone());
+        dns_names.push(fqdn.clone());
+    }
+    if let Some(NodeAddress(all)) = view.get::<NodeAddress>("accumulative") {
+        addresses.extend(all.iter().map(|prefix| prefix.address));
+    }
+    if let Some(configuration) = view.get::<MachineConfig>(MachineConfig::ID) {
+        for name in &configuration.0.machine.cert_sans {
+            match name.parse() {
+                Ok(address) => addresses.push(address),
+                Err(_) => dns_names.push(name.clone()),
+            }
+        }
+    }
+    addresses.sort_unstable();
+    addresses.dedup();
+    dns_names.sort_unstable();
+    dns_names.dedup();
+    desired.put(
+        "api",
+        CertSan {
+            fqdn,
+            addresses,
+            dns_names,
+        },
+    );
+    Ok(())
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Makes kernel parameters have their values.
+//!
+//! Owns: writing below `/proc/sys`, and putting back what was there when nobody wishes anything.
+//! Never: writes anywhere else.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use resource::{Body, Controller, Desired, Failure, Input, Output};
+
+use crate::places::Places;
+use crate::resources::{KernelParamSpec, KernelParamStatus};
+
+pub(super) fn controller(places: &Places) -> Controller {
+    let root = places.at("/proc/sys");
+    // What there was before we wrote.
+    let mut defaults: BTreeMap<String, String> = BTreeMap::new();
+    Controller {
+        name: "runtime.KernelParamSpecController",
+        inputs: vec![Input::of::<KernelParamSpec>().strong()],
+        outputs: vec![Output::of::<KernelParamStatus>()],
+        body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
+            let mut failures = Vec::new();
+            let mut wanted = Vec::new();
+            for spec in view.list::<KernelParamSpec>() {
+                let id = &spec.metadata.id;
+                wanted.push(id.clone());
+                let Some(path) = path(&root, id) else {
+                    failures.push(format!("{id}: not a kernel parameter"));
+                    continue;
+                };
+                let present = std::fs::read_to_string(&path).map(trimmed);
+                if let Ok(present) = &present {
+                    defaults
+                        .entry(id.clone())
+                        .or_insert_with(|| present.clone());
+                }
+                let outcome = match present {
+                    Ok(present) if present == spec.spec.value => Ok(()),
+                    Ok(_) => std::fs::write(&path, &spec.spec.value),
+                    Err(error) => Err(error),
+                };
+                let unsupported = match outcome {
+                    Ok(()) => false,
+                    Err(error) if spec.spec.ignore_errors => {
+                        // A container may not change what it shares with its host.
+                        drop(error);
+                        true
+                    }
+                    Err(error) => {
+                        failures.push(format!("{id}: {error}"));
+                        continue;
+                    }
+                };
+                let current = std::fs::read_to_string(&path).map(trimmed);
+                let status = KernelParamStatus {
+                    current: current.unwrap_or_default(),
+                    default: defaults.get(id).cloned().unwrap_or_default(),
+                    unsupported,
+                };
+                desired.put(id.clone(), status);
+            }
+            put_back(&root, &mut defaults, &wanted);
+            if failures.is_empty() {
+                Ok(())
+            } else {
+                Err(Failure::new(failures.join(", ")))
+            }
+        })),
+    }
+}
+
+/// Gives parameters that nobody wishes any more their old value.
+fn put_back(root: &std::path::Path, defaults: &mut BTreeMap<String, String>, wanted: &[String]) {
+    defaults.retain(|id, value| {
+        let keep = wanted.contains(id);
+        if !keep && let Some(path) = path(root, id) {
+            // A parameter that cannot be put back stays as it is until the next boot.
+            let _stays = std::fs::write(path, value.as_str());
+        }
+        keep
+    });
+}
+
+fn trimmed(text: String) -> String {
+    text.trim_end().to_owned()
+}
+
+/// The file of `proc.sys.a.b`; as sysctl(8) has it, a slash in an id stands for a dot in a name
+/// (`net.ipv4.conf.eth0/100.forwarding`).
+fn path(root: &std::path::Path, id: &str) -> Option<PathBuf> {
+    let name = id.strip_prefix("proc.sys.")?;
+    let mut path = root.to_path_buf();
+    for part in name.split('.') {
+        let part = part.replace('/', ".");
+        if part.is_empty() || part.starts_with('.') || part.contains('\0') {
+            return None;
+        }
+        path.push(part);
+    }
+    Some(path)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::controllers::bench::Bench;
+    use crate::testing::Folder;
+
+    fn spec(value: &str, ignore_errors: bool) -> KernelParamSpec {
+        KernelParamSpec {
+            value: value.to_owned(),
+            ignore_errors,
+        }
+    }
+
+    #[test]
+    fn parameters_are_set_and_put_back() {
+        let folder = Folder::new();
+        let kernel = folder.path().join("proc/sys/kernel");
+        std::fs::create_dir_all(&kernel).unwrap();
+        std::fs::write(kernel.join("panic"), "0\n").unwrap();
+        let mut bench = Bench::of(controller(&Places::under(folder.path())));
+        bench.say("proc.sys.kernel.panic", spec("10", false));
+        bench.say("proc.sys.kernel.absent.one", spec("1", true));
+
+        assert!(bench.run().failures.is_empty());
+        assert_eq!(std::fs::read_to_string(kernel.join("panic")).unwrap(), "10");
+        let status = bench.store.get::<KernelParamStatus>("proc.sys.kernel.panic");
+        let status = status.unwrap();
+        assert_eq!((status.current.as_str(), status.default.as_str()), ("10", "0"));
+        let absent = bench
+            .store
+            .get::<KernelParamStatus>("proc.sys.kernel.absent.one")
+            .unwrap();
+        assert!(absent.unsupported);
+
+        let kind = <KernelParamSpec as resource::ResourceSpec>::KIND;
+        let _gone = bench
+            .store
+            .tear_down("test", "runtime", kind, "proc.sys.kernel.panic", bench.now.wall)
+            .unwrap();
+        bench.run();
+        assert_eq!(std::fs::read_to_string(kernel.join("panic")).unwrap(), "0");
+    }
+
+    #[test]
+    fn a_wish_of_the_operator_that_the_kernel_refuses_is_a_failure_that_names_it() {
+        let folder = Folder::new();
+        let mut bench = Bench::of(controller(&Places::under(folder.path())));
+        bench.say("proc.sys.kernel.absent", spec("1", false));
+
+        let ran = bench.run();
+
+        let (_, failure, _) = ran.failures.first().unwrap();
+        assert!(failure.to_string().contains("kernel.absent"), "{failure}");
+    }
+
+    #[test]
+    fn nothing_outside_of_proc_sys_is_written() {
+        let root = std::path::Path::new("/proc/sys");
+        for id in [
+            "proc.sys.",
+            "proc.sys.a..b",
+            "proc.sys./etc/passwd",
+            "proc.sys.//x",
+            "sys.kernel.x",
+            "proc.sys.kernel./",
+            "",
+        ] {
+            let found = path(root, id);
+            let inside = found.as_ref().is_none_or(|path| {
+                path.components()
+                    .all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::RootDir))
+            });
+            assert!(inside, "{id} gives {found:?}");
+        }
+        assert_eq!(
+            path(root, "proc.sys.net.ipv4.conf.eth0/100.forwarding").unwrap(),
+            std::path::Path::new("/proc/sys/net/ipv4/conf/eth0.100/forwarding")
+        );
+    }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The addresses by which others know this node.
+//!
+//! Owns: `NodeAddress`: `current` as it is, `accumulative` with all there ever were, `default`,
+//! which stays while it exists.
+//! Never: counts loopback or link-local addresses.
+
+use std::net::IpAddr;
+
+use resource::{Body, Controller, Desired, Input, Output};
+
+use crate::resources::{AddressStatus, NodeAddress, Prefix};
+
+/// `RT_SCOPE_LINK`: addresses that mean something on one link only.
+const SCOPE_LINK: u8 = 253;
+/// `IFA_F_TENTATIVE | IFA_F_DADFAILED`: not usable, or not yet.
+const NOT_USABLE: u32 = 0x40 | 0x08;
+
+pub(super) fn controller() -> Controller {
+    let mut ever: Vec<Prefix> = Vec::new();
+    let mut default: Option<Prefix> = None;
+    Controller {
+        name: "network.NodeAddressController",
+        inputs: vec![Input::of::<AddressStatus>()],
+        outputs: vec![Output::of::<NodeAddress>()],
+        body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
+            let mut current: Vec<Prefix> = view
+                .list::<AddressStatus>()
+                .filter(|status| is_usable(status.spec))
+                .map(|status| status.spec.address)
+                .collect();
+            // IPv4 first, then by value: the same whatever the order of links.
+            current.sort();
+            current.dedup();
+            for address in &current {
+                if !ever.contains(address) {
+                    ever.push(*address);
+                }
+            }
+            ever.sort();
+            if default.is_none_or(|kept| !current.contains(&kept)) {
+                default = current.first().copied().or(default);
+            }
+            if let Some(default) = default {
+                desired.put("default", NodeAddress(vec![default]));
+            }
+            desired.put("current", NodeAddress(current));
+            desired.put("accumulative", NodeAddress(ever.clone()));
+            Ok(())
+        })),
+    }
+}
+
+fn is_usable(status: &AddressStatus) -> bool {
+    let address = status.address.address;
+    let link_local = match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    status.scope < SCOPE_LINK
+        && status.flags & NOT_USABLE == 0
+        && !link_local
+        && !address.is_loopback()
+        && !address.is_multicast()
+        && !address.is_unspecified()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::controllers::bench::Bench;
+
+    fn address(text: &str, flags: u32) -> AddressStatus {
+        AddressStatus {
+            address: Prefix {
+                address: text.parse().unwrap(),
+                length: 24,
+            },
+            link_index: 2,
+            link_name: "eth0".to_owned(),
+            scope: 0,
+            flags,
+        }
+    }
+
+    fn addresses(bench: &Bench, id: &str) -> Vec<String> {
+        let found = bench.store.get::<NodeAddress>(id);
+        found.map_or_else(Vec::new, |found| {
+            found.0.iter().map(|p| p.address.to_string()).collect()
+        })
+    }
+
+    #[test]
+    fn only_addresses_that_others_can_use_count() {
+        let mut bench = Bench::of(controller());
+        for (text, flags) in [
+            ("127.0.0.1", 0),
+            ("169.254.3.4", 0),
+            ("::1", 0),
+            ("fe80::1", 0),
+            ("10.0.0.9", 0x40),
+            ("fd00::7", 0),
+            ("10.0.0.5", 0x80),
+        ] {
+            bench.say(text, address(text, flags));
+        }
+
+        bench.run();
+
+        assert_eq!(addresses(&bench, "current"), ["10.0.0.5", "fd00::7"]);
+        assert_eq!(addresses(&bench, "default"), ["10.0.0.5"]);
+    }
+
+    #[test]
+    fn accumulative_keeps_what_went_and_default_stays_while_it_is_there() {
+        let mut bench = Bench::of(controller());
+        bench.say("a", address("10.0.0.5", 0));
+        bench.run();
+        bench.say("b", address("10.0.0.1", 0));
+        bench.run();
+        assert_eq!(addresses(&bench, "default"), ["10.0.0.5"]);
+
+        bench
+            .store
+            .tear_down(
+                "test",
+                "network",
+                <AddressStatus as resource::ResourceSpec>::KIND,
+                "a",
+                bench.now.wall,
+            )
+            .unwrap();
+        bench.run();
+
+        assert_eq!(addresses(&bench, "current"), ["10.0.0.1"]);
+        assert_eq!(addresses(&bench, "default"), ["10.0.0.1"]);
+        assert_eq!(addresses(&bench, "accumulative"), ["10.0.0.1", "10.0.0.5"]);
+    }
+
+    #[test]
+    fn without_addresses_there_is_no_default() {
+        let mut bench = Bench::of(controller());
+
+        bench.run();
+
+        assert_eq!(addresses(&bench, "current"), Vec::<String>::new());
+        assert!(bench.store.get::<NodeAddress>("default").is_none());
+    }
+}

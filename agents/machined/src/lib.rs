@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MPL-2.0
+//! machined: configuration → resources → controllers → sequences; the machine API.
+//!
+//! One thread. It decides nothing about services by itself: init supervises, netd and udevd do
+//! what they do without being asked. When machined ends, init starts it again, and it finds the
+//! node as it is: services run, the configuration is stored, the boot is not repeated.
+//!
+//! Owns: the tasks that make up the program.
+//! Never: starts a thread, or waits for an agent in a way that keeps others waiting.
+#![forbid(unsafe_code)]
+
+mod acquire;
+mod api;
+mod clock;
+mod configuration;
+mod controllers;
+mod door;
+mod events;
+mod extensions;
+pub mod journal;
+mod kernel_arguments;
+mod life;
+mod lower;
+mod news;
+mod node;
+pub mod places;
+mod proc;
+mod resources;
+pub mod seqpacket;
+mod sequence;
+mod services;
+#[cfg(test)]
+mod testing;
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use tokio::net::UnixListener;
+
+use journal::Journal;
+use node::Node;
+use places::Places;
+use seqpacket::Listener;
+
+/// What machined is started with.
+#[derive(Debug)]
+pub struct Start {
+    /// Where everything is.
+    pub places: Places,
+    /// Where lines go.
+    pub journal: Journal,
+    /// The listening socket for apid (`SOCK_SEQPACKET`).
+    pub door: OwnedFd,
+    /// The listening socket of the API (`SOCK_STREAM`).
+    pub api: OwnedFd,
+    /// Where readiness is told, if anybody asks.
+    pub ready: Option<OwnedFd>,
+}
+
+/// Runs machined for ever.
+///
+/// # Errors
+/// It cannot begin: a descriptor is not what it should be.
+pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
+    let door = Listener::over(start.door)?;
+    let api = std::os::unix::net::UnixListener::from(start.api);
+    api.set_nonblocking(true)?;
+    let api = UnixListener::from_std(api)?;
+    let seed = pki::random_bytes::<8>()?;
+    let node = Node::new(start.places, start.journal, *seed)?;
+    if let Some(ready) = start.ready {
+        sys::io::write(&ready, b"\n")?;
+    }
+    tokio::spawn(Arc::clone(&node).run_controllers());
+    tokio::spawn(news::init::watch(Arc::clone(&node)));
+    tokio::spawn(news::network::watch(Arc::clone(&node)));
+    tokio::spawn(services::health::watch(Arc::clone(&node)));
+    tokio::spawn(extensions::start(Arc::clone(&node)));
+    tokio::spawn(door::serve(Arc::clone(&node), door));
+    tokio::spawn(life::live(Arc::clone(&node)));
+    api::serve::serve(node, api).await;
+    Ok(())
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The life of the machine from machined's side: initialize, boot, run; and what happens when
+//! that fails.
+//!
+//! Owns: which sequence comes next, and not repeating a boot.
+//! Never: takes a running node down because machined was restarted.
+
+use std::sync::Arc;
+
+use crate::node::Node;
+use crate::resources::MachineStage;
+use crate::sequence::{self, Failure, Sequence};
+use crate::{acquire, news};
+use proto::supervisor::{Action, Request};
+
+/// Lives.
+pub(crate) async fn live(node: Arc<Node>) {
+    if node.places.booted().exists() && acquire::from_disk(&node) {
+        node.journal.console(
+            "machined was restarted: the node is as it was, earlier events are not kept",
+        );
+        node.set_stage(MachineStage::Running);
+        return;
+    }
+    node.set_stage(MachineStage::Booting);
+    match boot(&node).await {
+        Ok(()) => {
+            if let Err(error) = std::fs::write(node.places.booted(), "") {
+                // A restart would repeat the boot, which changes nothing on a node that runs.
+                node.journal
+                    .log(format_args!("{}: {error}", node.places.booted().display()));
+            }
+            node.set_stage(MachineStage::Running);
+        }
+        // Whoever took over decides what comes next.
+        Err(Failure::Cancelled | Failure::Locked) => {}
+        Err(Failure::Task { .. }) => lost(&node).await,
+    }
+}
+
+async fn boot(node: &Arc<Node>) -> Result<(), Failure> {
+    sequence::run(node, Sequence::Initialize, "").await?;
+    sequence::run(node, Sequence::Boot, "").await
+}
+
+/// A machine that cannot boot starts again, after a while in which somebody may read why.
+async fn lost(node: &Node) {
+    let Some(delay) = node.arguments.panic_delay() else {
+        node.journal
+            .console("the boot failed; panic=0 was given, so the machine stays as it is");
+        return;
+    };
+    let action = if node.state().sequencer.power_off_when_lost {
+        Action::PowerOff
+    } else {
+        Action::Reboot
+    };
+    node.journal.console(format_args!(
+        "the boot failed; the machine starts again in {} s",
+        delay.as_secs()
+    ));
+    tokio::time::sleep(delay).await;
+    if let Err(error) = news::init::order(node, &Request::Down(action)).await {
+        node.journal.console(format_args!("init: {error}"));
+    }
+}

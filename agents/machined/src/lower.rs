@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MPL-2.0
+//! From the text of a configuration to what machined acts on.
+//!
+//! Owns: what a configuration needs so that this node can act on it.
+//! Never: stores or applies one.
+
+use std::fmt;
+
+use config::{Circumstances, Configuration, Mode};
+use config::document::{Document, MachineConfig as Written};
+use pki::{Authority, Secret};
+
+use crate::configuration::{Loaded, Machine};
+use crate::resources::MachineKind;
+
+/// Why a configuration is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It is wrong; each line says where.
+    Wrong(Vec<String>),
+    /// It is right, and this node cannot do it yet.
+    NotYet(&'static str),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrong(problems) => write!(f, "{}", problems.join("\n")),
+            Self::NotYet(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Reads, checks and lowers a configuration for a machine in a mode (`metal`, `cloud`,
+/// `container`).
+///
+/// # Errors
+/// It is not taken, as a whole.
+pub(crate) fn load(source: &[u8], mode: &str) -> Result<Loaded, Refusal> {
+    let configuration = Configuration::load(source).map_err(|error| {
+        let problems = error.problems.iter();
+        Refusal::Wrong(problems.map(ToString::to_string).collect())
+    })?;
+    let document = configuration
+        .document()
+        .ok_or(Refusal::NotYet("a configuration without a main document is not supported yet"))?;
+    let warnings = validate(&configuration, mode)?;
+    let machine = machine(document)?;
+    let unsupported = config::unsupported(document);
+    Ok(Loaded::new(source.to_vec(), machine, unsupported, warnings))
+}
+
+fn machine(document: &Document) -> Result<Machine, Refusal> {
+    let wrong = |text: &str| Err(Refusal::Wrong(vec![text.to_owned()]));
+    let Some(written) = &document.machine else {
+        return wrong("machine: missing");
+    };
+    let kind = match written.kind.as_str() {
+        "init" => MachineKind::Init,
+        "controlplane" => MachineKind::ControlPlane,
+        "worker" | "join" => MachineKind::Worker,
+        "" => return wrong("machine.type: missing"),
+        _ => return wrong("machine.type: controlplane, worker or init is needed"),
+    };
+    let Some(ca) = &written.ca else {
+        return wrong("machine.ca: missing: nobody could reach the node");
+    };
+    if ca.crt.0.is_empty() {
+        return wrong("machine.ca.crt: missing: nobody could reach the node");
+    }
+    if ca.key.is_empty() {
+        // A worker asks trustd for its certificate, and there is no trustd yet: taking this
+        // configuration would close the API for good.
+        return Err(Refusal::NotYet(
+            "machine.ca.key: empty: nodes that get their certificate from another node are not \
+             supported yet",
+        ));
+    }
+    if let Err(error) = Authority::from_pem(&ca.crt.0, ca.key.expose()) {
+        return Err(Refusal::Wrong(vec![format!("machine.ca: {error}")]));
+    }
+    Ok(lowered(kind, written, ca.crt.0.clone(), ca.key.clone()))
+}
+
+fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) -> Machine {
+    let features = written.features.as_ref();
+    let network = written.network.as_ref();
+    Machine {
+        kind,
+        hostname: network.map_or_else(String::new, |network| network.hostname.clone()),
+        extra_hosts: network.map_or_else(Vec::new, |network| {
+            let entries = network.extra_host_entries.iter();
+            entries
+                .map(|entry| (entry.ip.clone(), entry.aliases.clone()))
+                .collect()
+        }),
+        sysctls: written.sysctls.clone(),
+        cert_sans: written.cert_sans.clone(),
+        ca_certificate: ca,
+        accepted_cas: Vec::new(),
+        ca_key,
+        rbac: features.and_then(|f| f.rbac).unwrap_or(false),
+        check_key_usage: features
+            .and_then(|f| f.apid_check_ext_key_usage)
+            .unwrap_or(false),
+        stable_hostname: features.and_then(|f| f.stable_hostname).unwrap_or(false),
+    }
+}
+
+/// Checks what it means; returns what could be better.
+fn validate(configuration: &Configuration, mode: &str) -> Result<Vec<String>, Refusal> {
+    let circumstances = Circumstances {
+        mode: Mode::parse(mode).unwrap_or_default(),
+        // There are no disks to install on yet.
+        installed: true,
+    };
+    let report = configuration.validate(circumstances);
+    let texts = |problems: &[config::Problem]| -> Vec<String> {
+        problems.iter().map(ToString::to_string).collect()
+    };
+    if report.errors.is_empty() {
+        Ok(texts(&report.warnings))
+    } else {
+        Err(Refusal::Wrong(texts(&report.errors)))
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MPL-2.0
+//! init: the services, and what is asked of it.
+//!
+//! Owns: the list of services as init has it, and the orders to it.
+//! Never: repeats an order whose answer was lost.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proto::paths;
+use proto::supervisor::{ListFrom, Reply, Request};
+
+use super::{Error, Line, RETRY_FIRST, RETRY_MAX};
+use crate::clock;
+use crate::node::Node;
+use crate::resources::Service;
+use crate::services::Health;
+
+/// Who writes services as resources.
+pub(crate) const OWNER: &str = "v1alpha1.ServiceController";
+
+/// Follows the services for ever.
+pub(crate) async fn watch(node: Arc<Node>) {
+    let mut pause = RETRY_FIRST;
+    loop {
+        let error = match follow(&node, &mut pause).await {
+            Ok(never) => match never {},
+            Err(error) => error,
+        };
+        node.journal.log(format_args!("init: {error}; asking again"));
+        tokio::time::sleep(pause).await;
+        pause = pause.saturating_mul(2).min(RETRY_MAX);
+    }
+}
+
+async fn follow(
+    node: &Node,
+    pause: &mut std::time::Duration,
+) -> Result<std::convert::Infallible, Error> {
+    let mut line = Line::open(&node.places.at(paths::INIT_SOCKET)).await?;
+    list(node, &mut line).await?;
+    *pause = RETRY_FIRST;
+    line.send(|buffer| Request::Subscribe(()).encode(buffer))
+        .await?;
+    loop {
+        match Reply::decode(line.receive().await?) {
+            Ok(Reply::Done(())) => {}
+            Ok(Reply::Changed(status)) => take_in(node, status),
+            Ok(Reply::Removed(gone)) => {
+                node.state().services.remove(gone.name.as_str());
+                mirror(node);
+            }
+            Ok(Reply::Refused(refusal)) => return Err(Error::Refused(refusal)),
+            Ok(Reply::Welcome(_) | Reply::Page(_) | Reply::Pipe(_)) | Err(_) => {
+                return Err(Error::Unexpected);
+            }
+        }
+    }
+}
+
+/// Takes in the whole list, and forgets who is not in it.
+async fn list(node: &Node, line: &mut Line) -> Result<(), Error> {
+    let mut names = Vec::new();
+    loop {
+        let index = u16::try_from(names.len()).unwrap_or(u16::MAX);
+        line.send(|buffer| Request::List(ListFrom { index }).encode(buffer))
+            .await?;
+        let page = match Reply::decode(line.receive().await?) {
+            Ok(Reply::Page(page)) => page,
+            Ok(Reply::Refused(refusal)) => return Err(Error::Refused(refusal)),
+            _other => return Err(Error::Unexpected),
+        };
+        let empty = page.services.is_empty();
+        for status in page.services {
+            names.push(status.name.as_str().to_owned());
+            take_in(node, status);
+        }
+        if empty || names.len() >= usize::from(page.total) {
+            break;
+        }
+    }
+    node.state().services.retain(&names);
+    mirror(node);
+    Ok(())
+}
+
+fn take_in(node: &Node, status: proto::service::ServiceStatus) {
+    let change = node.state().services.apply(status, clock::now());
+    if let Some(change) = change {
+        node.journal.log(format_args!(
+            "service[{}]: {}",
+            change.0.service, change.0.message
+        ));
+        node.publish("", "ServiceStateEvent", &change.0);
+        mirror(node);
+    }
+}
+
+/// Shows the services as resources.
+pub(crate) fn mirror(node: &Node) {
+    let services: BTreeMap<String, Service> = node
+        .state()
+        .services
+        .iter()
+        .map(|(id, entry)| {
+            let running = entry.status.state == proto::service::State::Running;
+            let service = Service {
+                running,
+                healthy: matches!(entry.health, Health::Good { .. }),
+                unknown: entry.health == Health::Unknown,
+            };
+            (id.to_owned(), service)
+        })
+        .collect();
+    node.replace(OWNER, services);
+    node.publish_status();
+}
+
+/// Gives init one order.
+///
+/// # Errors
+/// init is not there or refuses.
+pub(crate) async fn order(node: &Node, request: &Request<'_>) -> Result<(), Error> {
+    order_with(node, |buffer| request.encode(buffer)).await
+}
+
+/// Gives init the order that `encode` writes.
+///
+/// # Errors
+/// init is not there or refuses.
+pub(crate) async fn order_with(
+    node: &Node,
+    encode: impl FnOnce(&mut [u8]) -> Result<usize, proto::EncodeError>,
+) -> Result<(), Error> {
+    let mut line = Line::open(&node.places.at(paths::INIT_SOCKET)).await?;
+    line.send(encode).await?;
+    match Reply::decode(line.receive().await?) {
+        Ok(Reply::Done(())) => Ok(()),
+        Ok(Reply::Refused(refusal)) => Err(Error::Refused(refusal)),
+        _other => Err(Error::Unexpected),
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MPL-2.0
+//! logd: reading logs, from their last lines on.
+//!
+//! Owns: one reader's place in one log.
+//! Never: keeps more than one chunk.
+
+use proto::log::{Chunk, Cursor, From, Reply, Request, Tail};
+use proto::paths;
+
+use super::{Error, Line};
+use crate::places::Places;
+
+/// A reader.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    line: Line,
+    log: String,
+    cursor: u64,
+}
+
+/// Whether to wait for more at the end of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AtEnd {
+    /// The log is read.
+    Stop,
+    /// More will come.
+    Wait,
+}
+
+impl Reader {
+    /// Opens a log at its last `lines` lines; `u32::MAX` for all of them.
+    ///
+    /// # Errors
+    /// There is no such log, or no logd.
+    pub(crate) async fn open(places: &Places, log: &str, lines: u32) -> Result<Self, Error> {
+        let mut line = Line::open(&places.at(paths::LOGD_SOCKET)).await?;
+        line.send(|buffer| Request::Tail(Tail { log, lines }).encode(buffer))
+            .await?;
+        let cursor = match Reply::decode(line.receive().await?) {
+            Ok(Reply::At(Cursor { cursor })) => cursor,
+            Ok(Reply::Refused(refusal)) => return Err(Error::Refused(refusal)),
+            _other => return Err(Error::Unexpected),
+        };
+        Ok(Self {
+            line,
+            log: log.to_owned(),
+            cursor,
+        })
+    }
+
+    /// Reads the next piece; nothing at the end, unless it is to wait.
+    ///
+    /// # Errors
+    /// logd is gone.
+    pub(crate) async fn next(&mut self, at_end: AtEnd) -> Result<Option<Vec<u8>>, Error> {
+        let place = From {
+            log: &self.log,
+            cursor: self.cursor,
+        };
+        let request = match at_end {
+            AtEnd::Stop => Request::Read(place),
+            AtEnd::Wait => Request::Follow(place),
+        };
+        self.line.send(|buffer| request.encode(buffer)).await?;
+        match Reply::decode(self.line.receive().await?) {
+            Ok(Reply::Chunk(Chunk { next, bytes, .. })) => {
+                self.cursor = next;
+                Ok((!bytes.is_empty()).then(|| bytes.to_vec()))
+            }
+            Ok(Reply::Refused(refusal)) => Err(Error::Refused(refusal)),
+            _other => Err(Error::Unexpected),
+        }
+    }
+}
+

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What the other agents tell, taken in as it comes.
+//!
+//! Owns: one connection to each of them, its reconnection, and listing everything again after it.
+//! Never: keeps what an agent no longer says.
+
+pub(crate) mod init;
+pub(crate) mod logs;
+pub(crate) mod network;
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use proto::{EncodeError, Greeting, Refusal};
+
+use crate::seqpacket::Connection;
+
+/// The first pause before connecting again, and the longest.
+pub(crate) const RETRY_FIRST: Duration = Duration::from_millis(50);
+/// See [`RETRY_FIRST`].
+pub(crate) const RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// Why an agent's answer did not come.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// The socket failed.
+    Io(io::Error),
+    /// The agent hung up.
+    Closed,
+    /// The agent refused.
+    Refused(Refusal),
+    /// The agent said something that does not belong here.
+    Unexpected,
+    /// What was to be said does not fit a message.
+    TooLong,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "{error}"),
+            Self::Closed => write!(f, "the connection was closed"),
+            Self::Refused(refusal) => write!(f, "{refusal}"),
+            Self::Unexpected => write!(f, "the answer does not belong to the question"),
+            Self::TooLong => write!(f, "the question does not fit a message"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<EncodeError> for Error {
+    fn from(_: EncodeError) -> Self {
+        Self::TooLong
+    }
+}
+
+/// A connection with the buffer for its messages.
+#[derive(Debug)]
+pub(crate) struct Line {
+    connection: Connection,
+    buffer: Vec<u8>,
+}
+
+impl Line {
+    /// Connects and greets.
+    ///
+    /// # Errors
+    /// Nobody is there, or it is of another build.
+    pub(crate) async fn open(path: &Path) -> Result<Self, Error> {
+        let mut line = Self {
+            connection: Connection::open(path).await?,
+            buffer: vec![0; proto::MAX_MESSAGE],
+        };
+        // `Hello`, `Welcome` and `Refused` have the same numbers and bodies for every agent.
+        let hello = proto::udev::Request::Hello(Greeting::OURS);
+        line.send(|buffer| hello.encode(buffer)).await?;
+        match proto::udev::Reply::decode(line.receive().await?) {
+            Ok(proto::udev::Reply::Welcome(_)) => Ok(line),
+            Ok(proto::udev::Reply::Refused(refusal)) => Err(Error::Refused(refusal)),
+            Ok(proto::udev::Reply::Settled(_)) | Err(_) => Err(Error::Unexpected),
+        }
+    }
+
+    /// Sends what `encode` writes.
+    ///
+    /// # Errors
+    /// It does not fit, or the peer is gone.
+    pub(crate) async fn send(
+        &mut self,
+        encode: impl FnOnce(&mut [u8]) -> Result<usize, EncodeError>,
+    ) -> Result<(), Error> {
+        let len = encode(&mut self.buffer)?;
+        let message = self.buffer.get(..len).unwrap_or_default();
+        Ok(self.connection.send(message).await?)
+    }
+
+    /// Receives the next message.
+    ///
+    /// # Errors
+    /// The peer is gone.
+    pub(crate) async fn receive(&mut self) -> Result<&[u8], Error> {
+        self.connection
+            .receive(&mut self.buffer)
+            .await?
+            .ok_or(Error::Closed)
+    }
+}

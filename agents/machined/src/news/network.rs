@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MPL-2.0
+//! netd: links, addresses, routes and leases as resources.
+//!
+//! Owns: the picture that netd draws, whole after each reconnection.
+//! Never: shows half a picture: it is published when netd has said everything.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::net::{Address, Lease, LeaseState, Link, Reply, Request, Route};
+use proto::paths;
+
+use super::{Error, Line, RETRY_FIRST, RETRY_MAX};
+use crate::node::Node;
+use crate::resources::{AddressStatus, LeaseStatus, LinkStatus, Prefix, RouteStatus};
+
+/// Who writes links.
+pub(crate) const LINKS: &str = "network.LinkStatusController";
+/// Who writes addresses.
+pub(crate) const ADDRESSES: &str = "network.AddressStatusController";
+/// Who writes routes.
+pub(crate) const ROUTES: &str = "network.RouteStatusController";
+/// Who writes leases.
+pub(crate) const LEASES: &str = "network.OperatorSpecController";
+
+/// `RT_TABLE_MAIN`.
+const TABLE_MAIN: u32 = 254;
+
+/// What netd said.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Picture {
+    links: BTreeMap<String, LinkStatus>,
+    addresses: BTreeMap<String, AddressStatus>,
+    routes: BTreeMap<String, RouteStatus>,
+    leases: BTreeMap<String, LeaseStatus>,
+}
+
+impl Picture {
+    /// Takes in one piece of news.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(crate) fn apply(&mut self, news: Reply) -> Result<(), Error> {
+        match news {
+            Reply::Link(link) => {
+                // A renamed link keeps its number.
+                self.links.retain(|_, known| known.index != link.index);
+                let (id, status) = link_status(&link);
+                self.links.insert(id, status);
+            }
+            Reply::LinkGone(gone) => self.links.retain(|_, known| known.index != gone.index),
+            Reply::Address(address) => {
+                let (id, status) = address_status(&address);
+                self.addresses.insert(id, status);
+            }
+            Reply::AddressGone(address) => {
+                self.addresses.remove(&address_status(&address).0);
+            }
+            Reply::Route(route) => {
+                let (id, status) = route_status(&route);
+                self.routes.insert(id, status);
+            }
+            Reply::RouteGone(route) => {
+                self.routes.remove(&route_status(&route).0);
+            }
+            Reply::Lease(lease) => {
+                let (id, status) = lease_status(&lease);
+                self.leases.insert(id, status);
+            }
+            Reply::Refused(refusal) => return Err(Error::Refused(refusal)),
+            Reply::Synced(()) => {}
+            Reply::Welcome(_) => return Err(Error::Unexpected),
+        }
+        Ok(())
+    }
+
+    fn publish(&self, node: &Node) {
+        node.replace(LINKS, self.links.clone());
+        node.replace(ADDRESSES, self.addresses.clone());
+        node.replace(ROUTES, self.routes.clone());
+        node.replace(LEASES, self.leases.clone());
+    }
+}
+
+/// Follows the network for ever.
+pub(crate) async fn watch(node: Arc<Node>) {
+    let mut pause = RETRY_FIRST;
+    loop {
+        let error = match follow(&node, &mut pause).await {
+            Ok(never) => match never {},
+            Err(error) => error,
+        };
+        node.journal.log(format_args!("netd: {error}; asking again"));
+        tokio::time::sleep(pause).await;
+        pause = pause.saturating_mul(2).min(RETRY_MAX);
+    }
+}
+
+async fn follow(node: &Node, pause: &mut Duration) -> Result<std::convert::Infallible, Error> {
+    let mut line = Line::open(&node.places.at(paths::NETD_SOCKET)).await?;
+    line.send(|buffer| Request::Subscribe(()).encode(buffer))
+        .await?;
+    let mut picture = Picture::default();
+    let mut synced = false;
+    loop {
+        let news = Reply::decode(line.receive().await?).map_err(|_| Error::Unexpected)?;
+        if matches!(news, Reply::Synced(())) {
+            synced = true;
+            *pause = RETRY_FIRST;
+        }
+        picture.apply(news)?;
+        if synced {
+            picture.publish(node);
+        }
+    }
+}
+
+fn link_status(link: &Link) -> (String, LinkStatus) {
+    let status = LinkStatus {
+        index: link.index,
+        arp_type: link.arp_type,
+        flags: link.flags,
+        hardware_address: link.hardware_address.to_vec(),
+        mtu: link.mtu,
+        oper_state: link.oper_state,
+        kind: link.kind.as_str().to_owned(),
+    };
+    (link.name.as_str().to_owned(), status)
+}
+
+fn address_status(address: &Address) -> (String, AddressStatus) {
+    let prefix = Prefix {
+        address: address.address,
+        length: address.prefix_len,
+    };
+    let status = AddressStatus {
+        address: prefix,
+        link_index: address.link_index,
+        link_name: address.link_name.as_str().to_owned(),
+        scope: address.scope,
+        flags: address.flags,
+    };
+    (format!("{}/{prefix}", address.link_name), status)
+}
+
+fn route_status(route: &Route) -> (String, RouteStatus) {
+    let destination = Prefix {
+        address: route.destination,
+        length: route.prefix_len,
+    };
+    let status = RouteStatus {
+        destination,
+        gateway: route.gateway,
+        out_link_index: route.link_index,
+        out_link_name: route.link_name.as_str().to_owned(),
+        priority: route.priority,
+        table: route.table,
+        protocol: route.protocol,
+        scope: route.scope,
+    };
+    let table = match route.table {
+        TABLE_MAIN => String::new(),
+        other => format!("{other}/"),
+    };
+    let (link, family) = match route.destination {
+        IpAddr::V4(_) => (String::new(), "inet4"),
+        IpAddr::V6(_) => (format!("{}/", route.link_name), "inet6"),
+    };
+    let gateway = route.gateway.map(|ip| ip.to_string()).unwrap_or_default();
+    // The default route has no destination in its id.
+    let destination = match destination.length {
+        0 => String::new(),
+        _ => destination.to_string(),
+    };
+    let id = format!(
+        "{table}{link}{family}/{gateway}/{destination}/{}",
+        route.priority
+    );
+    (id, status)
+}
+
+fn lease_status(lease: &Lease) -> (String, LeaseStatus) {
+    let bound = match lease.state {
+        LeaseState::Bound | LeaseState::Renewing | LeaseState::Rebinding => true,
+        LeaseState::NoCarrier | LeaseState::Discovering | LeaseState::Requesting => false,
+    };
+    let status = LeaseStatus {
+        link_name: lease.link_name.as_str().to_owned(),
+        bound,
+        attempts: lease.attempts,
+        dns: lease.dns.to_vec(),
+        hostname: lease.hostname.as_str().to_owned(),
+        domain: lease.domain.as_str().to_owned(),
+    };
+    (format!("dhcp4/{}", lease.link_name), status)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn link(index: u32, name: &str) -> Reply {
+        Reply::Link(Link {
+            index,
+            name: name.try_into().unwrap(),
+            arp_type: 1,
+            flags: 0,
+            mtu: 1500,
+            hardware_address: proto::heapless::Vec::new(),
+            oper_state: 6,
+            kind: "".try_into().unwrap(),
+        })
+    }
+
+    fn route(gateway: Option<&str>, destination: &str, len: u8) -> Route {
+        Route {
+            destination: destination.parse().unwrap(),
+            prefix_len: len,
+            gateway: gateway.map(|ip| ip.parse().unwrap()),
+            link_index: 2,
+            link_name: "eth0".try_into().unwrap(),
+            priority: 1024,
+            protocol: 16,
+            scope: 0,
+            table: 254,
+        }
+    }
+
+    #[test]
+    fn a_renamed_link_has_only_its_new_name() {
+        let mut picture = Picture::default();
+
+        picture.apply(link(2, "eth0")).unwrap();
+        picture.apply(link(2, "enp1s0")).unwrap();
+        picture.apply(link(3, "eth0")).unwrap();
+        assert_eq!(picture.links.keys().collect::<Vec<_>>(), ["enp1s0", "eth0"]);
+        picture
+            .apply(Reply::LinkGone(proto::net::LinkIndex { index: 2 }))
+            .unwrap();
+
+        assert_eq!(picture.links.keys().collect::<Vec<_>>(), ["eth0"]);
+    }
+
+    #[test]
+    fn routes_have_the_documented_ids() {
+        for (route, id) in [
+            (
+                route(Some("10.0.2.2"), "0.0.0.0", 0),
+                "inet4/10.0.2.2//1024",
+            ),
+            (route(None, "10.0.2.0", 24), "inet4//10.0.2.0/24/1024"),
+            (
+                route(Some("fe80::1"), "::", 0),
+                "eth0/inet6/fe80::1//1024",
+            ),
+        ] {
+            assert_eq!(route_status(&route).0, id);
+        }
+    }
+
+    #[test]
+    fn what_came_and_went_leaves_nothing() {
+        let mut picture = Picture::default();
+        let one = route(Some("10.0.2.2"), "0.0.0.0", 0);
+
+        picture.apply(Reply::Route(one.clone())).unwrap();
+        picture.apply(Reply::RouteGone(one.clone())).unwrap();
+        picture.apply(Reply::RouteGone(one)).unwrap();
+
+        assert_eq!(picture, Picture::default());
+    }
+
+    #[test]
+    fn an_answer_that_is_no_news_is_an_error() {
+        let mut picture = Picture::default();
+
+        assert!(
+            picture
+                .apply(Reply::Welcome(proto::Greeting::OURS))
+                .is_err()
+        );
+        assert!(
+            picture
+                .apply(Reply::Refused(proto::Refusal::NotAllowed))
+                .is_err()
+        );
+    }
+}

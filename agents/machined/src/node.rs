@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What all parts of machined share: the resources, the events, the services, the sequence.
+//!
+//! One thread runs everything, so the lock is never waited for; it is there because the server
+//! stubs ask for types that could cross threads. Nothing holds it across an await.
+//!
+//! Owns: the state, and the loop that runs the controllers when it changed.
+//! Never: does anything for a request by itself; `api` and the sequences do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use api::machine;
+use resource::{Engine, ResourceSpec, Store};
+use tokio::sync::{Notify, watch};
+
+use crate::door::Opening;
+use crate::events::{self, Ring};
+use crate::journal::Journal;
+use crate::kernel_arguments::KernelArguments;
+use crate::places::Places;
+use crate::resources::{MachineConfig, MachineStage, MachineStatus};
+use crate::sequence::Sequencer;
+use crate::services::Book;
+use crate::{clock, controllers, door};
+
+/// Who writes the machine's state and configuration.
+pub(crate) const RUNTIME: &str = "runtime.MachineStatusController";
+
+/// Everything that is known and happens.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// The resources.
+    pub store: Store,
+    engine: Engine,
+    /// What happened.
+    pub events: Ring,
+    /// The services.
+    pub services: Book,
+    /// Which sequence runs.
+    pub sequencer: Sequencer,
+}
+
+/// The node.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// Where everything is.
+    pub places: Places,
+    /// Where lines go.
+    pub journal: Journal,
+    /// How the kernel was started.
+    pub arguments: KernelArguments,
+    state: Mutex<State>,
+    changed: Notify,
+    /// How apid is to open its door.
+    pub door: watch::Sender<Opening>,
+    /// Told when a configuration was accepted.
+    pub configured: Notify,
+}
+
+impl Node {
+    /// Makes a node that knows nothing yet.
+    ///
+    /// # Errors
+    /// Two controllers would write the same: a mistake in the table.
+    pub(crate) fn new(
+        places: Places,
+        journal: Journal,
+        seed: [u8; 8],
+    ) -> Result<Arc<Self>, resource::RegisterError> {
+        let arguments = std::fs::read_to_string(places.kernel_arguments()).unwrap_or_default();
+        let arguments = KernelArguments::parse(&arguments);
+        let mut engine = Engine::new();
+        controllers::register(&mut engine, &places, &arguments)?;
+        let node = Self {
+            state: Mutex::new(State {
+                store: Store::new(),
+                engine,
+                events: Ring::new(seed),
+                services: Book::default(),
+                sequencer: Sequencer::default(),
+            }),
+            places,
+            journal,
+            arguments,
+            changed: Notify::new(),
+            door: watch::Sender::new(Opening::closed()),
+            configured: Notify::new(),
+        };
+        Ok(Arc::new(node))
+    }
+
+    /// The state, for as long as the caller does not await.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the controllers run soon.
+    pub(crate) fn touch(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Publishes an event.
+    pub(crate) fn publish(&self, actor_id: &str, name: &str, message: &impl prost::Message) {
+        let payload = events::pack(name, message);
+        let at = clock::now().wall;
+        self.state().events.publish(actor_id, payload, at);
+    }
+
+    /// Makes one resource be what `spec` says.
+    pub(crate) fn put<T: ResourceSpec>(&self, owner: &'static str, id: &str, spec: T) {
+        let now = clock::now().wall;
+        let namespace = T::KIND.namespace;
+        let put = self
+            .state()
+            .store
+            .put(owner, namespace, id, Arc::new(spec), now);
+        if let Err(error) = put {
+            self.journal
+                .log(format_args!("cannot write {}/{id}: {error}", T::KIND.name));
+        }
+        self.touch();
+    }
+
+    /// Makes all resources of a source be exactly `wanted`.
+    pub(crate) fn replace<T: ResourceSpec>(&self, owner: &'static str, wanted: BTreeMap<String, T>) {
+        let now = clock::now().wall;
+        {
+            let store = &mut self.state().store;
+            let present: BTreeSet<String> =
+                store.list::<T>().map(|r| r.metadata.id.clone()).collect();
+            for id in present {
+                if !wanted.contains_key(&id) {
+                    // A finalizer delays it; the next news tries again.
+                    let _gone = store.tear_down(owner, T::KIND.namespace, T::KIND, &id, now);
+                }
+            }
+            for (id, spec) in wanted {
+                let _put = store.put(owner, T::KIND.namespace, &id, Arc::new(spec), now);
+            }
+        }
+        self.touch();
+    }
+
+    /// Says what the machine does now, and what keeps it from being ready.
+    pub(crate) fn set_stage(&self, stage: MachineStage) {
+        self.state().sequencer.stage = Some(stage);
+        self.publish_status();
+    }
+
+    /// Computes the state of the machine again; an event when it differs.
+    pub(crate) fn publish_status(&self) {
+        let (status, changed) = {
+            let state = self.state();
+            let Some(stage) = state.sequencer.stage else {
+                return;
+            };
+            let status = MachineStatus {
+                stage,
+                unmet: state.services.unmet(stage),
+            };
+            let present = state.store.get::<MachineStatus>(MachineStatus::ID);
+            let changed = present != Some(&status);
+            (status, changed)
+        };
+        if changed {
+            self.publish("", "MachineStatusEvent", &status_event(&status));
+            self.put(RUNTIME, MachineStatus::ID, status);
+        }
+    }
+
+    /// Says whether there is a configuration.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.state()
+            .store
+            .get::<MachineConfig>(MachineConfig::ID)
+            .is_some()
+    }
+
+    /// Runs the controllers whenever something changed; never returns.
+    pub(crate) async fn run_controllers(self: Arc<Self>) {
+        loop {
+            let wake_at = self.reconcile();
+            let pause = wake_at.map_or(Duration::MAX, |at| {
+                at.saturating_sub(clock::now().monotonic)
+            });
+            // Without anything to wake for it sleeps until it is told: a month is as good as ever.
+            let pause = pause.min(Duration::from_secs(30 * 24 * 3600));
+            let _ = tokio::time::timeout(pause, self.changed.notified()).await;
+        }
+    }
+
+    /// Runs the controllers once and shows the result to apid; returns when to come back.
+    pub(crate) fn reconcile(&self) -> Option<Duration> {
+        let now = clock::now();
+        let (ran, opening) = {
+            let mut guard = self.state();
+            let state = &mut *guard;
+            let ran = state.engine.run(&mut state.store, now);
+            (ran, door::opening(&state.store))
+        };
+        for (controller, failure, _retry) in &ran.failures {
+            self.journal
+                .log(format_args!("controller {controller} failed: {failure}"));
+        }
+        self.door.send_if_modified(|present| {
+            let differs = *present != opening;
+            *present = opening;
+            differs
+        });
+        ran.wake_at
+    }
+
+    /// Lists the edges of the controller graph.
+    pub(crate) fn dependencies(&self) -> Vec<resource::Dependency> {
+        self.state().engine.dependencies()
+    }
+}
+
+fn status_event(status: &MachineStatus) -> machine::MachineStatusEvent {
+    use machine::machine_status_event::MachineStage as Wire;
+    use machine::machine_status_event::MachineStatus as WireStatus;
+    use machine::machine_status_event::machine_status::UnmetCondition;
+    let stage = match status.stage {
+        MachineStage::Booting => Wire::Booting,
+        MachineStage::Maintenance => Wire::Maintenance,
+        MachineStage::Running => Wire::Running,
+        MachineStage::Rebooting => Wire::Rebooting,
+        MachineStage::ShuttingDown => Wire::ShuttingDown,
+    };
+    machine::MachineStatusEvent {
+        stage: stage.into(),
+        status: Some(WireStatus {
+            ready: status.unmet.is_empty(),
+            unmet_conditions: status
+                .unmet
+                .iter()
+                .map(|unmet| UnmetCondition {
+                    name: unmet.name.clone(),
+                    reason: unmet.reason.clone(),
+                })
+                .collect(),
+        }),
+    }
+}
+

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Where everything is that machined touches.
+//!
+//! Owns: the paths, in one value, so that a test can have a node of its own in a folder.
+//! Never: reads an environment variable.
+
+use std::path::{Path, PathBuf};
+
+/// The root of a node's files, and the addresses of its agents.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// `/` on a node.
+    root: PathBuf,
+    /// Where apid listens, asked as its health check.
+    pub apid: std::net::SocketAddr,
+}
+
+impl Places {
+    /// The node's own.
+    #[must_use]
+    pub fn node() -> Self {
+        Self::under("/")
+    }
+
+    /// Those of a node whose root is at `root`.
+    pub fn under(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            apid: (std::net::Ipv4Addr::LOCALHOST, api::wire::APID_PORT).into(),
+        }
+    }
+
+    /// A path of the node, wherever its root is.
+    #[must_use]
+    pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The stored configuration.
+    #[must_use]
+    pub fn configuration(&self) -> PathBuf {
+        self.at("/system/state/config.yaml")
+    }
+
+    /// The one before it.
+    #[must_use]
+    pub fn previous_configuration(&self) -> PathBuf {
+        self.at("/system/state/config.previous.yaml")
+    }
+
+    /// Says that the boot sequence ran to its end since the machine started.
+    #[must_use]
+    pub fn booted(&self) -> PathBuf {
+        self.at("/run/ichor/machined.booted")
+    }
+
+    /// Descriptions of extension services.
+    #[must_use]
+    pub fn extension_services(&self) -> PathBuf {
+        self.at("/usr/local/etc/containers")
+    }
+
+    /// Files that other programs see in `/etc`.
+    #[must_use]
+    pub fn etc(&self) -> PathBuf {
+        self.at("/system/etc")
+    }
+
+    /// The kernel's command line.
+    #[must_use]
+    pub fn kernel_arguments(&self) -> PathBuf {
+        self.at("/proc/cmdline")
+    }
+}

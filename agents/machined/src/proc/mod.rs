@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What the kernel says in `/proc` and `/sys`, in the shapes of the machine API.
+//!
+//! `procfs-core` reads memory, load, processes, mounts and processors; `/proc/stat` is ours,
+//! because the API wants the interrupt counters that the library leaves out.
+//!
+//! Owns: those conversions.
+//! Never: fails a whole answer because of one line that a kernel writes differently.
+
+pub(crate) mod cpu;
+pub(crate) mod memory;
+pub(crate) mod mounts;
+pub(crate) mod process;
+pub(crate) mod stat;
+
+use crate::places::Places;
+
+/// A fact of the firmware (SMBIOS); nothing when there is none.
+#[must_use]
+pub(crate) fn smbios(places: &Places, name: &str) -> Option<String> {
+    let path = places.at("/sys/class/dmi/id").join(name);
+    let text = std::fs::read_to_string(path).ok()?;
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_ascii_lowercase())
+}
+
+/// What tells this machine from others at every boot: its UUID, else the serial number that a
+/// device tree carries.
+#[must_use]
+pub(crate) fn identity(places: &Places) -> Option<String> {
+    let known = smbios(places, "product_uuid");
+    // Firmware that was never filled in says the same on every machine.
+    known
+        .filter(|uuid| uuid.chars().any(|digit| !"0f-".contains(digit)))
+        .or_else(|| {
+            let path = places.at("/proc/device-tree/serial-number");
+            let text = std::fs::read_to_string(path).ok()?;
+            let text = text.trim_matches(['\0', '\n', ' ']);
+            (!text.is_empty()).then(|| text.to_owned())
+        })
+}

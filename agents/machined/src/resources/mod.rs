@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The types of resources that machined has.
+//!
+//! Owns: their names, namespaces, aliases, columns, sensitivity and fields.
+//! Never: computes one; `controllers` do.
+
+mod config;
+mod network;
+mod runtime;
+mod secrets;
+
+pub(crate) use config::{MachineConfig, MachineKind, MachineType};
+pub(crate) use network::{
+    AddressStatus, HostnameSpec, HostnameStatus, Layer, LeaseStatus, LinkStatus, NodeAddress,
+    Prefix, ResolverStatus, RouteStatus,
+};
+pub(crate) use runtime::{
+    KernelParamSpec, KernelParamStatus, MachineStage, MachineStatus, Service, UnmetCondition,
+};
+pub(crate) use secrets::{ApiCertificate, CertSan};
+
+/// The namespace of specs before they are merged.
+pub(crate) const NETWORK_CONFIG: &str = "network-config";
+
+/// Writes the facts of a type beside its fields.
+macro_rules! kind {
+    ($type:ty, $name:literal in $namespace:literal, [$($alias:literal),*],
+     [$($column:literal = $path:literal),*], $sensitivity:ident) => {
+        impl resource::ResourceSpec for $type {
+            const KIND: &'static resource::Kind = &resource::Kind {
+                name: $name,
+                namespace: $namespace,
+                aliases: &[$($alias),*],
+                columns: &[$(resource::Column { name: $column, json_path: $path }),*],
+                sensitivity: resource::Sensitivity::$sensitivity,
+            };
+        }
+    };
+}
+use kind;

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Resources of the network.
+//!
+//! Owns: what netd tells, as resources, and the host name on its way from wishes to the kernel.
+//! Never: talks to netd.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// An address with the length of its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Prefix {
+    /// The address.
+    pub address: IpAddr,
+    /// The length of its prefix, in bits.
+    pub length: u8,
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.length)
+    }
+}
+
+/// A link in the kernel. Its id is its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LinkStatus {
+    /// `ifi_index`.
+    pub index: u32,
+    /// `ARPHRD_*`.
+    pub arp_type: u16,
+    /// `IFF_*`.
+    pub flags: u32,
+    /// Its hardware address; empty for none.
+    pub hardware_address: Vec<u8>,
+    /// In bytes.
+    pub mtu: u32,
+    /// `IF_OPER_*`.
+    pub oper_state: u8,
+    /// Its kind; empty for physical links.
+    pub kind: String,
+}
+
+super::kind!(
+    LinkStatus,
+    "LinkStatuses.net.talos.dev" in "network",
+    ["link", "links", "linkstatus", "ls"],
+    [
+        "Type" = "{.type}",
+        "Kind" = "{.kind}",
+        "Hw Addr" = "{.hardwareAddr}",
+        "Oper State" = "{.operationalState}",
+        "Link State" = "{.linkState}"
+    ],
+    Public
+);
+
+/// An address in the kernel. Its id is `link/prefix`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AddressStatus {
+    /// The address and its prefix.
+    pub address: Prefix,
+    /// Its link's number.
+    pub link_index: u32,
+    /// Its link's name.
+    pub link_name: String,
+    /// `RT_SCOPE_*`.
+    pub scope: u8,
+    /// `IFA_F_*`.
+    pub flags: u32,
+}
+
+super::kind!(
+    AddressStatus,
+    "AddressStatuses.net.talos.dev" in "network",
+    ["address", "addresses", "addressstatus", "as"],
+    ["Address" = "{.address}", "Link" = "{.linkName}"],
+    Public
+);
+
+/// A route in the kernel. Its id is `family/gateway/destination/metric`; before it comes the table
+/// when it is not the main one, and the link for IPv6.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RouteStatus {
+    /// Where to.
+    pub destination: Prefix,
+    /// By whom.
+    pub gateway: Option<IpAddr>,
+    /// Through which link; 0 for none.
+    pub out_link_index: u32,
+    /// Its name.
+    pub out_link_name: String,
+    /// The smaller wins.
+    pub priority: u32,
+    /// `RT_TABLE_*`.
+    pub table: u32,
+    /// `RTPROT_*`.
+    pub protocol: u8,
+    /// `RT_SCOPE_*`.
+    pub scope: u8,
+}
+
+super::kind!(
+    RouteStatus,
+    "RouteStatuses.net.talos.dev" in "network",
+    ["route", "routes", "routestatus", "rs"],
+    [
+        "Destination" = "{.dst}",
+        "Gateway" = "{.gateway}",
+        "Link" = "{.outLinkName}",
+        "Metric" = "{.priority}"
+    ],
+    Public
+);
+
+/// What DHCP got on a link, or that it got nothing. Its id is `dhcp4/link`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LeaseStatus {
+    /// The link.
+    pub link_name: String,
+    /// Whether the lease is ours now.
+    pub bound: bool,
+    /// Requests without an answer.
+    pub attempts: u32,
+    /// Name servers.
+    pub dns: Vec<Ipv4Addr>,
+    /// The host name given; empty for none.
+    pub hostname: String,
+    /// The domain given; empty for none.
+    pub domain: String,
+}
+
+super::kind!(
+    LeaseStatus,
+    "DHCPLeases.net.ichor.dev" in "network",
+    ["lease", "leases"],
+    ["Link" = "{.linkName}", "Bound" = "{.bound}"],
+    Public
+);
+
+/// The addresses of this node. Its id says which: `default`, `current` or `accumulative`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct NodeAddress(pub Vec<Prefix>);
+
+super::kind!(
+    NodeAddress,
+    "NodeAddresses.net.talos.dev" in "network",
+    ["nodeaddress", "na", "nas"],
+    ["Addresses" = "{.addresses}"],
+    Public
+);
+
+/// Name servers in use. Its id is `resolvers`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ResolverStatus(pub Vec<IpAddr>);
+
+super::kind!(
+    ResolverStatus,
+    "ResolverStatuses.net.talos.dev" in "network",
+    ["resolvers", "resolverstatus", "rs"],
+    ["Resolvers" = "{.dnsServers}"],
+    Public
+);
+
+/// Where a wish comes from; the later one wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Layer {
+    /// Nobody said anything.
+    Default,
+    /// The kernel's command line.
+    Cmdline,
+    /// The platform.
+    Platform,
+    /// DHCP.
+    Operator,
+    /// The configuration.
+    Configuration,
+}
+
+impl Layer {
+    /// Its name in ids.
+    #[must_use]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Cmdline => "cmdline",
+            Self::Platform => "platform",
+            Self::Operator => "operator",
+            Self::Configuration => "configuration",
+        }
+    }
+}
+
+/// A host name that somebody wishes. Its id is `layer/hostname` before merging, then `hostname`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HostnameSpec {
+    /// The first label.
+    pub hostname: String,
+    /// The rest; empty for none.
+    pub domainname: String,
+    /// Who wishes it.
+    pub layer: Layer,
+}
+
+super::kind!(
+    HostnameSpec,
+    "HostnameSpecs.net.talos.dev" in "network",
+    ["hostnamespec", "hs"],
+    [],
+    Public
+);
+
+/// The host name that the kernel has. Its id is `hostname`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HostnameStatus {
+    /// The first label.
+    pub hostname: String,
+    /// The rest; empty for none.
+    pub domainname: String,
+}
+
+impl HostnameStatus {
+    /// Its only id.
+    pub(crate) const ID: &'static str = "hostname";
+
+    /// The whole name.
+    #[must_use]
+    pub(crate) fn full(&self) -> String {
+        if self.domainname.is_empty() {
+            self.hostname.clone()
+        } else {
+            format!("{}.{}", self.hostname, self.domainname)
+        }
+    }
+}
+
+super::kind!(
+    HostnameStatus,
+    "HostnameStatuses.net.talos.dev" in "network",
+    ["hostname", "hostnamestatus", "hs"],
+    ["Hostname" = "{.hostname}", "Domainname" = "{.domainname}"],
+    Public
+);

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Resources of the running machine.
+//!
+//! Owns: services, kernel parameters and the state of the machine as resources.
+//! Never: talks to init or the kernel.
+
+/// A service. Its id is its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Service {
+    /// Whether it runs.
+    pub running: bool,
+    /// Whether its last check was good.
+    pub healthy: bool,
+    /// Whether nobody checks it.
+    pub unknown: bool,
+}
+
+super::kind!(
+    Service,
+    "Services.v1alpha1.talos.dev" in "runtime",
+    ["svc", "service"],
+    [
+        "Running" = "{.running}",
+        "Healthy" = "{.healthy}",
+        "Health Unknown" = "{.unknown}"
+    ],
+    Public
+);
+
+/// A kernel parameter as it should be. Its id is `proc.sys.` and the parameter's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KernelParamSpec {
+    /// The value.
+    pub value: String,
+    /// Whether a kernel without it is fine.
+    pub ignore_errors: bool,
+}
+
+super::kind!(
+    KernelParamSpec,
+    "KernelParamSpecs.runtime.talos.dev" in "runtime",
+    ["kernelparamspec", "kps"],
+    [],
+    Public
+);
+
+/// A kernel parameter as it is. Its id is that of its spec.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KernelParamStatus {
+    /// What it is now.
+    pub current: String,
+    /// What it was before we wrote it.
+    pub default: String,
+    /// Whether this kernel does not have it.
+    pub unsupported: bool,
+}
+
+super::kind!(
+    KernelParamStatus,
+    "KernelParamStatuses.runtime.talos.dev" in "runtime",
+    ["sysctls", "kernelparameters", "kernelparams", "kernelparamstatus", "kps"],
+    [
+        "Current" = "{.current}",
+        "Default" = "{.default}",
+        "Unsupported" = "{.unsupported}"
+    ],
+    Public
+);
+
+/// What the machine does as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MachineStage {
+    /// It starts.
+    Booting,
+    /// It waits for a configuration.
+    Maintenance,
+    /// It does what it is for.
+    Running,
+    /// It goes down to start again.
+    Rebooting,
+    /// It goes down.
+    ShuttingDown,
+}
+
+/// Why a machine is not ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnmetCondition {
+    /// What must be.
+    pub name: String,
+    /// Why it is not.
+    pub reason: String,
+}
+
+/// The state of the machine. Its id is `machine`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MachineStatus {
+    /// What it does.
+    pub stage: MachineStage,
+    /// What keeps it from being ready; nothing when it is.
+    pub unmet: Vec<UnmetCondition>,
+}
+
+impl MachineStatus {
+    /// Its only id.
+    pub(crate) const ID: &'static str = "machine";
+}
+
+super::kind!(
+    MachineStatus,
+    "MachineStatuses.runtime.talos.dev" in "runtime",
+    ["machinestatus", "ms"],
+    ["Stage" = "{.stage}", "Ready" = "{.status.ready}"],
+    Public
+);

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Resources that hold keys, or say what goes into certificates.
+//!
+//! Owns: the certificate of the API and its names.
+//! Never: prints a key.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use pki::{Secret, UnixTime};
+
+/// The names in the API's certificate. Its id is `api` or `maintenance`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CertSan {
+    /// The name of the node, in full.
+    pub fqdn: String,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Its names.
+    pub dns_names: Vec<String>,
+}
+
+super::kind!(
+    CertSan,
+    "CertSANs.secrets.talos.dev" in "secrets",
+    ["certsan", "csan", "csans"],
+    [],
+    Sensitive
+);
+
+/// What apid opens the door with. Its id is `api`.
+#[derive(Clone)]
+pub(crate) struct ApiCertificate {
+    /// The CAs of clients, PEM; empty in maintenance.
+    pub client_ca_pem: Vec<u8>,
+    /// The server's chain, PEM.
+    pub server_pem: Vec<u8>,
+    /// Its key, PEM.
+    pub server_key_pem: Secret,
+    /// From when it is good.
+    pub not_before: UnixTime,
+    /// Until when.
+    pub not_after: UnixTime,
+}
+
+impl fmt::Debug for ApiCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiCertificate")
+            .field("not_before", &self.not_before)
+            .field("not_after", &self.not_after)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for ApiCertificate {
+    fn eq(&self, other: &Self) -> bool {
+        // The key belongs to the certificate: equal chains have equal keys.
+        self.client_ca_pem == other.client_ca_pem && self.server_pem == other.server_pem
+    }
+}
+
+impl ApiCertificate {
+    /// Its only id.
+    pub(crate) const ID: &'static str = "api";
+}
+
+super::kind!(
+    ApiCertificate,
+    "ApiCertificates.secrets.talos.dev" in "secrets",
+    ["apicertificate", "ac", "acs"],
+    [],
+    Sensitive
+);

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What init told about its services, in the words of the machine API.
+//!
+//! Owns: state names, the bounded history of each service, its health.
+//! Never: asks init.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::SystemTime;
+
+use api::machine;
+use api::machine::service_state_event::Action;
+use proto::service::{Exit, ServiceStatus, State};
+
+use crate::clock;
+use crate::resources::{MachineStage, UnmetCondition};
+
+/// How many lines of history one service has: some restarts, with room.
+const HISTORY_MAX: usize = 64;
+
+/// A line of history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HistoryLine {
+    /// What happened.
+    pub message: String,
+    /// The state since then.
+    pub state: &'static str,
+    /// When.
+    pub at: SystemTime,
+}
+
+/// How a service's checks went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// Nobody checks it, or not yet.
+    Unknown,
+    /// The last check was good.
+    Good {
+        /// Since when.
+        since: SystemTime,
+    },
+    /// It was not.
+    Bad {
+        /// Since when.
+        since: SystemTime,
+        /// What it said.
+        message: String,
+    },
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// What init said last.
+    pub status: ServiceStatus,
+    /// What happened, oldest first.
+    pub history: VecDeque<HistoryLine>,
+    /// How its checks went.
+    pub health: Health,
+}
+
+/// What is to be published.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Change(pub machine::ServiceStateEvent);
+
+/// All services, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    entries: BTreeMap<String, Entry>,
+}
+
+impl Book {
+    /// All services, by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries.iter().map(|(id, entry)| (id.as_str(), entry))
+    }
+
+    /// One service.
+    #[must_use]
+    pub(crate) fn get(&self, id: &str) -> Option<&Entry> {
+        self.entries.get(id)
+    }
+
+    /// Takes in what init said about a service.
+    pub(crate) fn apply(&mut self, status: ServiceStatus, now: resource::Now) -> Option<Change> {
+        let id = status.name.as_str().to_owned();
+        let previous = self.entries.get(&id).map(|entry| &entry.status);
+        let same = previous.is_some_and(|previous| {
+            previous.state == status.state
+                && previous.pid == status.pid
+                && previous.restarts == status.restarts
+        });
+        let line = HistoryLine {
+            message: describe(&status, previous),
+            state: state_name(&status),
+            at: clock::wall_at(now, std::time::Duration::from_millis(status.changed_at_ms)),
+        };
+        let entry = self.entries.entry(id).or_insert_with(|| Entry {
+            status: status.clone(),
+            history: VecDeque::new(),
+            health: Health::Unknown,
+        });
+        entry.status = status;
+        if same {
+            return None;
+        }
+        if entry.status.state != State::Running {
+            entry.health = Health::Unknown;
+        }
+        let change = entry.note(line);
+        Some(change)
+    }
+
+    /// Forgets a service that init does not know any more.
+    pub(crate) fn remove(&mut self, id: &str) {
+        self.entries.remove(id);
+    }
+
+    /// Forgets all that are not in `names`.
+    pub(crate) fn retain(&mut self, names: &[String]) {
+        self.entries.retain(|id, _| names.contains(id));
+    }
+
+    /// Takes in how a check went.
+    pub(crate) fn check(
+        &mut self,
+        id: &str,
+        result: Result<(), String>,
+        at: SystemTime,
+    ) -> Option<Change> {
+        let entry = self.entries.get_mut(id)?;
+        if entry.status.state != State::Running {
+            return None;
+        }
+        let (health, message) = match (&entry.health, result) {
+            (Health::Good { .. }, Ok(())) => return None,
+            (Health::Unknown | Health::Bad { .. }, Ok(())) => (
+                Health::Good { since: at },
+                "Health check successful".to_owned(),
+            ),
+            (Health::Bad { .. }, Err(message)) => {
+                // Still bad: the words may change, the history has seen it.
+                if let Health::Bad { message: kept, .. } = &mut entry.health {
+                    *kept = message;
+                }
+                return None;
+            }
+            (Health::Unknown | Health::Good { .. }, Err(message)) => {
+                let told = format!("Health check failed: {message}");
+                (Health::Bad { since: at, message }, told)
+            }
+        };
+        entry.health = health;
+        Some(entry.note(HistoryLine {
+            message,
+            state: state_name(&entry.status),
+            at,
+        }))
+    }
+
+    /// What of the services keeps the machine from being ready.
+    #[must_use]
+    pub(crate) fn unmet(&self, stage: MachineStage) -> Vec<UnmetCondition> {
+        if stage != MachineStage::Running {
+            return Vec::new();
+        }
+        let bad: Vec<String> = self
+            .iter()
+            .filter_map(|(id, entry)| {
+                let name = state_name(&entry.status);
+                match (entry.status.state, &entry.health) {
+                    (State::Finished, _) | (State::Running, Health::Good { .. }) => None,
+                    // Who has no check is well when it runs.
+                    (State::Running, Health::Unknown) if !super::health::is_checked(id) => None,
+                    // A service that somebody stopped is as they want it.
+                    (State::Stopped, _) => None,
+                    (State::Running, Health::Unknown | Health::Bad { .. }) => {
+                        Some(format!("{id} is not healthy"))
+                    }
+                    (
+                        State::Waiting
+                        | State::Starting
+                        | State::Stopping
+                        | State::BackingOff
+                        | State::Failed,
+                        _,
+                    ) => Some(format!("{id} is {}", name.to_lowercase())),
+                }
+            })
+            .collect();
+        if bad.is_empty() {
+            return Vec::new();
+        }
+        vec![UnmetCondition {
+            name: "services".to_owned(),
+            reason: bad.join(", "),
+        }]
+    }
+}
+
+impl Entry {
+    fn note(&mut self, line: HistoryLine) -> Change {
+        let event = machine::ServiceStateEvent {
+            service: self.status.name.as_str().to_owned(),
+            action: action(&self.status).into(),
+            message: line.message.clone(),
+            health: Some(self.wire_health()),
+        };
+        if self.history.len() == HISTORY_MAX {
+            self.history.pop_front();
+        }
+        self.history.push_back(line);
+        Change(event)
+    }
+
+    fn wire_health(&self) -> machine::ServiceHealth {
+        let (unknown, healthy, message, since) = match &self.health {
+            Health::Unknown => (true, false, "", None),
+            Health::Good { since } => (false, true, "", Some(*since)),
+            Health::Bad { since, message } => (false, false, message.as_str(), Some(*since)),
+        };
+        machine::ServiceHealth {
+            unknown,
+            healthy,
+            last_message: message.to_owned(),
+            last_change: since.map(clock::timestamp),
+        }
+    }
+
+    /// The service in the form of the API.
+    #[must_use]
+    pub(crate) fn wire(&self) -> machine::ServiceInfo {
+        let events = self.history.iter().map(|line| machine::ServiceEvent {
+            msg: line.message.clone(),
+            state: line.state.to_owned(),
+            ts: Some(clock::timestamp(line.at)),
+        });
+        machine::ServiceInfo {
+            id: self.status.name.as_str().to_owned(),
+            state: state_name(&self.status).to_owned(),
+            events: Some(machine::ServiceEvents {
+                events: events.collect(),
+            }),
+            health: Some(self.wire_health()),
+        }
+    }
+}
+
+const fn action(status: &ServiceStatus) -> Action {
+    match status.state {
+        State::Stopped if status.last_exit.is_none() => Action::Initialized,
+        State::Stopped | State::Finished => Action::Finished,
+        State::Waiting | State::BackingOff => Action::Waiting,
+        State::Starting => Action::Starting,
+        State::Running => Action::Running,
+        State::Stopping => Action::Stopping,
+        State::Failed => Action::Failed,
+    }
+}
+
+/// The name of a service's state in tables.
+#[must_use]
+pub(crate) fn state_name(status: &ServiceStatus) -> &'static str {
+    match action(status) {
+        Action::Initialized => "Initialized",
+        Action::Preparing => "Preparing",
+        Action::Waiting => "Waiting",
+        Action::Running => "Running",
+        Action::Stopping => "Stopping",
+        Action::Finished => "Finished",
+        Action::Failed => "Failed",
+        Action::Skipped => "Skipped",
+        Action::Starting => "Starting",
+    }
+}
+
+fn describe(status: &ServiceStatus, previous: Option<&ServiceStatus>) -> String {
+    let ended = |exit: Option<Exit>| exit.map_or_else(String::new, |exit| ending(&exit));
+    match status.state {
+        State::Stopped if status.last_exit.is_none() => "Service is known".to_owned(),
+        State::Stopped => format!("Service stopped, {}", ended(status.last_exit)),
+        State::Waiting => "Waiting for the services it needs".to_owned(),
+        State::Starting => format!("Starting as process {}", status.pid),
+        State::Running if previous.is_none() => format!("Running as process {}", status.pid),
+        State::Running => format!("Started as process {}", status.pid),
+        State::Stopping => "Stopping: SIGTERM sent".to_owned(),
+        State::BackingOff => format!(
+            "Service {}, going to restart it (restart {})",
+            ended(status.last_exit),
+            status.restarts.saturating_add(1)
+        ),
+        State::Finished => "Service finished successfully".to_owned(),
+        State::Failed => format!("Service failed: {}", ended(status.last_exit)),
+    }
+}
+
+fn ending(exit: &Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("exited with code {code}"),
+        Exit::Signal(signal) => format!("was killed by signal {signal}"),
+        Exit::OutOfMemory => "used up its memory limit and was killed".to_owned(),
+        Exit::Spawn(failure) => format!(
+            "did not start: {} ({}, {})",
+            failure.stage.description(),
+            failure.index,
+            std::io::Error::from_raw_os_error(i32::from(failure.errno))
+        ),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn status(state: State) -> ServiceStatus {
+        ServiceStatus {
+            name: "apid".try_into().unwrap(),
+            state,
+            pid: 7,
+            restarts: 0,
+            changed_at_ms: 0,
+            last_exit: None,
+            retry_at_ms: 0,
+        }
+    }
+
+    fn now() -> resource::Now {
+        clock::now()
+    }
+
+    fn messages(book: &Book) -> Vec<&str> {
+        let entry = book.get("apid").unwrap();
+        entry
+            .history
+            .iter()
+            .map(|line| line.message.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn history_grows_with_states_and_not_with_repetitions() {
+        let mut book = Book::default();
+
+        assert!(book.apply(status(State::Starting), now()).is_some());
+        assert!(book.apply(status(State::Running), now()).is_some());
+        assert!(book.apply(status(State::Running), now()).is_none());
+
+        assert_eq!(
+            messages(&book),
+            ["Starting as process 7", "Started as process 7"]
+        );
+    }
+
+    #[test]
+    fn history_is_bounded() {
+        let mut book = Book::default();
+        for restarts in 0..1000 {
+            let mut again = status(State::BackingOff);
+            again.restarts = restarts;
+            again.last_exit = Some(Exit::Signal(9));
+            book.apply(again, now());
+        }
+
+        let lines = messages(&book);
+        assert_eq!(lines.len(), HISTORY_MAX);
+        assert_eq!(
+            lines.last(),
+            Some(&"Service was killed by signal 9, going to restart it (restart 1000)")
+        );
+    }
+
+    #[test]
+    fn health_counts_only_while_it_runs_and_is_told_when_it_turns() {
+        let mut book = Book::default();
+        let at = SystemTime::now();
+        let mut turns = Vec::new();
+        let mut check = |book: &mut Book, result: Result<(), &str>| {
+            let change = book.check("apid", result.map_err(str::to_owned), at);
+            turns.push(change.map(|change| change.0.message));
+        };
+
+        check(&mut book, Ok(()));
+        book.apply(status(State::Starting), now());
+        check(&mut book, Ok(()));
+        book.apply(status(State::Running), now());
+        check(&mut book, Err("refused"));
+        check(&mut book, Err("refused again"));
+        check(&mut book, Ok(()));
+        check(&mut book, Ok(()));
+        book.apply(status(State::Stopping), now());
+
+        let bad = Some("Health check failed: refused".to_owned());
+        let good = Some("Health check successful".to_owned());
+        assert_eq!(turns, [None, None, bad, None, good, None]);
+        assert_eq!(book.get("apid").unwrap().health, Health::Unknown);
+    }
+
+    #[test]
+    fn every_state_has_its_documented_name() {
+        for (state, name) in [
+            (State::Stopped, "Initialized"),
+            (State::Waiting, "Waiting"),
+            (State::Starting, "Starting"),
+            (State::Running, "Running"),
+            (State::Stopping, "Stopping"),
+            (State::BackingOff, "Waiting"),
+            (State::Finished, "Finished"),
+            (State::Failed, "Failed"),
+        ] {
+            assert_eq!(state_name(&status(state)), name);
+        }
+        let mut stopped = status(State::Stopped);
+        stopped.last_exit = Some(Exit::Code(0));
+        assert_eq!(state_name(&stopped), "Finished");
+    }
+
+    #[test]
+    fn a_machine_is_ready_when_its_services_are() {
+        let mut book = Book::default();
+        book.apply(status(State::Running), now());
+        assert_eq!(book.unmet(MachineStage::Maintenance), []);
+        let unmet = book.unmet(MachineStage::Running);
+        assert_eq!(unmet.first().unwrap().reason, "apid is not healthy");
+
+        book.check("apid", Ok(()), SystemTime::now());
+        assert_eq!(book.unmet(MachineStage::Running), []);
+
+        book.apply(status(State::BackingOff), now());
+        let unmet = book.unmet(MachineStage::Running);
+        assert_eq!(unmet.first().unwrap().reason, "apid is waiting");
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The services as operators see them.
+//!
+//! Owns: the list, each one's state name, history and health, and which ones may be controlled.
+//! Never: starts or stops one; init does.
+
+mod book;
+pub(crate) mod health;
+
+pub(crate) use book::{Book, Health};
+
+use crate::extensions;
+
+/// What an operator may do with a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// Start it.
+    Start,
+    /// Stop it.
+    Stop,
+    /// Stop and start it.
+    Restart,
+}
+
+impl Verb {
+    /// The word in messages.
+    #[must_use]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+        }
+    }
+}
+
+/// Says whether the API may do that with the service. Without its core services a node could not
+/// be reached again, so only extension services are the operator's.
+#[must_use]
+pub(crate) fn may_control(id: &str, _verb: Verb) -> bool {
+    id.starts_with(extensions::PREFIX)
+}
