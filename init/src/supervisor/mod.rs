@@ -16,7 +16,7 @@ use core::time::Duration;
 use proto::MAX_MESSAGE;
 use proto::service::{Exit, SpawnFailure};
 use proto::supervisor::{Action as DownAction, SERVICES_MAX};
-use supervise::{Action, Event, How, State};
+use supervise::{Action, Event, How, Service, State};
 use sys::event::Timespec;
 use sys::event::epoll::{self, EventData, EventFlags};
 use sys::fd::OwnedFd;
@@ -329,7 +329,7 @@ impl Supervisor {
         let Some(slot) = self.slots.get_mut(place).and_then(Option::as_mut) else {
             return;
         };
-        let before = slot.life.state();
+        let before = slot.life;
         let action = slot.life.step(event, now);
         match action {
             Action::Nothing => {}
@@ -341,7 +341,7 @@ impl Supervisor {
     }
 
     /// Counts the change for subscribers and says it on the console.
-    fn changed(&mut self, place: usize, before: State, now: Duration) {
+    fn changed(&mut self, place: usize, before: Service, now: Duration) {
         if let Some(version) = self.versions.get_mut(place) {
             *version = version.wrapping_add(1);
         }
@@ -349,14 +349,15 @@ impl Supervisor {
             return;
         };
         let after = slot.life.state();
-        if before == after {
+        if before.state() == after {
             return;
         }
+        let took = Short(now.saturating_sub(before.changed_at()));
         let name = slot.name.as_str();
         match after {
-            State::Running => say!("service {name}: running"),
+            State::Running => say!("service {name}: running, {took}"),
             State::Stopping => say!("service {name}: stopping"),
-            State::Stopped => say!("service {name}: stopped"),
+            State::Stopped => say!("service {name}: stopped, {took}"),
             State::Finished => say!("service {name}: finished"),
             State::BackingOff => {
                 let retry_at = slot.life.deadline().unwrap_or(now);

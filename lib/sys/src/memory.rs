@@ -5,7 +5,8 @@
 //! turned into a call of `memcpy`: itself. Simple and small: eight or sixteen bytes at a time,
 //! then the rest.
 //!
-//! Owns: memcpy, memmove, memset, memcmp, bcmp, strlen, and the unwinder's two names.
+//! Owns: memcpy, memmove, memset, memcmp, bcmp, strlen, and names that the compiler's own library
+//! has references to and no use for.
 //! Never: is part of a program that has libc; only [`crate::entry!`] expands it.
 
 /// Defines the memory functions in the crate that uses it.
@@ -248,6 +249,20 @@ macro_rules! __memory_functions {
             "rust_eh_personality:",
             "_Unwind_Resume:",
             "brk #1",
+            // Named by the start-up code of compiler-builtins, which looks for faster atomic
+            // instructions and is never run here: nothing calls constructors, so atomics keep to
+            // the instructions that every processor has.
+            ".globl getauxval",
+            ".globl __stack_chk_fail",
+            ".globl __stack_chk_guard",
+            "getauxval:",
+            "mov x0, #0",
+            "ret",
+            "__stack_chk_fail:",
+            "brk #1",
+            ".balign 8",
+            "__stack_chk_guard:",
+            ".quad 0",
             ".popsection",
         );
     };
