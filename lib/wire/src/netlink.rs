@@ -10,8 +10,10 @@
 pub const REQUEST: u16 = 0x01 | 0x04;
 /// Everything asked for: `NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH`.
 pub const DUMP: u16 = 0x01 | 0x100 | 0x200;
-/// `NLM_F_REPLACE | NLM_F_CREATE`, to go with [`REQUEST`].
+/// What exists is replaced, what does not is made (`NLM_F_REPLACE | NLM_F_CREATE`); with [`REQUEST`].
 pub const REPLACE: u16 = 0x100 | 0x400;
+/// Made beside what exists (`NLM_F_CREATE | NLM_F_APPEND`); with [`REQUEST`].
+pub const APPEND: u16 = 0x400 | 0x800;
 /// Set in a dump that changed while it was made: it must be asked for again.
 const DUMP_INTERRUPTED: u16 = 0x10;
 

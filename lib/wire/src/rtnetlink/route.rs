@@ -7,7 +7,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{DEL_ROUTE, INET, INET6, NEW_ROUTE, family, ip, put_ip};
-use crate::netlink::{Attributes, Error, REPLACE, REQUEST, Writer};
+use crate::netlink::{APPEND, Attributes, Error, REQUEST, Writer};
 
 /// The length of `struct rtmsg`.
 pub(super) const FIXED_LEN: usize = 12;
@@ -118,13 +118,13 @@ impl Route {
         Ok(Some(route))
     }
 
-    /// Writes the order to have this route in place of any other of the same destination and
-    /// priority.
+    /// Writes the order to have this route too, beside others of the same destination and
+    /// priority that go through other links. The kernel answers `EEXIST` when it is there.
     ///
     /// # Errors
     /// It does not fit.
     pub fn emit_add<'b>(&self, buffer: &'b mut [u8], sequence: u32) -> Result<&'b [u8], Error> {
-        self.emit(buffer, NEW_ROUTE, REQUEST | REPLACE, sequence)
+        self.emit(buffer, NEW_ROUTE, REQUEST | APPEND, sequence)
     }
 
     /// Writes the order to remove this route.
