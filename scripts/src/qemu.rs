@@ -5,11 +5,13 @@
 //! Never: relies on hardware virtualisation, or leaves a machine running when it is dropped.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::slice;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -45,6 +47,8 @@ pub struct Machine {
     pub forwards: Vec<u16>,
     /// Further arguments of QEMU.
     pub extra: Vec<String>,
+    /// Where the console's text is also written, as it comes.
+    pub log: Option<PathBuf>,
     /// Also copies the console to standard output, and standard input to the console.
     pub interactive: bool,
 }
@@ -97,6 +101,7 @@ impl Machine {
             network: Network::User,
             forwards: Vec::new(),
             extra: Vec::new(),
+            log: None,
             interactive: false,
         }
     }
@@ -134,29 +139,18 @@ impl Machine {
             .with_context(|| format!("cannot start {}", self.program()))?;
         let stdout = child.stdout.take().context("QEMU has no standard output")?;
         let (sender, receiver) = channel();
-        let interactive = self.interactive;
-        // The reader ends when QEMU closes its end, that is, when it ends.
-        std::thread::spawn(move || {
-            for bytes in BufReader::new(stdout).split(b'\n') {
-                let Ok(bytes) = bytes else { return };
-                let text = String::from_utf8_lossy(&bytes)
-                    .trim_end_matches('\r')
-                    .to_owned();
-                if interactive {
-                    crate::say::line(&text);
-                }
-                if sender
-                    .send(Line {
-                        at: started_at.elapsed(),
-                        text,
-                    })
-                    .is_err()
-                    && !interactive
-                {
-                    return;
-                }
-            }
-        });
+        let log = match &self.log {
+            Some(path) => Some(File::create(path).context("cannot write the console's log")?),
+            None => None,
+        };
+        let reader = Reader {
+            started_at,
+            interactive: self.interactive,
+            log,
+            sender,
+        };
+        // It ends when QEMU closes its end, that is, when QEMU ends.
+        std::thread::spawn(move || reader.follow(stdout));
         let kind = format!("{} machine", self.arch);
         Ok(Running {
             child,
@@ -224,6 +218,39 @@ impl Machine {
         // The card needs no boot ROM: the kernel is given.
         command.args(["-netdev", &backend]);
         command.args(["-device", "virtio-net-pci,netdev=net0,romfile="]);
+    }
+}
+
+/// Reads the console as long as the machine runs.
+struct Reader {
+    started_at: Instant,
+    interactive: bool,
+    log: Option<File>,
+    sender: Sender<Line>,
+}
+
+impl Reader {
+    fn follow(mut self, console: impl Read) {
+        for bytes in BufReader::new(console).split(b'\n') {
+            let Ok(bytes) = bytes else { return };
+            let text = String::from_utf8_lossy(&bytes)
+                .trim_end_matches('\r')
+                .to_owned();
+            let line = Line {
+                at: self.started_at.elapsed(),
+                text,
+            };
+            if self.interactive {
+                crate::say::line(&line.text);
+            }
+            // A full disk must not end the machine: without somebody who reads, it would stop.
+            let _ = self
+                .log
+                .as_mut()
+                .map(|log| log.write_all(show(slice::from_ref(&line)).as_bytes()));
+            // Nobody may be waiting for lines any more; the machine goes on all the same.
+            let _ = self.sender.send(line);
+        }
     }
 }
 

@@ -29,8 +29,10 @@ const MAINTENANCE: &str = "maintenance";
 /// printed.
 pub fn up(places: &Places, arch: Arch, memory_mib: u32, check: bool) -> Result<()> {
     let program = build(places, arch)?;
+    let console = places.out_of(arch).join("console.log");
     let machine = Machine {
         memory_mib,
+        log: Some(console.clone()),
         ..Machine::new(places, arch)
     };
     let mut running = machine.boot()?;
@@ -43,8 +45,6 @@ pub fn up(places: &Places, arch: Arch, memory_mib: u32, check: bool) -> Result<(
         endpoint,
     };
     let result = bring_up(&mut running, &client, arch).and_then(|()| show(&client, places, arch));
-    let console = places.out_of(arch).join("console.log");
-    std::fs::write(&console, running.console_text()).context("cannot write console.log")?;
     if let Err(error) = result {
         if check {
             say::note(running.console_text());
@@ -55,7 +55,7 @@ pub fn up(places: &Places, arch: Arch, memory_mib: u32, check: bool) -> Result<(
         say::line(format!("{arch}: the node ran and answered"));
         return Ok(());
     }
-    keep(&mut running, &console)
+    keep(&mut running)
 }
 
 fn build(places: &Places, arch: Arch) -> Result<std::path::PathBuf> {
@@ -152,10 +152,9 @@ fn show(client: &Client, places: &Places, arch: Arch) -> Result<()> {
 }
 
 /// Waits for the node to end; Ctrl-C ends it with this program.
-fn keep(running: &mut Running, console: &Path) -> Result<()> {
+fn keep(running: &mut Running) -> Result<()> {
     say::note("The node runs until Ctrl-C.");
     let status = running.wait_exit(Duration::from_secs(u64::from(u32::MAX)))?;
-    std::fs::write(console, running.console_text()).context("cannot write console.log")?;
     say::note(format!("The node powered off or restarted ({status})."));
     Ok(())
 }
