@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What readers ask.
+//!
+//! Owns: the answers of `proto::log`, and which readers wait for more.
+//! Never: keeps bytes for a reader: a reader that waits is a cursor.
+
+use proto::greeting::{self, Access};
+use proto::log::{CHUNK_MAX, Chunk, Cursor, From, Index, KERNEL, LogName, Reply, Request};
+use proto::paths::UID_ROOT;
+use proto::{Greeting, MAX_MESSAGE, Refusal};
+use sys::seqpacket::{Greeted, Next, Peer, Server, Service, Trouble};
+
+use crate::clock;
+use crate::ring::Ring;
+use crate::shelf::{Log, Shelf};
+use crate::stamp;
+
+/// The most readers at once. machined opens one connection for each stream of the API.
+pub const READERS_MAX: usize = 32;
+
+/// The server of logd's socket.
+pub type Readers = Server<Reader, READERS_MAX, MAX_MESSAGE>;
+
+/// What is remembered of one reader: where it waits for more.
+#[derive(Debug, Default)]
+pub struct Reader {
+    follows: Option<Place>,
+}
+
+/// A place in a log.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    shelf: usize,
+    born: u64,
+    cursor: u64,
+}
+
+/// The pages of one `Chunk`.
+type Page = [u8; CHUNK_MAX];
+
+impl Shelf {
+    /// Answers one request; `None` when the reader is to wait.
+    fn answer<'a>(
+        &self,
+        reader: &mut Reader,
+        request: Request<'_>,
+        page: &'a mut Page,
+    ) -> Result<Option<Reply<'a>>, Refusal> {
+        if reader.follows.is_some() {
+            // It must wait for its answer first.
+            return Err(Refusal::WrongState);
+        }
+        Ok(Some(match request {
+            Request::Hello(_) => Reply::Welcome(Greeting::OURS),
+            Request::Log(Index { index }) => {
+                let log = self
+                    .places()
+                    .nth(usize::from(index))
+                    .ok_or(Refusal::NotFound)?
+                    .1;
+                Reply::Log(LogName {
+                    name: log.name.clone(),
+                })
+            }
+            Request::Tail(tail) => {
+                let (_, _, ring) = self.readable(tail.log)?;
+                let cursor = ring.tail(tail.lines).map_err(failed)?;
+                Reply::At(Cursor { cursor })
+            }
+            Request::Read(From { log, cursor }) => {
+                let (_, log, ring) = self.readable(log)?;
+                Reply::Chunk(chunk(log, ring, cursor, page)?)
+            }
+            Request::Follow(From { log, cursor }) => {
+                let (shelf, log, ring) = self.readable(log)?;
+                if cursor == ring.header().total {
+                    reader.follows = Some(Place {
+                        shelf,
+                        born: log.born,
+                        cursor,
+                    });
+                    return Ok(None);
+                }
+                Reply::Chunk(chunk(log, ring, cursor, page)?)
+            }
+        }))
+    }
+
+    /// The log `name` with its ring.
+    fn readable(&self, name: &str) -> Result<(usize, &Log, &Ring), Refusal> {
+        let place = self.find(name).ok_or(Refusal::NotFound)?;
+        let log = self.get(place).ok_or(Refusal::NotFound)?;
+        let ring = log.ring.as_ref().ok_or(Refusal::NotFound)?;
+        Ok((place, log, ring))
+    }
+
+    /// What a waiting reader is to hear; `None` while there is nothing new.
+    fn news<'a>(&self, place: Place, page: &'a mut Page) -> Option<Reply<'a>> {
+        let log = self.get(place.shelf).filter(|log| log.born == place.born);
+        let Some((log, ring)) = log.and_then(|log| Some((log, log.ring.as_ref()?))) else {
+            return Some(Reply::Refused(Refusal::NotFound));
+        };
+        if ring.header().total == place.cursor {
+            return None;
+        }
+        let chunk = chunk(log, ring, place.cursor, page);
+        Some(chunk.map_or_else(Reply::Refused, Reply::Chunk))
+    }
+}
+
+/// Reads a piece of a log into `page`.
+fn chunk<'a>(
+    log: &Log,
+    ring: &Ring,
+    cursor: u64,
+    page: &'a mut Page,
+) -> Result<Chunk<'a>, Refusal> {
+    let piece = ring.read(cursor, page).map_err(failed)?;
+    let bytes = page.get_mut(..piece.len).unwrap_or_default();
+    if log.name == KERNEL {
+        stamp::convert(bytes, clock::started_at_ns());
+    }
+    Ok(Chunk {
+        from: piece.from,
+        next: piece
+            .from
+            .saturating_add(u64::try_from(piece.len).unwrap_or(0)),
+        bytes,
+    })
+}
+
+/// The refusal for an error of the kernel.
+fn failed(errno: sys::io::Errno) -> Refusal {
+    Refusal::Failed(u16::try_from(errno.raw_os_error()).unwrap_or(0))
+}
+
+impl Service for Shelf {
+    type Connection = Reader;
+
+    fn greet(&mut self, peer: Peer, first: &[u8], reply: &mut [u8]) -> (usize, Greeted) {
+        let access = if peer.uid == UID_ROOT {
+            Access::Allowed
+        } else {
+            Access::Denied
+        };
+        match greeting::greet(first, access, reply) {
+            Ok(len) => (len, Greeted::Welcome),
+            Err(len) => (len, Greeted::Refused),
+        }
+    }
+
+    fn request(
+        &mut self,
+        _peer: Peer,
+        reader: &mut Reader,
+        message: &[u8],
+        reply: &mut [u8],
+    ) -> Option<usize> {
+        let Ok(request) = Request::decode(message) else {
+            return Some(greeting::refuse(Refusal::Malformed, reply));
+        };
+        let mut page = [0; CHUNK_MAX];
+        match self.answer(reader, request, &mut page) {
+            Ok(answer) => Some(answer?.encode(reply).unwrap_or(0)),
+            Err(refusal) => Some(greeting::refuse(refusal, reply)),
+        }
+    }
+
+    fn refuse(&mut self, trouble: Trouble, reply: &mut [u8]) -> usize {
+        let refusal = match trouble {
+            Trouble::Full => Refusal::Full,
+            Trouble::TooLong => Refusal::Malformed,
+        };
+        greeting::refuse(refusal, reply)
+    }
+
+    fn next(&self, reader: &Reader, message: &mut [u8]) -> Next<'_> {
+        let mut page = [0; CHUNK_MAX];
+        match reader.follows.and_then(|place| self.news(place, &mut page)) {
+            Some(reply) => Next::Message(reply.encode(message).unwrap_or(0)),
+            None => Next::Nothing,
+        }
+    }
+
+    fn told(&mut self, reader: &mut Reader) {
+        reader.follows = None;
+    }
+}
