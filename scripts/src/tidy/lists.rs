@@ -12,7 +12,7 @@ use super::{Finding, shown};
 /// names them was copied from somewhere. Written in two parts, so that this line is none.
 const PRIVATE_FOLDERS: &[&str] = &[
     concat!("/wo", "rk/"),
-    concat!("/ro", "ot/"),
+    concat!("/ro", "ot/."),
     concat!("/ho", "me/"),
     concat!("/tm", "p/w/"),
 ];
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_private_folder_is_found() {
-        assert_eq!(any(concat!("see /ro", "ot/notes\n")), 1);
+        assert_eq!(any(concat!("see /ro", "ot/.cache\n")), 1);
         assert_eq!(any(concat!("see /wo", "rk/x\n")), 1);
         assert_eq!(any("see /var/lib\n"), 0);
     }
