@@ -325,12 +325,10 @@ pub(crate) fn load_one<T: Field>(bytes: &[u8]) -> Result<T, LoadError> {
     let first = documents
         .next()
         .ok_or_else(|| LoadError::one(Fault::Empty, None))?;
-    let (value, mut problems) = read(first, T::KIND, source.len()).map_err(|mut problem| {
-        locate(source, std::slice::from_mut(&mut *problem));
-        LoadError {
+    let (value, mut problems) =
+        read_shape(source, 0, first, T::KIND).map_err(|problem| LoadError {
             problems: vec![*problem],
-        }
-    })?;
+        })?;
     if value == Value::Null {
         return Err(LoadError::one(Fault::Empty, None));
     }

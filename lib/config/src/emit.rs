@@ -259,10 +259,10 @@ fn is_number(text: &str) -> bool {
     let based = ["0x", "0o", "0b", "0X", "0O", "0B"]
         .iter()
         .any(|base| packed.starts_with(base));
+    // YAML 1.1 reads 12:30 as a number to the base of 60.
     let clock = packed
-        .chars()
-        .all(|c| c.is_ascii_digit() || matches!(c, ':' | '.' | '-'))
-        && packed.contains([':', '-']);
+        .split_once(':')
+        .is_some_and(|(hours, _)| !hours.is_empty() && hours.bytes().all(|b| b.is_ascii_digit()));
     let dated = packed.get(..10).is_some_and(|day| {
         day.chars().all(|c| c.is_ascii_digit() || c == '-') && day.contains('-')
     });
@@ -314,6 +314,7 @@ mod tests {
     fn ordinary_text_is_not_quoted() {
         for text in [
             "/dev/sda",
+            "10.0.0.1:8080",
             "10.244.0.0/16",
             "https://[fd00::1]:6443",
             "a-b",

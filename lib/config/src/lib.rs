@@ -15,6 +15,7 @@ mod generate;
 mod guard;
 mod locate;
 mod network;
+mod quantity;
 mod read;
 mod scalar;
 mod schema;
@@ -32,7 +33,8 @@ pub use error::{Fault, LoadError, Path, Position, Problem, Step};
 pub use generate::{GenerateError, GenerateOptions, Generated, generate};
 pub use guard::{MAX_BYTES, MAX_DEPTH, MAX_ITEMS};
 pub use network::Cidr;
-pub use scalar::{Base64Bytes, DiskSize, FileMode, GoDuration, PortRange, REDACTED, SecretText};
+pub use quantity::{DiskSize, GoDuration};
+pub use scalar::{Base64Bytes, FileMode, PortRange, REDACTED, SecretText};
 pub use schema::MAX_PROBLEMS;
 pub use secrets::{
     SecretsBundle, SecretsCertificates, SecretsCluster, SecretsTokens, SecretsTrustd,

@@ -51,9 +51,11 @@ pub(crate) fn read<'de>(
             } else {
                 fault(&error)
             };
-            let path = match fault {
-                Fault::NotYaml(_) => Path::default(),
-                _ => state.path,
+            // The parser's own errors are about the text, not about a key.
+            let path = if matches!(fault, Fault::NotYaml(_)) {
+                Path::default()
+            } else {
+                state.path
             };
             let position = position(&error);
             Err(Box::new(Problem {

@@ -11,7 +11,6 @@ use crate::value::Value;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use core::fmt;
-use core::time::Duration;
 use pki::Secret;
 use zeroize::Zeroizing;
 
@@ -64,7 +63,7 @@ impl Field for bool {
 
 /// Reads a whole number in the ways YAML writes it: decimal, `0x`, `0o`, `0b`, and octal with a
 /// leading zero as in YAML 1.1.
-fn whole_number(text: &str) -> Option<i64> {
+pub(crate) fn whole_number(text: &str) -> Option<i64> {
     let packed = text.replace('_', "");
     let (sign, digits) = match packed.strip_prefix('-') {
         Some(digits) => ("-", digits),
@@ -230,144 +229,6 @@ impl Field for Secret {
     }
 }
 
-/// A span of time as Go writes it: `1m30s`. May be negative.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct GoDuration {
-    /// Nanoseconds.
-    pub nanoseconds: i64,
-}
-
-impl GoDuration {
-    const UNITS: [(&'static str, i64); 8] = [
-        ("ns", 1),
-        ("us", 1_000),
-        ("µs", 1_000),
-        ("μs", 1_000),
-        ("ms", 1_000_000),
-        ("s", 1_000_000_000),
-        ("m", 60_000_000_000),
-        ("h", 3_600_000_000_000),
-    ];
-
-    /// Reads `1h30m`, `1.5s`, `-2ms`, `0`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (sign, mut rest) = match text.strip_prefix('-') {
-            Some(rest) => (-1, rest),
-            None => (1, text.strip_prefix('+').unwrap_or(text)),
-        };
-        if rest == "0" {
-            return Some(Self::default());
-        }
-        if rest.is_empty() {
-            return None;
-        }
-        let mut sum: i128 = 0;
-        while !rest.is_empty() {
-            let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-            let (number, after) = rest.split_at_checked(end)?;
-            let unit_end = after
-                .find(|c: char| c.is_ascii_digit() || c == '.')
-                .unwrap_or(after.len());
-            let (unit, after) = after.split_at_checked(unit_end)?;
-            let (_, scale) = Self::UNITS.iter().find(|(name, _)| *name == unit)?;
-            let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-            if whole.is_empty() && part.is_empty() {
-                return None;
-            }
-            sum = sum.checked_add(Self::scaled(whole, part, i128::from(*scale))?)?;
-            rest = after;
-        }
-        let nanoseconds = i64::try_from(sum.checked_mul(sign)?).ok()?;
-        Some(Self { nanoseconds })
-    }
-
-    fn scaled(whole: &str, part: &str, scale: i128) -> Option<i128> {
-        let number = |digits: &str| {
-            if digits.is_empty() {
-                Some(0)
-            } else {
-                digits.parse::<i128>().ok()
-            }
-        };
-        // More digits than this are below a nanosecond for every unit.
-        let part = part.get(..part.len().min(15))?;
-        let divisor = 10i128.checked_pow(u32::try_from(part.len()).ok()?)?;
-        let fraction = number(part)?.checked_mul(scale)?.checked_div(divisor)?;
-        number(whole)?.checked_mul(scale)?.checked_add(fraction)
-    }
-
-    /// As a length of time; none if it is negative.
-    #[must_use]
-    pub fn to_std(self) -> Option<Duration> {
-        u64::try_from(self.nanoseconds)
-            .ok()
-            .map(Duration::from_nanos)
-    }
-}
-
-impl fmt::Display for GoDuration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.nanoseconds == 0 {
-            return f.write_str("0s");
-        }
-        if self.nanoseconds < 0 {
-            f.write_str("-")?;
-        }
-        let all = self.nanoseconds.unsigned_abs();
-        let fraction = |value: u64, digits: usize| {
-            let text = format!("{value:0digits$}");
-            let text = text.trim_end_matches('0');
-            if text.is_empty() {
-                String::new()
-            } else {
-                format!(".{text}")
-            }
-        };
-        if all < 1_000 {
-            write!(f, "{all}ns")
-        } else if all < 1_000_000 {
-            write!(f, "{}{}µs", all / 1_000, fraction(all % 1_000, 3))
-        } else if all < 1_000_000_000 {
-            write!(f, "{}{}ms", all / 1_000_000, fraction(all % 1_000_000, 6))
-        } else {
-            let seconds = all / 1_000_000_000;
-            if seconds >= 3600 {
-                write!(f, "{}h", seconds / 3600)?;
-            }
-            if seconds >= 60 {
-                write!(f, "{}m", seconds / 60 % 60)?;
-            }
-            write!(f, "{}{}s", seconds % 60, fraction(all % 1_000_000_000, 9))
-        }
-    }
-}
-
-impl Field for GoDuration {
-    const KIND: &'static Kind = &Kind::Text;
-
-    fn take(value: Value, at: &mut Cursor) -> Self {
-        let text = at.text(value, "text");
-        if text.is_empty() {
-            return Self::default();
-        }
-        // A bare number counts nanoseconds, as in Go.
-        let bare = whole_number(&text).map(|nanoseconds| Self { nanoseconds });
-        bare.or_else(|| Self::parse(&text)).unwrap_or_else(|| {
-            at.report(Fault::BadValue("a duration such as 1m30s"));
-            Self::default()
-        })
-    }
-
-    fn emit(&self, out: &mut Emitter) {
-        out.text(&self.to_string());
-    }
-
-    fn is_absent(&self) -> bool {
-        self.nanoseconds == 0
-    }
-}
-
 /// The permission bits of a file, written `0o644`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FileMode(pub u32);
@@ -381,85 +242,6 @@ impl Field for FileMode {
 
     fn emit(&self, out: &mut Emitter) {
         out.plain(&format!("0o{:o}", self.0));
-    }
-
-    fn is_absent(&self) -> bool {
-        self.0 == 0
-    }
-}
-
-/// A number of bytes, `10 GB`, `512MiB` or a plain number.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DiskSize(pub u64);
-
-const SIZE_UNITS: [(&str, u64); 11] = [
-    ("PiB", 1 << 50),
-    ("TiB", 1 << 40),
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
-    ("PB", 1_000_000_000_000_000),
-    ("TB", 1_000_000_000_000),
-    ("GB", 1_000_000_000),
-    ("MB", 1_000_000),
-    ("kB", 1_000),
-    ("B", 1),
-];
-
-impl DiskSize {
-    /// Reads a size; units may lack their `B`, and case does not matter.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let end = text
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(text.len());
-        let (number, unit) = text.split_at_checked(end)?;
-        let unit = unit.trim();
-        let scale = SIZE_UNITS.iter().find(|(name, _)| {
-            let short = name.strip_suffix('B').unwrap_or(name);
-            unit.eq_ignore_ascii_case(name) || unit.eq_ignore_ascii_case(short)
-        })?;
-        if let Ok(whole) = number.parse::<u64>() {
-            return whole.checked_mul(scale.1).map(Self);
-        }
-        let (whole, part) = number.split_once('.')?;
-        let size = GoDuration::scaled(whole, part, i128::from(scale.1))?;
-        u64::try_from(size).ok().map(Self)
-    }
-}
-
-impl fmt::Display for DiskSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fits =
-            |scale: u64| self.0 != 0 && self.0.is_multiple_of(scale) && self.0 / scale < 1000;
-        match SIZE_UNITS
-            .iter()
-            .filter(|(n, _)| !n.contains('i'))
-            .find(|(_, s)| fits(*s))
-        {
-            Some((unit, scale)) => write!(f, "{} {unit}", self.0 / scale),
-            None => write!(f, "{}", self.0),
-        }
-    }
-}
-
-impl Field for DiskSize {
-    const KIND: &'static Kind = &Kind::Text;
-
-    fn take(value: Value, at: &mut Cursor) -> Self {
-        let text = at.text(value, "text");
-        if text.is_empty() {
-            return Self::default();
-        }
-        Self::parse(&text).unwrap_or_else(|| {
-            at.report(Fault::BadValue("a size such as 10GB"));
-            Self::default()
-        })
-    }
-
-    fn emit(&self, out: &mut Emitter) {
-        out.text(&self.to_string());
     }
 
     fn is_absent(&self) -> bool {

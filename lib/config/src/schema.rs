@@ -295,3 +295,38 @@ impl Field for Value {
         self.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Field as _, Kind};
+    use crate::Document;
+
+    fn list(kind: &Kind, path: &str, keys: &mut Vec<String>) {
+        match kind {
+            Kind::Text | Kind::Free => keys.push(path.to_owned()),
+            Kind::List(inner) => list(inner, &format!("{path}[]"), keys),
+            Kind::Map(inner) => list(inner, &format!("{path}.*"), keys),
+            Kind::Struct(entries) => {
+                if !path.is_empty() {
+                    keys.push(path.to_owned());
+                }
+                for entry in *entries {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    list(entry.kind, &format!("{path}{dot}{}", entry.key), keys);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_document_has_every_key_of_the_format_in_its_order_and_no_other() {
+        let expected: Vec<&str> = include_str!("../tests/keys.txt").lines().collect();
+        let mut keys = Vec::new();
+
+        list(Document::KIND, "", &mut keys);
+        for (ours, theirs) in keys.iter().zip(&expected) {
+            assert_eq!(ours, theirs);
+        }
+        assert_eq!(keys.len(), expected.len());
+    }
+}

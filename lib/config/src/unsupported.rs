@@ -33,6 +33,8 @@ const MACHINE: &[Row<MachineConfig>] = rows! { MachineConfig:
     "machine.disks" disks,
     "machine.install" install,
     "machine.files" files,
+    "machine.env" env,
+    "machine.time" time,
     "machine.sysfs" sysfs,
     "machine.registries" registries,
     "machine.systemDiskEncryption" system_disk_encryption,
@@ -45,7 +47,10 @@ const MACHINE: &[Row<MachineConfig>] = rows! { MachineConfig:
 };
 
 const NETWORK: &[Row<NetworkConfig>] = rows! { NetworkConfig:
+    "machine.network.interfaces" interfaces,
+    "machine.network.nameservers" nameservers,
     "machine.network.kubespan" kubespan,
+    "machine.network.disableSearchDomain" disable_search_domain,
 };
 
 const CLUSTER: &[Row<ClusterConfig>] = rows! { ClusterConfig:
@@ -74,21 +79,6 @@ pub fn unsupported(document: &Document) -> Vec<String> {
         list(machine, MACHINE, &mut found);
         if let Some(network) = &machine.network {
             list(network, NETWORK, &mut found);
-            for (index, link) in network.interfaces.iter().enumerate() {
-                let parts = [
-                    ("deviceSelector", link.device_selector.is_some()),
-                    ("bond", link.bond.is_some()),
-                    ("bridge", link.bridge.is_some()),
-                    ("vlans", !link.vlans.is_empty()),
-                    ("dummy", link.dummy == Some(true)),
-                    ("wireguard", link.wireguard.is_some()),
-                    ("vip", link.vip.is_some()),
-                ];
-                let used = parts.into_iter().filter(|(_, is_used)| *is_used);
-                found.extend(
-                    used.map(|(key, _)| format!("machine.network.interfaces[{index}].{key}")),
-                );
-            }
         }
     }
     if let Some(cluster) = &document.cluster {

@@ -468,7 +468,7 @@ proptest! {
     ) {
         let text = controlplane();
         let start = at.index(text.len());
-        let end = (start + length).min(text.len());
+        let end = start.saturating_add(length).min(text.len());
         let damaged = format!("{}{patch}{}", &text[..start], &text[end..]);
         if let Ok(loaded) = Configuration::load(damaged.as_bytes()) {
             let _ = loaded.validate(Circumstances::default()).to_string();

@@ -5,7 +5,8 @@
 //! Never: says what an absent key means; `Spec` does.
 
 use super::machine::{CertificateAndKey, KeyOnly};
-use crate::scalar::{GoDuration, SecretText};
+use crate::quantity::GoDuration;
+use crate::scalar::SecretText;
 use crate::schema::document;
 use crate::value::Value;
 use std::collections::BTreeMap;

@@ -65,7 +65,6 @@ macro_rules! extras {
     ($($name:ident)*) => {
         /// A document besides the main one.
         #[derive(Debug, Clone, PartialEq)]
-        #[expect(clippy::large_enum_variant, reason = "a file has a handful of them")]
         pub enum Extra {
             $( #[doc = concat!("`", stringify!($name), "`.")] $name($name), )*
         }

@@ -5,7 +5,8 @@
 //! Never: says what an absent key means; `Spec` does.
 
 use super::network::NetworkConfig;
-use crate::scalar::{Base64Bytes, DiskSize, FileMode, GoDuration, SecretText};
+use crate::quantity::{DiskSize, GoDuration};
+use crate::scalar::{Base64Bytes, FileMode, SecretText};
 use crate::schema::document;
 use crate::value::Value;
 use pki::Secret;

@@ -4,7 +4,8 @@
 //! Owns: its keys, in the order they are written.
 //! Never: says what an absent key means; `Spec` does.
 
-use crate::scalar::{GoDuration, SecretText};
+use crate::quantity::GoDuration;
+use crate::scalar::SecretText;
 use crate::schema::document;
 
 document! {

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What people write, and how it is understood.
+//!
+//! Owns: the spellings of YAML 1.1 and 1.2 that must load, and what they mean.
+//! Never: tests a refusal.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use config::document::MachineConfig;
+use config::{Cidr, Configuration, DhcpSpec, DiskSize, FileMode, GoDuration, Value};
+
+fn load(text: &str) -> Configuration {
+    Configuration::load(text.as_bytes()).unwrap()
+}
+
+fn machine(inside: &str) -> MachineConfig {
+    load(&format!("version: v1alpha1\nmachine:\n{inside}"))
+        .document()
+        .unwrap()
+        .machine
+        .clone()
+        .unwrap()
+}
+
+#[test]
+fn booleans_may_be_the_words_of_yaml_1_1() {
+    for (word, expected) in [
+        ("yes", true),
+        ("No", false),
+        ("on", true),
+        ("OFF", false),
+        ("y", true),
+        ("true", true),
+    ] {
+        let machine = machine(&format!("  features: {{rbac: {word}}}\n"));
+        assert_eq!(machine.features.unwrap().rbac, Some(expected), "{word}");
+    }
+}
+
+#[test]
+fn text_keeps_what_was_typed_even_if_it_looks_like_a_number() {
+    let machine = machine(
+        "  env: {A: 1.10, B: 0644, C: yes, D: 1e3, E: true, F: '7'}\n  sysctls:\n    net.a: 1\n",
+    );
+
+    let values: Vec<&str> = machine.env.values().map(String::as_str).collect();
+    assert_eq!(values, ["1.10", "0644", "yes", "1e3", "true", "7"]);
+    assert_eq!(machine.sysctls["net.a"], "1");
+}
+
+#[test]
+fn file_modes_may_be_octal_of_either_age_or_decimal() {
+    for mode in ["0o644", "0644", "420", "0x1a4", "4_20"] {
+        let machine = machine(&format!("  files: [{{permissions: {mode}, path: /a}}]\n"));
+        assert_eq!(machine.files[0].permissions, FileMode(0o644), "{mode}");
+    }
+}
+
+#[test]
+fn durations_and_sizes_are_read_with_their_units() {
+    let machine = machine(
+        "  time: {bootTimeout: 2m30s}\n  disks: [{partitions: [{size: 10 GB}, {size: 1048576}]}]\n",
+    );
+
+    assert_eq!(
+        machine.time.unwrap().boot_timeout,
+        GoDuration {
+            nanoseconds: 150_000_000_000
+        }
+    );
+    let sizes: Vec<DiskSize> = machine.disks[0].partitions.iter().map(|p| p.size).collect();
+    assert_eq!(sizes, [DiskSize(10_000_000_000), DiskSize(1_048_576)]);
+}
+
+#[test]
+fn nothing_written_is_the_same_as_no_key() {
+    let machine = machine("  token:\n  certSANs: null\n  network: ~\n  sysctls:\n");
+
+    assert_eq!(machine, MachineConfig::default());
+}
+
+#[test]
+fn anchors_aliases_and_merge_keys_work() {
+    let machine = machine(
+        "  kubelet: {extraArgs: &args {a: b, c: d}}\n  env:\n    <<: *args\n    c: e\n  sysctls: *args\n",
+    );
+
+    assert_eq!(machine.env["a"], "b");
+    assert_eq!(machine.env["c"], "e");
+    assert_eq!(machine.sysctls["c"], "d");
+}
+
+#[test]
+fn free_form_parts_keep_their_types() {
+    let machine =
+        machine("  kubelet: {extraConfig: {a: true, b: 1, c: x, d: [1.5, null], e: 'yes'}}\n");
+
+    let config = machine.kubelet.unwrap().extra_config;
+    assert_eq!(config.get("a"), Some(&Value::Bool(true)));
+    assert_eq!(config.get("b"), Some(&Value::Integer(1)));
+    assert_eq!(
+        config.get("d"),
+        Some(&Value::List(vec![Value::Float(1.5), Value::Null]))
+    );
+    assert_eq!(config.get("e"), Some(&Value::Text("yes".to_owned())));
+}
+
+#[test]
+fn comments_windows_line_ends_and_json_load_and_the_source_is_kept() {
+    for text in [
+        "# top\nversion: v1alpha1 # why\nmachine:\n    # inside\n    token: a\n",
+        "version: v1alpha1\r\nmachine:\r\n  token: a\r\n",
+        "{\"version\": \"v1alpha1\", \"machine\": {\"token\": \"a\"}}",
+        "---\nversion: v1alpha1\nmachine: {token: a}\n...\n",
+    ] {
+        let loaded = load(text);
+        assert_eq!(loaded.source(), text);
+        assert_eq!(
+            loaded
+                .document()
+                .unwrap()
+                .machine
+                .as_ref()
+                .unwrap()
+                .token
+                .expose(),
+            "a"
+        );
+    }
+}
+
+#[test]
+fn a_manifest_full_of_brackets_and_tabs_inside_of_text_loads() {
+    let script =
+        "          if [[ $1 == [a-z ]]; then\n          \techo {{ .Values }} \"[\n          fi\n"
+            .repeat(500);
+    let text = format!(
+        "version: v1alpha1\ncluster:\n  inlineManifests:\n    - name: a\n      contents: |\n{script}"
+    );
+
+    let loaded = load(&text);
+    let manifests = loaded
+        .document()
+        .unwrap()
+        .cluster
+        .as_ref()
+        .unwrap()
+        .inline_manifests
+        .clone();
+    assert_eq!(manifests.unwrap()[0].contents.lines().count(), 1_500);
+}
+
+#[test]
+fn a_large_manifest_loads_within_the_limits() {
+    let line = "          - {name: a, value: \"b\", port: 80} # why, and how\n";
+    let script = line.repeat(700_000 / line.len());
+    let text = format!(
+        "version: v1alpha1\ncluster:\n  inlineManifests:\n    - name: a\n      contents: |\n{script}"
+    );
+
+    assert!(load(&text).document().is_some());
+}
+
+#[test]
+fn links_mean_what_is_written_with_defaults_filled_in() {
+    let text = "version: v1alpha1\nmachine:\n  network:\n    hostname: node.example.org\n    nameservers: [1.1.1.1]\n    disableSearchDomain: true\n    interfaces:\n      - interface: eth0\n        dhcp: true\n        cidr: 10.0.0.5/24\n        mtu: 1400\n        routes: [{gateway: 10.0.0.1}, {network: 10.9.0.0/16, gateway: 10.0.0.2, metric: 5}]\n        vlans: [{vlanId: 7, dhcp: true, dhcpOptions: {ipv6: true, ipv4: false, routeMetric: 9}}]\n      - interface: eth1\n        addresses: [fd00::5]\n";
+    let spec = load(text).spec().unwrap();
+
+    let name = spec.hostname.unwrap();
+    assert_eq!(
+        (name.name.as_str(), name.domain.as_str()),
+        ("node", "example.org")
+    );
+    assert!(!spec.search_domain);
+    let link = &spec.links[0];
+    assert_eq!(
+        link.dhcp,
+        Some(DhcpSpec {
+            ipv4: true,
+            ipv6: false,
+            route_metric: 1024
+        })
+    );
+    assert_eq!(link.addresses, [Cidr::parse("10.0.0.5/24").unwrap()]);
+    assert_eq!(
+        (link.mtu, link.routes[0].metric, link.routes[1].metric),
+        (Some(1400), 1024, 5)
+    );
+    assert_eq!(link.routes[0].destination, None);
+    assert_eq!(
+        link.vlans[0].dhcp,
+        Some(DhcpSpec {
+            ipv4: false,
+            ipv6: true,
+            route_metric: 9
+        })
+    );
+    assert_eq!(spec.links[1].addresses[0].prefix, 128);
+    assert_eq!(spec.links[1].dhcp, None);
+}
