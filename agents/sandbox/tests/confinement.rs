@@ -4,7 +4,8 @@
 //! The real program is run as root with real programs of the host behind it.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 

@@ -115,7 +115,20 @@ macro_rules! __memory_functions {
             "jmp 8b",
             "9:",
             "ret",
-            // Named by the unwind tables of core; nothing unwinds here.
+            ".popsection",
+        );
+    };
+}
+
+/// Defines what the compiler's own library names and never uses here.
+#[cfg(target_arch = "x86_64")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __unused_names {
+    () => {
+        ::core::arch::global_asm!(
+            ".pushsection .text.unused,\"ax\",@progbits",
+            // The unwind tables of core name these; nothing unwinds here.
             ".globl rust_eh_personality",
             ".globl _Unwind_Resume",
             "rust_eh_personality:",
@@ -243,7 +256,20 @@ macro_rules! __memory_functions {
             "sub x0, x1, x0",
             "sub x0, x0, #1",
             "ret",
-            // Named by the unwind tables of core; nothing unwinds here.
+            ".popsection",
+        );
+    };
+}
+
+/// Defines what the compiler's own library names and never uses here.
+#[cfg(target_arch = "aarch64")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __unused_names {
+    () => {
+        ::core::arch::global_asm!(
+            ".pushsection .text.unused,\"ax\",@progbits",
+            // The unwind tables of core name these; nothing unwinds here.
             ".globl rust_eh_personality",
             ".globl _Unwind_Resume",
             "rust_eh_personality:",

@@ -110,6 +110,8 @@ macro_rules! entry {
         #[cfg(not(test))]
         $crate::__memory_functions!();
         #[cfg(not(test))]
+        $crate::__unused_names!();
+        #[cfg(not(test))]
         $crate::__start!(__first);
 
         #[cfg(not(test))]
