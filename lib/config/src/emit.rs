@@ -16,10 +16,20 @@ enum Place {
     Dash,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Map,
+    List,
+}
+
 #[derive(Debug)]
 struct Level {
     place: Place,
+    /// Where its entries begin.
     indent: usize,
+    /// What the entries of its entries are indented from. In a mapping behind a dash that is the dash,
+    /// as Go's YAML library does it.
+    base: usize,
     is_empty: bool,
 }
 
@@ -44,19 +54,26 @@ impl Emitter {
         self.text
     }
 
-    fn indent(&self) -> usize {
-        self.levels.last().map_or(0, |level| level.indent)
+    fn base(&self) -> usize {
+        self.levels.last().map_or(0, |level| level.base)
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, kind: Kind) {
+        let parent = self.levels.last().map_or(0, |level| level.indent);
         let indent = match self.place {
             Place::Start => 0,
-            Place::Key => self.indent().saturating_add(INDENT),
-            Place::Dash => self.indent().saturating_add(2),
+            Place::Key => self.base().saturating_add(INDENT),
+            Place::Dash => parent.saturating_add(2),
+        };
+        let base = if kind == Kind::Map && self.place == Place::Dash {
+            parent
+        } else {
+            indent
         };
         self.levels.push(Level {
             place: self.place,
             indent,
+            base,
             is_empty: true,
         });
     }
@@ -89,7 +106,7 @@ impl Emitter {
     }
 
     pub(crate) fn begin_map(&mut self) {
-        self.begin();
+        self.begin(Kind::Map);
     }
 
     pub(crate) fn end_map(&mut self) {
@@ -97,7 +114,7 @@ impl Emitter {
     }
 
     pub(crate) fn begin_list(&mut self) {
-        self.begin();
+        self.begin(Kind::List);
     }
 
     pub(crate) fn end_list(&mut self) {
@@ -167,7 +184,7 @@ impl Emitter {
             self.text.push('+');
         }
         self.text.push('\n');
-        let indent = self.indent().saturating_add(INDENT);
+        let indent = self.base().saturating_add(INDENT);
         for line in body.unwrap_or(text).split('\n') {
             if !line.is_empty() {
                 self.text.extend(std::iter::repeat_n(' ', indent));
@@ -323,6 +340,22 @@ mod tests {
         ] {
             assert_eq!(write(&Value::from(text)), format!("{text}\n"));
         }
+    }
+
+    #[test]
+    fn lists_and_mappings_are_indented_as_go_does_it() {
+        let inner = Value::map([("c", Value::List(vec![Value::map([("d", "e".into())])]))]);
+        let item = Value::map([("a", "x\ny".into()), ("b", inner)]);
+        let value = Value::map([(
+            "list",
+            Value::List(vec![item, Value::List(vec!["z".into()])]),
+        )]);
+
+        assert_eq!(
+            write(&value),
+            "list:\n    - a: |-\n        x\n        y\n      b:\n        c:\n            - d: e\n    - - z\n"
+        );
+        assert_eq!(read(&write(&value)), value);
     }
 
     #[test]

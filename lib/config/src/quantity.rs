@@ -300,7 +300,7 @@ mod tests {
         }
 
         #[test]
-        fn sizes_round_trip(bytes in prop_oneof![any::<u64>(), (0u64..999).prop_map(|n| n * 1_000_000_000)]) {
+        fn sizes_round_trip(bytes in prop_oneof![any::<u64>(), (0u64..999).prop_map(|n| n.saturating_mul(1_000_000_000))]) {
             prop_assert_eq!(DiskSize::parse(&DiskSize(bytes).to_string()), Some(DiskSize(bytes)));
         }
     }
