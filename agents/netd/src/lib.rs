@@ -62,7 +62,8 @@ fn run(kinds: Kinds) -> io::Result<u8> {
     let ready = sys::inherited::take(READY_FD);
     let mut node = Node::new(listener, UID_ROOT, kinds, RESOLV_CONF)?;
     if let Ok(ready) = ready {
-        io::write(&ready, b"\n")?;
+        // Whoever started us may have stopped waiting.
+        let _ = io::write(&ready, b"\n");
     }
     loop {
         node.wait()?;

@@ -93,7 +93,10 @@ impl Network {
             (Told::Some { from, .. }, Some((until, item))) => {
                 Some((item, Told::Some { until, from }))
             }
-            (Told::Some { until, .. }, None) => Some((Item::Synced, Told::All { until })),
+            (Told::Some { until, from }, None) => {
+                let until = until.max(from);
+                Some((Item::Synced, Told::All { until }))
+            }
             (_, Some((until, item))) => Some((item, Told::All { until })),
             (_, None) => None,
         }
