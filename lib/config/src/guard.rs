@@ -2,21 +2,23 @@
 //! Refuses hostile bytes before a parser sees them.
 //!
 //! Owns: the limits of size, depth and number.
-//! Never: takes more than one pass over the bytes, or allocates.
+//! Never: lets the parser's cost grow beyond a bound.
 
 use crate::error::{Fault, LoadError, Position};
+use crate::read::read;
+use crate::schema::Kind;
 
 /// Largest file: a generated configuration has 5 to 30 KB, one with a large CNI's manifests inline a
 /// few hundred.
 pub const MAX_BYTES: usize = 1024 * 1024;
-/// Deepest nesting; the parser stops at 128, real files at about 15.
-pub const MAX_DEPTH: usize = 100;
+/// Deepest nesting: where the parser stops; real files have about 15.
+pub const MAX_DEPTH: usize = 128;
 /// Most entries of lists and mappings, counted by their punctuation. The parser takes up to 200 bytes for
 /// each, so this bounds what it allocates to 20 MB; 1 MiB of Kubernetes manifests has about 60,000.
 pub const MAX_ITEMS: usize = 100_000;
-/// Most steps that open brackets can cost the parser: a second or two on a small machine. 1 MiB of JSON
-/// in braces stays below a fifth of it.
-const MAX_WORK: usize = 2_000_000_000;
+/// Most steps that open brackets may cost the parser before it is asked how deep they really are: about
+/// 0.1 s on a desktop machine. 1 MiB of JSON in braces asks some 20 times, smaller files never.
+const MAX_STEPS: usize = 20_000_000;
 
 /// Returns the bytes as text if a parser may have it.
 pub(crate) fn check(bytes: &[u8]) -> Result<&str, LoadError> {
@@ -42,11 +44,33 @@ pub(crate) fn check(bytes: &[u8]) -> Result<&str, LoadError> {
             ));
         }
         counter.take(c);
-        if let Some(fault) = counter.fault() {
-            return Err(LoadError::one(fault, Some(position(bytes, at))));
+        if counter.items > MAX_ITEMS {
+            return Err(LoadError::one(
+                Fault::TooManyItems,
+                Some(position(bytes, at)),
+            ));
+        }
+        if counter.steps() > MAX_STEPS {
+            probe(text.get(..at).unwrap_or_default())?;
+            counter.start_over();
         }
     }
     Ok(text)
+}
+
+/// Has the parser read the first part of a text, to see how deep it nests. That the part breaks off is
+/// no fault.
+fn probe(part: &str) -> Result<(), LoadError> {
+    for document in serde_yaml_ng::Deserializer::from_str(part) {
+        match read(document, &Kind::Free, part.len()) {
+            Ok(_) => {}
+            Err(problem) if problem.fault == Fault::TooDeep => {
+                return Err(LoadError::one(Fault::TooDeep, problem.position));
+            }
+            Err(_) => return Ok(()),
+        }
+    }
+    Ok(())
 }
 
 /// Characters outside of YAML 1.2 §5.1 (`c-printable`).
@@ -74,59 +98,42 @@ fn position(bytes: &[u8], at: usize) -> Position {
 
 /// Counts by punctuation what the parser may have to hold.
 ///
-/// Brackets in text count as well: which ones are structure only a parser can tell. Two bounds follow.
-/// `open` and `dashes` are what nesting looks like; a line of prose starts them afresh, so unbalanced
-/// brackets in a script do not add up. They can be fooled, `work` cannot: the parser looks at each open
-/// bracket once per item, and no more can be open than there are.
+/// Punctuation in text, quotes and comments counts as well: what is structure only a parser can tell. So
+/// these are upper bounds. The parser looks at each open bracket once per item, and no more can be open
+/// than there were since it was last asked.
 #[derive(Default)]
 struct Counter {
     items: usize,
+    /// Items and opening brackets since the parser was last asked.
+    recent: usize,
     brackets: usize,
-    open: usize,
-    /// `- - - a` nests as deep as it has dashes.
-    dashes: usize,
     previous: char,
-    /// The last character of the line that is no space.
-    last: char,
 }
 
 impl Counter {
     fn take(&mut self, c: char) {
-        match c {
+        let is_item = match c {
             '[' | '{' => {
-                self.open = self.open.saturating_add(1);
                 self.brackets = self.brackets.saturating_add(1);
-                self.items = self.items.saturating_add(1);
+                true
             }
-            ']' | '}' => self.open = self.open.saturating_sub(1),
-            ',' => self.items = self.items.saturating_add(1),
-            ' ' | '\t' | '\n' | '\r' if matches!(self.previous, '-' | ':' | '?') => {
-                self.items = self.items.saturating_add(1);
-                if self.previous != ':' {
-                    self.dashes = self.dashes.saturating_add(1);
-                }
-            }
-            _ => {}
-        }
-        if c == '\n' {
-            self.dashes = 0;
-            if !matches!(self.last, '[' | '{' | ']' | '}' | ',') {
-                self.open = 0;
-            }
+            ',' => true,
+            ' ' | '\t' | '\n' | '\r' => matches!(self.previous, '-' | ':' | '?'),
+            _ => false,
+        };
+        if is_item {
+            self.items = self.items.saturating_add(1);
+            self.recent = self.recent.saturating_add(1);
         }
         self.previous = c;
-        if !c.is_ascii_whitespace() {
-            self.last = c;
-        }
     }
 
-    fn fault(&self) -> Option<Fault> {
-        if self.open > MAX_DEPTH || self.dashes > MAX_DEPTH {
-            Some(Fault::TooDeep)
-        } else if self.items > MAX_ITEMS || self.brackets.saturating_mul(self.items) > MAX_WORK {
-            Some(Fault::TooManyItems)
-        } else {
-            None
-        }
+    fn steps(&self) -> usize {
+        self.brackets.saturating_mul(self.recent)
+    }
+
+    fn start_over(&mut self) {
+        self.brackets = 0;
+        self.recent = 0;
     }
 }

@@ -161,6 +161,26 @@ fn a_large_manifest_loads_within_the_limits() {
 }
 
 #[test]
+fn a_large_json_document_loads() {
+    let item = "{\"op\": \"create\", \"path\": \"/a\", \"content\": \"[ { text\", \"permissions\": 420},\n";
+    let files = item.repeat(600_000 / item.len());
+    let files = files.trim_end_matches(",\n");
+    let text = format!("{{\"version\": \"v1alpha1\", \"machine\": {{\"files\": [\n{files}\n]}}}}");
+
+    assert!(
+        load(&text)
+            .document()
+            .unwrap()
+            .machine
+            .as_ref()
+            .unwrap()
+            .files
+            .len()
+            > 6_000
+    );
+}
+
+#[test]
 fn links_mean_what_is_written_with_defaults_filled_in() {
     let text = "version: v1alpha1\nmachine:\n  network:\n    hostname: node.example.org\n    nameservers: [1.1.1.1]\n    disableSearchDomain: true\n    interfaces:\n      - interface: eth0\n        dhcp: true\n        cidr: 10.0.0.5/24\n        mtu: 1400\n        routes: [{gateway: 10.0.0.1}, {network: 10.9.0.0/16, gateway: 10.0.0.2, metric: 5}]\n        vlans: [{vlanId: 7, dhcp: true, dhcpOptions: {ipv6: true, ipv4: false, routeMetric: 9}}]\n      - interface: eth1\n        addresses: [fd00::5]\n";
     let spec = load(text).spec().unwrap();
