@@ -21,6 +21,9 @@ const MACHINE_TESTS: &str = "ichor-tests";
 /// The test that is no cargo test, because it compiles the workspace.
 const REPRODUCED: &str = "the_image_compiled_in_another_folder_is_the_same";
 
+/// What is said to have failed when there is nothing to boot.
+const BUILT: &str = "the_images_build";
+
 /// How many tests passed and failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
@@ -50,25 +53,15 @@ pub fn run(places: &Places, filter: Option<&str>, quick: bool) -> Result<()> {
     )?);
     step.done();
     if !quick {
-        for arch in Arch::ALL {
-            kernel::build(places, arch)?;
-            programs::build(places, arch)?;
-            programs::build_guest(places, arch)?;
-            boot_image::build(places, arch)?;
-        }
-        programs::build_client(places)?;
-        let step = Step::start("tests in virtual machines, amd64 and arm64");
-        // One machine at a time: two share the processors and miss each other's deadlines.
-        let one_by_one = ["--test-threads=1"];
-        count.add(cargo_test(
-            places,
-            &["-p", MACHINE_TESTS],
-            filter,
-            &one_by_one,
-        )?);
-        step.done();
-        if filter.is_none_or(|filter| REPRODUCED.contains(filter)) {
-            count.add(reproduced(places));
+        match build_images(places) {
+            Ok(()) => count.add(in_machines(places, filter)?),
+            Err(error) => {
+                say::line(format!("test {BUILT} ... FAILED\n{error:#}"));
+                count.add(Count {
+                    passed: 0,
+                    failed: 1,
+                });
+            }
         }
     }
     say::line(format!("{} passed, {} failed", count.passed, count.failed));
@@ -79,6 +72,33 @@ pub fn run(places: &Places, filter: Option<&str>, quick: bool) -> Result<()> {
         bail!("no test has that name");
     }
     Ok(())
+}
+
+/// Builds what the tests in machines boot, look in with, and ask with.
+fn build_images(places: &Places) -> Result<()> {
+    for arch in Arch::ALL {
+        kernel::build(places, arch)?;
+        programs::build(places, arch)?;
+        programs::build_guest(places, arch)?;
+        boot_image::build(places, arch)?;
+    }
+    programs::build_client(places).map(drop)
+}
+
+fn in_machines(places: &Places, filter: Option<&str>) -> Result<Count> {
+    let step = Step::start("tests in virtual machines, amd64 and arm64");
+    // One machine at a time: two share the processors and miss each other's deadlines.
+    let mut count = cargo_test(
+        places,
+        &["-p", MACHINE_TESTS],
+        filter,
+        &["--test-threads=1"],
+    )?;
+    step.done();
+    if filter.is_none_or(|filter| REPRODUCED.contains(filter)) {
+        count.add(reproduced(places));
+    }
+    Ok(count)
 }
 
 /// Compiles the whole image a second time elsewhere; it counts as one test.
