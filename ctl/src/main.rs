@@ -1,3 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Placeholder until its owner writes it.
-fn main() {}
+//! The command line of Ichor.
+//!
+//! Owns: what the process was started with, and its exit code.
+//! Never: decides anything; the library does.
+#![forbid(unsafe_code)]
+
+use std::io::{BufWriter, stderr, stdout};
+use std::process::ExitCode;
+
+use ichorctl::{Environment, Screen};
+
+fn main() -> ExitCode {
+    let mut out = BufWriter::new(stdout().lock());
+    let mut err = stderr().lock();
+    let mut screen = Screen::new(&mut out, &mut err);
+    ichorctl::run(std::env::args_os(), &Environment::of_process(), &mut screen)
+}

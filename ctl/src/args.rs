@@ -1,0 +1,600 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The command line as a tree of types.
+//!
+//! Owns: every command, flag, alias, default and help text.
+//! Never: does anything.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use config::GoDuration;
+
+/// The whole line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ichorctl",
+    version,
+    about = "Drives Ichor nodes over their API",
+    after_help = "Example: ichorctl -e 10.0.0.2 -n 10.0.0.2 services",
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(crate) struct Line {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Globals {
+    /// Client configuration file; else $TALOSCONFIG, else $HOME/.talos/config, else
+    /// /var/run/secrets/talos.dev/config
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) talosconfig: Option<PathBuf>,
+    /// Context of the client configuration to use
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Endpoints to connect to instead of the context's; with :PORT if it is not 50000
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_delimiter = ',',
+        value_name = "ADDRESS"
+    )]
+    pub(crate) endpoints: Vec<String>,
+    /// Nodes that the command is for
+    #[arg(short, long, global = true, value_delimiter = ',', value_name = "NODE")]
+    pub(crate) nodes: Vec<String>,
+    /// Cluster to reach through an endpoint that serves several
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) cluster: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send a new configuration to a node
+    #[command(
+        visible_alias = "apply",
+        after_help = "Example: ichorctl apply-config --insecure -n 10.0.0.2 -f controlplane.yaml"
+    )]
+    ApplyConfig(ApplyConfig),
+    /// Write shell completion
+    #[command(after_help = "Example: source <(ichorctl completion bash)")]
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Change the client configuration file (talosconfig)
+    #[command(
+        subcommand,
+        after_help = "Example: ichorctl config merge ./talosconfig"
+    )]
+    Config(Config),
+    /// Show the kernel log
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 dmesg --follow")]
+    Dmesg {
+        /// Go on with what comes
+        #[arg(short, long)]
+        follow: bool,
+        /// Only new messages (with --follow)
+        #[arg(long)]
+        tail: bool,
+    },
+    /// Show what happens on nodes, as it happens
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 events --tail 20")]
+    Events(Events),
+    /// Generate configurations and secrets
+    #[command(after_help = "Example: ichorctl gen config home https://10.0.0.2:6443")]
+    Gen {
+        /// Overwrite files
+        #[arg(short, long, global = true)]
+        force: bool,
+        #[command(subcommand)]
+        what: Gen,
+    },
+    /// Show what a service wrote
+    #[command(
+        visible_alias = "log",
+        after_help = "Example: ichorctl -n 10.0.0.2 logs machined -f"
+    )]
+    Logs(Logs),
+    /// Show memory usage
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 memory")]
+    Memory {
+        /// Every number of the kernel
+        #[arg(short, long)]
+        verbose: bool,
+    },
+    /// List mounts
+    #[command(
+        visible_alias = "mount",
+        after_help = "Example: ichorctl -n 10.0.0.2 mounts"
+    )]
+    Mounts,
+    /// List processes
+    #[command(
+        visible_aliases = ["process", "ps"],
+        after_help = "Example: ichorctl -n 10.0.0.2 processes --sort cpu"
+    )]
+    Processes {
+        /// Order
+        #[arg(short, long, default_value = "rss")]
+        sort: Sort,
+        /// Show again every second
+        #[arg(short, long)]
+        watch: bool,
+    },
+    /// Reboot a node
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 reboot --timeout 5m")]
+    Reboot {
+        /// How: powercycle goes through the firmware
+        #[arg(short, long, default_value = "default")]
+        mode: RebootMode,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Show services, or start, stop and restart one
+    #[command(
+        visible_alias = "services",
+        after_help = "Examples: ichorctl -n 10.0.0.2 services\n          \
+                      ichorctl -n 10.0.0.2 service udevd restart"
+    )]
+    Service {
+        /// The service
+        id: Option<String>,
+        /// What to do with it
+        #[arg(default_value = "status")]
+        action: ServiceAction,
+    },
+    /// Power a node off
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 shutdown")]
+    Shutdown {
+        /// Without leaving the cluster in order
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Show versions of client and nodes
+    #[command(after_help = "Example: ichorctl version --client --short")]
+    Version {
+        /// Only the client's
+        #[arg(long)]
+        client: bool,
+        /// One line each
+        #[arg(long)]
+        short: bool,
+        /// Ask a node in maintenance mode
+        #[arg(short, long)]
+        insecure: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyConfig {
+    /// The configuration; - reads standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// To a node in maintenance mode: encrypted, but nobody shows who they are
+    #[arg(short, long)]
+    pub(crate) insecure: bool,
+    /// When it takes effect
+    #[arg(short, long, default_value = "auto")]
+    pub(crate) mode: ApplyMode,
+    /// Only say what would happen
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Patches to apply first
+    #[arg(short = 'p', long, value_name = "PATCH")]
+    pub(crate) config_patch: Vec<String>,
+    /// With --insecure: accept only servers with one of these fingerprints
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "FINGERPRINT",
+        requires = "insecure"
+    )]
+    pub(crate) cert_fingerprint: Vec<String>,
+    /// With mode try: when the old configuration comes back
+    #[arg(long, default_value = "1m0s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ApplyMode {
+    Auto,
+    Interactive,
+    NoReboot,
+    Reboot,
+    Staged,
+    Try,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Fish,
+    Zsh,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Add a context and make it the current one
+    #[command(
+        after_help = "Example: ichorctl config add home --ca ca.crt --crt me.crt --key me.key"
+    )]
+    Add {
+        /// Its name
+        context: String,
+        /// CA certificate file
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
+        /// Client certificate file
+        #[arg(long, value_name = "FILE", requires = "key")]
+        crt: Option<PathBuf>,
+        /// Client key file
+        #[arg(long, value_name = "FILE", requires = "crt")]
+        key: Option<PathBuf>,
+    },
+    /// Select the current context
+    #[command(after_help = "Example: ichorctl config context home")]
+    Context {
+        /// Its name
+        name: String,
+    },
+    /// List contexts
+    #[command(after_help = "Example: ichorctl config contexts")]
+    Contexts,
+    /// Set the endpoints of the current context
+    #[command(
+        visible_alias = "endpoints",
+        after_help = "Example: ichorctl config endpoint 10.0.0.2 10.0.0.3"
+    )]
+    Endpoint {
+        /// The endpoints; none clears them
+        endpoints: Vec<String>,
+    },
+    /// Show the current context
+    #[command(after_help = "Example: ichorctl config info -o yaml")]
+    Info {
+        /// Form
+        #[arg(short, long, default_value = "text")]
+        output: Output,
+    },
+    /// Take over the contexts of another file; names that are taken get a number
+    #[command(after_help = "Example: ichorctl config merge ./talosconfig")]
+    Merge {
+        /// The other file
+        from: PathBuf,
+    },
+    /// Ask a node for a new client configuration
+    #[command(
+        after_help = "Example: ichorctl -n 10.0.0.2 config new reader.yaml --roles os:reader"
+    )]
+    New {
+        /// Where to write it
+        #[arg(default_value = "talosconfig")]
+        path: PathBuf,
+        /// What it may do
+        #[arg(long, value_delimiter = ',', default_value = "os:admin")]
+        roles: Vec<String>,
+        /// How long it is valid
+        #[arg(long, default_value = "87600h0m0s", value_parser = duration)]
+        crt_ttl: Duration,
+    },
+    /// Set the nodes of the current context
+    #[command(
+        visible_alias = "nodes",
+        after_help = "Example: ichorctl config node 10.0.0.2 10.0.0.3"
+    )]
+    Node {
+        /// The nodes; none clears them
+        nodes: Vec<String>,
+    },
+    /// Remove a context
+    #[command(after_help = "Example: ichorctl config remove home --noconfirm")]
+    Remove {
+        /// Its name; * stands for any letters
+        context: String,
+        /// Only say what would be removed
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(short = 'y', long)]
+        noconfirm: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Json,
+    Text,
+    Yaml,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Only events that this actor caused
+    #[arg(long, default_value = "", value_name = "ID")]
+    pub(crate) actor_id: String,
+    /// Begin this long ago
+    #[arg(long, value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Begin after this event
+    #[arg(long, default_value = "", value_name = "ID")]
+    pub(crate) since: String,
+    /// Begin this many events ago; -1: with all there are
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    pub(crate) tail: i32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// The service
+    pub(crate) service: String,
+    /// Go on with what comes
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// A container of Kubernetes instead of a service
+    #[arg(short, long)]
+    pub(crate) kubernetes: bool,
+    /// Only the last lines; -1: all
+    #[arg(long, default_value_t = -1, allow_negative_numbers = true)]
+    pub(crate) tail: i32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    Rss,
+    Cpu,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RebootMode {
+    Default,
+    Powercycle,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServiceAction {
+    Start,
+    Stop,
+    Restart,
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// Wait until it is done
+    #[arg(
+        long,
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(crate) wait: bool,
+    /// Show the kernel log meanwhile; always waits
+    #[arg(long)]
+    pub(crate) debug: bool,
+    /// How long to wait at most
+    #[arg(long, default_value = "30m0s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Gen {
+    /// Generate the configurations of a cluster
+    #[command(
+        after_help = "Example: ichorctl gen config home https://10.0.0.2:6443 --with-secrets secrets.yaml"
+    )]
+    Config(Box<GenConfig>),
+    /// Generate the secrets of a cluster, to be kept
+    #[command(after_help = "Example: ichorctl gen secrets -o secrets.yaml")]
+    Secrets {
+        /// Where to write them
+        #[arg(short, long, default_value = "secrets.yaml", value_name = "FILE")]
+        output_file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenConfig {
+    /// Name of the cluster
+    pub(crate) name: String,
+    /// URL of the Kubernetes API; port 6443 when it is a control plane node
+    pub(crate) endpoint: String,
+    /// More names and addresses in the certificate of the Kubernetes API
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) additional_sans: Vec<String>,
+    /// Domain of services
+    #[arg(long, default_value = "cluster.local")]
+    pub(crate) dns_domain: String,
+    /// Disk to install to
+    #[arg(long, default_value = "/dev/sda")]
+    pub(crate) install_disk: String,
+    /// Image to install from; else that of this release
+    #[arg(long, default_value = "")]
+    pub(crate) install_image: String,
+    /// Version of Kubernetes; else that of this release
+    #[arg(long)]
+    pub(crate) kubernetes_version: Option<String>,
+    /// Folder to write to, or with one type a file, or - for standard output
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+    /// What to write
+    #[arg(
+        short = 't',
+        long,
+        value_delimiter = ',',
+        default_value = "controlplane,worker,talosconfig"
+    )]
+    pub(crate) output_types: Vec<OutputType>,
+    /// What machine.persist says
+    #[arg(
+        short,
+        long,
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(crate) persist: bool,
+    /// Registries and where to pull from instead: HOST=URL
+    #[arg(long, value_delimiter = ',', value_parser = mirror)]
+    pub(crate) registry_mirror: Vec<(String, String)>,
+    /// Release that the configuration is for, such as v1.5
+    #[arg(long, default_value = "")]
+    pub(crate) talos_version: String,
+    /// Version of the configuration's format
+    #[arg(long, default_value = "v1alpha1", value_parser = ["v1alpha1"])]
+    pub(crate) version: String,
+    /// Let members discover each other
+    #[arg(
+        long,
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(crate) with_cluster_discovery: bool,
+    /// Encrypt the network between nodes
+    #[arg(long)]
+    pub(crate) with_kubespan: bool,
+    /// Use the secrets of this file, which `gen secrets` made
+    #[arg(long, value_name = "FILE")]
+    pub(crate) with_secrets: Option<PathBuf>,
+    /// Explain each field in comments (not built yet: there are none)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) with_docs: Option<bool>,
+    /// Add examples in comments (not built yet: there are none)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) with_examples: Option<bool>,
+    /// Patches for all configurations
+    #[arg(long, value_name = "PATCH")]
+    pub(crate) config_patch: Vec<String>,
+    /// Patches for control plane nodes
+    #[arg(long, value_name = "PATCH")]
+    pub(crate) config_patch_control_plane: Vec<String>,
+    /// Patches for workers
+    #[arg(long, value_name = "PATCH")]
+    pub(crate) config_patch_worker: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputType {
+    Controlplane,
+    Worker,
+    Talosconfig,
+}
+
+/// Reads `1m30s` as Go writes it.
+fn duration(text: &str) -> Result<Duration, String> {
+    GoDuration::parse(text)
+        .and_then(GoDuration::to_std)
+        .ok_or_else(|| "a duration such as 30s, 5m or 1h30m is wanted".to_owned())
+}
+
+fn mirror(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((host, url)) if !host.is_empty() && !url.is_empty() => {
+            Ok((host.to_owned(), url.to_owned()))
+        }
+        _ => Err("HOST=URL is wanted".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_tree_of_commands_is_sound_and_each_has_help_with_an_example() {
+        fn walk(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            let after = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(
+                after.contains("ichorctl"),
+                "{} has no example",
+                command.get_name()
+            );
+            command.get_subcommands().for_each(walk);
+        }
+        Line::command().debug_assert();
+        walk(&Line::command());
+    }
+
+    fn parse(line: &str) -> Result<Line, clap::Error> {
+        Line::try_parse_from(std::iter::once("ichorctl").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn lists_are_split_at_commas_and_flags_may_stand_anywhere() {
+        let line = parse("-n a,b services -e c --nodes d").unwrap();
+        assert_eq!(line.globals.nodes, ["a", "b", "d"]);
+        assert_eq!(line.globals.endpoints, ["c"]);
+    }
+
+    #[test]
+    fn old_spellings_are_accepted() {
+        for line in [
+            "services",
+            "service",
+            "service apid",
+            "service apid restart",
+            "config endpoints a b",
+            "config endpoint a",
+            "config nodes a",
+            "apply -f x",
+            "apply-config -i -n a -f x -m no-reboot --dry-run",
+            "logs machined --tail -1",
+            "events --tail -1",
+            "reboot --wait=false",
+            "reboot --wait",
+            "reboot -m powercycle --timeout 1h0m0s",
+            "gen config a b -t controlplane --persist=false --force",
+            "gen secrets --output-file x",
+            "version --client --short",
+            "completion zsh",
+        ] {
+            if let Err(error) = parse(line) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "",
+            "nonsense",
+            "service apid explode",
+            "apply-config",
+            "apply-config -f x -m sometimes",
+            "apply-config -f x --cert-fingerprint y",
+            "reboot --timeout soon",
+            "reboot -m warm",
+            "gen config a",
+            "gen config a b --version v2",
+            "gen config a b --registry-mirror x",
+            "config add a --crt x",
+            "processes -s name",
+            "completion powershell",
+            "logs",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MPL-2.0
+//! `apply-config`.
+//!
+//! Owns: reading the file, the modes, and what nodes answer.
+//! Never: changes a configuration on its way.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use api::machine::ApplyConfigurationRequest;
+use api::machine::apply_configuration_request::Mode;
+use config::MAX_BYTES;
+
+use crate::args::{ApplyConfig, ApplyMode, Globals};
+use crate::places::{self, Environment};
+use crate::screen::Screen;
+use crate::session::{Session, Target};
+use crate::trouble::Trouble;
+
+pub(crate) async fn run(
+    asked: &ApplyConfig,
+    globals: &Globals,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let request = request(asked, environment)?;
+    if !asked.insecure {
+        return apply(&Session::open(globals, environment).await?, request, screen).await;
+    }
+    for target in Target::insecure(globals, &asked.cert_fingerprint)? {
+        let outcome = match target.open().await {
+            Ok(session) => apply(&session, request.clone(), screen).await,
+            Err(trouble) => Err(trouble),
+        };
+        if let Err(trouble) = outcome {
+            screen.complain(&trouble);
+        }
+    }
+    Ok(())
+}
+
+fn request(
+    asked: &ApplyConfig,
+    environment: &Environment,
+) -> Result<ApplyConfigurationRequest, Trouble> {
+    if !asked.config_patch.is_empty() {
+        return Err(Trouble::new("--config-patch: patches are not built yet")
+            .hint("change the file itself"));
+    }
+    let mode = match asked.mode {
+        ApplyMode::Auto => Mode::Auto,
+        ApplyMode::NoReboot => Mode::NoReboot,
+        ApplyMode::Reboot => Mode::Reboot,
+        ApplyMode::Staged => Mode::Staged,
+        ApplyMode::Try => Mode::Try,
+        ApplyMode::Interactive => {
+            return Err(Trouble::new("--mode interactive is not built yet")
+                .hint("use `ichorctl gen config` and edit the file"));
+        }
+    };
+    let data = read(&asked.file, environment)?;
+    if data.is_empty() {
+        return Err(Trouble::new(format!("{} is empty", asked.file.display())));
+    }
+    if data.len() > MAX_BYTES {
+        return Err(Trouble::new(format!(
+            "{} is too long for a configuration: {} bytes, at most {MAX_BYTES}",
+            asked.file.display(),
+            data.len()
+        )));
+    }
+    let timeout = (mode == Mode::Try).then(|| prost_types::Duration {
+        seconds: i64::try_from(asked.timeout.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(asked.timeout.subsec_nanos()).unwrap_or_default(),
+    });
+    Ok(ApplyConfigurationRequest {
+        data,
+        mode: mode.into(),
+        dry_run: asked.dry_run,
+        try_mode_timeout: timeout,
+    })
+}
+
+fn read(file: &Path, environment: &Environment) -> Result<Vec<u8>, Trouble> {
+    if file != Path::new("-") {
+        return places::read(&environment.path(file));
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|error| Trouble::file("read", Path::new("standard input"), &error))?;
+    Ok(bytes)
+}
+
+async fn apply(
+    session: &Session,
+    request: ApplyConfigurationRequest,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let reply = session
+        .machine()
+        .apply_configuration(session.request(request)?)
+        .await;
+    let reply = reply
+        .map_err(|status| session.failed(&status))?
+        .into_inner();
+    for message in reply.messages {
+        let Some(node) = session.node(message.metadata.as_ref(), screen) else {
+            continue;
+        };
+        for warning in &message.warnings {
+            screen.warn(format_args!("{node}: warning: {warning}"));
+        }
+        let details = match message.mode_details.trim_end() {
+            "" => "the configuration is applied",
+            details => details,
+        };
+        screen.print(format_args!("{node}: {details}\n"));
+    }
+    Ok(())
+}

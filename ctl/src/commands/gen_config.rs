@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MPL-2.0
+//! `gen config` and `gen secrets`.
+//!
+//! Owns: which files are written where.
+//! Never: writes one file when another of the same call cannot be.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use config::{ClientConfig, GenerateOptions, SecretsBundle, generate};
+
+use crate::args::{Gen, GenConfig, OutputType};
+use crate::places::{self, Environment, Existing};
+use crate::screen::Screen;
+use crate::trouble::Trouble;
+
+/// How long the administrator's first certificate is valid: a year, as Talos has it.
+const CLIENT_LIFETIME: Duration = Duration::from_secs(8_760 * 3_600);
+
+pub(crate) fn run(
+    what: &Gen,
+    force: bool,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let existing = if force {
+        Existing::Replace
+    } else {
+        Existing::Keep
+    };
+    match what {
+        Gen::Config(asked) => gen_config(asked, existing, environment, screen),
+        Gen::Secrets { output_file } => {
+            let path = environment.path(output_file);
+            places::create(&path, secrets()?.to_yaml().as_bytes(), existing)?;
+            screen.warn(format_args!("created {}", path.display()));
+            Ok(())
+        }
+    }
+}
+
+fn secrets() -> Result<SecretsBundle, Trouble> {
+    SecretsBundle::generate(places::now())
+        .map_err(|error| Trouble::new(format!("cannot make secrets: {error}")))
+}
+
+fn gen_config(
+    asked: &GenConfig,
+    existing: Existing,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    refuse_unbuilt(asked)?;
+    let files = texts(asked, environment)?;
+    let Some(folder) = destination(asked, environment)? else {
+        for (_, text) in files {
+            screen.print(format_args!("{text}"));
+        }
+        return Ok(());
+    };
+    let files: Vec<(PathBuf, String)> = match folder {
+        Destination::Folder(folder) => {
+            std::fs::create_dir_all(&folder)
+                .map_err(|error| Trouble::file("make", &folder, &error))?;
+            files
+                .into_iter()
+                .map(|(name, text)| (folder.join(name), text))
+                .collect()
+        }
+        Destination::File(path) => files
+            .into_iter()
+            .map(|(_, text)| (path.clone(), text))
+            .collect(),
+    };
+    if existing == Existing::Keep
+        && let Some((path, _)) = files.iter().find(|(path, _)| path.exists())
+    {
+        return Err(Trouble::new(format!(
+            "{} exists already; nothing is written",
+            path.display()
+        ))
+        .hint("use --force to overwrite it, or name another place with --output"));
+    }
+    for (path, text) in files {
+        places::create(&path, text.as_bytes(), existing)?;
+        screen.warn(format_args!("created {}", path.display()));
+    }
+    Ok(())
+}
+
+fn refuse_unbuilt(asked: &GenConfig) -> Result<(), Trouble> {
+    let patches = [
+        &asked.config_patch,
+        &asked.config_patch_control_plane,
+        &asked.config_patch_worker,
+    ];
+    if patches.into_iter().any(|list| !list.is_empty()) {
+        return Err(Trouble::new("--config-patch: patches are not built yet")
+            .hint("generate, then change the files"));
+    }
+    if asked.with_docs == Some(true) || asked.with_examples == Some(true) {
+        return Err(Trouble::new(
+            "--with-docs, --with-examples: comments are not built yet",
+        ));
+    }
+    Ok(())
+}
+
+/// The name and content of each file that is asked for.
+fn texts(
+    asked: &GenConfig,
+    environment: &Environment,
+) -> Result<Vec<(&'static str, String)>, Trouble> {
+    let secrets = match &asked.with_secrets {
+        None => secrets()?,
+        Some(path) => {
+            let path = environment.path(path);
+            SecretsBundle::load(&places::read(&path)?).map_err(|error| {
+                Trouble::new(format!("{} is not a secrets file: {error}", path.display()))
+                    .hint("make one with `ichorctl gen secrets`")
+            })?
+        }
+    };
+    let generated = generate(&asked.name, &asked.endpoint, &secrets, &options(asked))
+        .map_err(|error| Trouble::new(error.to_string()))?;
+    let mut files = Vec::new();
+    for kind in &asked.output_types {
+        let file = match kind {
+            OutputType::Controlplane => ("controlplane.yaml", generated.controlplane.to_yaml()),
+            OutputType::Worker => ("worker.yaml", generated.worker.to_yaml()),
+            OutputType::Talosconfig => ("talosconfig", client(&asked.name, &secrets)?.to_yaml()),
+        };
+        if !files.iter().any(|(name, _)| *name == file.0) {
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+fn options(asked: &GenConfig) -> GenerateOptions {
+    let defaults = GenerateOptions::default();
+    GenerateOptions {
+        additional_sans: asked.additional_sans.clone(),
+        dns_domain: asked.dns_domain.clone(),
+        install_disk: asked.install_disk.clone(),
+        install_image: asked.install_image.clone(),
+        kubernetes_version: asked
+            .kubernetes_version
+            .clone()
+            .unwrap_or_else(|| defaults.kubernetes_version.clone()),
+        talos_version: asked.talos_version.clone(),
+        registry_mirrors: asked.registry_mirror.clone(),
+        persist: asked.persist,
+        with_cluster_discovery: asked.with_cluster_discovery,
+        with_kubespan: asked.with_kubespan,
+        ..defaults
+    }
+}
+
+fn client(name: &str, secrets: &SecretsBundle) -> Result<ClientConfig, Trouble> {
+    let bad = |error: pki::Error| Trouble::new(format!("cannot issue a certificate: {error}"));
+    let authority = secrets.machine_authority().map_err(bad)?;
+    // The first endpoint is not known yet; this is what stands there until `config endpoint`.
+    let endpoints = vec!["127.0.0.1".to_owned()];
+    let now = places::now();
+    ClientConfig::for_cluster(
+        name,
+        endpoints,
+        &authority,
+        &["os:admin"],
+        CLIENT_LIFETIME,
+        now,
+    )
+    .map_err(bad)
+}
+
+enum Destination {
+    Folder(PathBuf),
+    File(PathBuf),
+}
+
+/// Where to write; `None` is standard output.
+fn destination(
+    asked: &GenConfig,
+    environment: &Environment,
+) -> Result<Option<Destination>, Trouble> {
+    let one = asked.output_types.len() == 1;
+    match asked.output.as_deref() {
+        None => Ok(Some(Destination::Folder(environment.path(Path::new(""))))),
+        Some(path) if path == Path::new("-") && one => Ok(None),
+        Some(path) if path == Path::new("-") => Err(Trouble::new(
+            "only one type of file can be written to standard output",
+        )
+        .hint("name it with --output-types")),
+        Some(path) => {
+            let path = environment.path(path);
+            Ok(Some(if one && !path.is_dir() {
+                Destination::File(path)
+            } else {
+                Destination::Folder(path)
+            }))
+        }
+    }
+}

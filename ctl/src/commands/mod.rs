@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MPL-2.0
+//! One file for each command.
+//!
+//! Owns: which function does which command.
+//! Never: does one itself.
+
+mod apply;
+mod completion;
+mod events;
+mod gen_config;
+mod memory;
+mod mounts;
+mod power;
+mod processes;
+mod services;
+mod stream;
+mod talosconfig;
+mod version;
+
+use crate::args::{Command, Line};
+use crate::places::Environment;
+use crate::screen::Screen;
+use crate::session::Session;
+use crate::trouble::Trouble;
+
+/// Does what the line says.
+pub(crate) async fn run(
+    line: Line,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let globals = &line.globals;
+    let open = || Session::open(globals, environment);
+    match line.command {
+        Command::ApplyConfig(asked) => apply::run(&asked, globals, environment, screen).await,
+        Command::Completion { shell } => {
+            completion::run(shell, screen);
+            Ok(())
+        }
+        Command::Config(what) => talosconfig::run(what, globals, environment, screen).await,
+        Command::Dmesg { follow, tail } => {
+            stream::dmesg(&open().await?, follow, tail, screen).await
+        }
+        Command::Events(asked) => events::run(&open().await?, &asked, screen).await,
+        Command::Gen { force, what } => gen_config::run(&what, force, environment, screen),
+        Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
+        Command::Memory { verbose } => memory::run(&open().await?, verbose, screen).await,
+        Command::Mounts => mounts::run(&open().await?, screen).await,
+        Command::Processes { sort, watch } => {
+            processes::run(&open().await?, sort, watch, screen).await
+        }
+        Command::Reboot { mode, wait } => power::reboot(&open().await?, mode, &wait, screen).await,
+        Command::Service { id, action } => {
+            services::run(&open().await?, id.as_deref(), action, screen).await
+        }
+        Command::Shutdown { force, wait } => {
+            power::shutdown(&open().await?, force, &wait, screen).await
+        }
+        Command::Version {
+            client,
+            short,
+            insecure,
+        } => {
+            let asked = version::Asked {
+                client,
+                short,
+                insecure,
+            };
+            version::run(&asked, globals, environment, screen).await
+        }
+    }
+}

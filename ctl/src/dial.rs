@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MPL-2.0
+//! From endpoints to one connection.
+//!
+//! Owns: what an endpoint may look like, the order of tries, and why each failed.
+//! Never: hides an endpoint that failed when none worked.
+
+use std::error::Error as _;
+use std::fmt;
+use std::io;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use api::wire::{APID_PORT, MAX_MESSAGE};
+use hyper_util::rt::TokioIo;
+use rustls::{AlertDescription, CertificateError, ClientConfig};
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::trouble::Trouble;
+
+/// How long one endpoint may take before the next is tried.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An endpoint: a host and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl Address {
+    /// Reads `host`, `host:port`, an IPv6 address, or `[address]:port`.
+    pub(crate) fn parse(text: &str) -> Result<Self, Trouble> {
+        let bad = || {
+            Trouble::new(format!("{text:?} is not an endpoint"))
+                .hint("an endpoint is a host or an address, with `:port` if it is not 50000")
+        };
+        let text = text.trim();
+        let (host, port) = if text.parse::<Ipv6Addr>().is_ok() {
+            (text, None)
+        } else if let Some(rest) = text.strip_prefix('[') {
+            let (host, after) = rest.split_once(']').ok_or_else(bad)?;
+            host.parse::<Ipv6Addr>().map_err(|_| bad())?;
+            (
+                host,
+                if after.is_empty() {
+                    None
+                } else {
+                    Some(after.strip_prefix(':').ok_or_else(bad)?)
+                },
+            )
+        } else {
+            match text.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            }
+        };
+        let port = match port {
+            None => APID_PORT,
+            Some(port) => port
+                .parse()
+                .ok()
+                .filter(|port| *port != 0)
+                .ok_or_else(bad)?,
+        };
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+        if host.is_empty() || !host.chars().all(allowed) {
+            return Err(bad());
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+        })
+    }
+}
+
+/// Connects to one of `addresses`: it starts anywhere, so that clients spread over all, and goes
+/// on until one answers.
+pub(crate) async fn any(
+    addresses: &[Address],
+    tls: &Arc<ClientConfig>,
+) -> Result<(Address, Channel), Trouble> {
+    let start = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()
+        .and_then(|since| usize::try_from(since.subsec_nanos()).ok())
+        .and_then(|nanos| nanos.checked_rem(addresses.len()))
+        .unwrap_or_default();
+    let mut failures = Vec::new();
+    for address in addresses.iter().cycle().skip(start).take(addresses.len()) {
+        match one(address, tls).await {
+            Ok(channel) => return Ok((address.clone(), channel)),
+            Err(reason) => failures.push((address, reason)),
+        }
+    }
+    let story: Vec<String> = failures
+        .iter()
+        .map(|(address, reason)| format!("{address}: {reason}"))
+        .collect();
+    let hint = failures.iter().find_map(|(_, reason)| reason.hint());
+    let mut trouble = Trouble::new(format!(
+        "no endpoint can be reached\n  {}",
+        story.join("\n  ")
+    ));
+    if failures
+        .iter()
+        .any(|(_, reason)| reason.is_foreign_certificate())
+    {
+        trouble = trouble.with_foreign_certificate();
+    }
+    Err(match hint {
+        Some(hint) => trouble.hint(hint),
+        None => trouble,
+    })
+}
+
+/// Why one endpoint did not work.
+#[derive(Debug)]
+pub(crate) enum Reason {
+    Silent,
+    Network(io::Error),
+    Name,
+    Transport(tonic::transport::Error),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent => write!(f, "no answer within {} s", PATIENCE.as_secs()),
+            Self::Network(error) => match tls_error(error) {
+                Some(tls) => write!(f, "{}", tls_story(tls)),
+                None => write!(f, "{error}"),
+            },
+            Self::Name => write!(f, "not a host name"),
+            Self::Transport(error) => {
+                write!(f, "{error}")?;
+                let mut source = error.source();
+                while let Some(cause) = source {
+                    write!(f, ": {cause}")?;
+                    source = cause.source();
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Reason {
+    fn is_foreign_certificate(&self) -> bool {
+        match self {
+            Self::Network(error) => matches!(
+                tls_error(error),
+                Some(rustls::Error::InvalidCertificate(
+                    CertificateError::UnknownIssuer | CertificateError::BadSignature
+                ))
+            ),
+            Self::Silent | Self::Name | Self::Transport(_) => false,
+        }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Network(error) => tls_error(error).and_then(tls_hint),
+            Self::Silent | Self::Name | Self::Transport(_) => None,
+        }
+    }
+}
+
+async fn one(address: &Address, tls: &Arc<ClientConfig>) -> Result<Channel, Reason> {
+    let stream = timeout(PATIENCE, connect(address, tls))
+        .await
+        .map_err(|_| Reason::Silent)??;
+    let mut ready = Some(TokioIo::new(stream));
+    let connector = tower::service_fn(move |_| {
+        let stream = ready.take();
+        // The connection is the session: when it breaks, the command says so.
+        async move { stream.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset)) }
+    });
+    Endpoint::from_static("http://node")
+        .initial_stream_window_size(u32::try_from(MAX_MESSAGE / 16).ok())
+        .connect_with_connector(connector)
+        .await
+        .map_err(Reason::Transport)
+}
+
+async fn connect(
+    address: &Address,
+    tls: &Arc<ClientConfig>,
+) -> Result<TlsStream<TcpStream>, Reason> {
+    let name = ServerName::try_from(address.host.clone()).map_err(|_| Reason::Name)?;
+    let stream = TcpStream::connect((address.host.as_str(), address.port))
+        .await
+        .map_err(Reason::Network)?;
+    let _ = stream.set_nodelay(true);
+    TlsConnector::from(Arc::clone(tls))
+        .connect(name, stream)
+        .await
+        .map_err(Reason::Network)
+}
+
+/// The TLS error inside an I/O error.
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// The TLS error somewhere below a status.
+pub(crate) fn tls_below<'e>(status: &'e tonic::Status) -> Option<&'e rustls::Error> {
+    let mut source: Option<&'e (dyn std::error::Error + 'static)> = status.source();
+    while let Some(error) = source {
+        if let Some(tls) = error.downcast_ref::<io::Error>().and_then(tls_error) {
+            return Some(tls);
+        }
+        source = error.source();
+    }
+    None
+}
+
+/// Says what a TLS error means here.
+pub(crate) fn tls_story(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => "its certificate is not from the CA of this context".to_owned(),
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "its certificate does not name this endpoint".to_owned(),
+        rustls::Error::InvalidCertificate(
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. },
+        ) => "its certificate is not valid now".to_owned(),
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            "it asks for a client certificate".to_owned()
+        }
+        rustls::Error::AlertReceived(AlertDescription::CertificateExpired) => {
+            "it refused your certificate: expired, or one of the two clocks is wrong".to_owned()
+        }
+        rustls::Error::AlertReceived(
+            AlertDescription::UnknownCA
+            | AlertDescription::DecryptError
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate,
+        ) => "it refused your certificate: it is not from its CA".to_owned(),
+        rustls::Error::General(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Says what to do about a TLS error.
+pub(crate) fn tls_hint(error: &rustls::Error) -> Option<&'static str> {
+    match error {
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => Some(
+            "a node without configuration answers only `--insecure`; else the talosconfig is of \
+             another cluster",
+        ),
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => Some("use an address of the node, or add the name to machine.certSANs"),
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            Some("the node is configured: leave out `--insecure` and use its talosconfig")
+        }
+        rustls::Error::AlertReceived(_) => {
+            Some("take the talosconfig of this cluster, or ask for a new one with `config new`")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_read_with_and_without_a_port() {
+        for (text, shown) in [
+            ("10.0.0.2", "10.0.0.2:50000"),
+            ("10.0.0.2:6000", "10.0.0.2:6000"),
+            ("node-1.example.org", "node-1.example.org:50000"),
+            ("fd00::2", "[fd00::2]:50000"),
+            ("[fd00::2]", "[fd00::2]:50000"),
+            ("[fd00::2]:1", "[fd00::2]:1"),
+            (" localhost:50001 ", "localhost:50001"),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_no_endpoint_is_refused_by_name() {
+        for text in [
+            "",
+            ":",
+            ":50000",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:b",
+            "a:1:2",
+            "[::1",
+            "[x]:1",
+            "[::1]1",
+            "https://a",
+            "a b",
+            "a/b",
+            "fd00::2:x",
+        ] {
+            let trouble = Address::parse(text).unwrap_err().to_string();
+            assert!(trouble.contains("is not an endpoint"), "{text}: {trouble}");
+        }
+    }
+}

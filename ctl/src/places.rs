@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Where the client configuration is, and reading and writing files that hold secrets.
+//!
+//! Owns: the search order, and the rights of written files.
+//! Never: overwrites what it was not told to.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use config::{ClientConfig, ClientContext};
+use pki::UnixTime;
+
+use crate::args::Globals;
+use crate::trouble::Trouble;
+
+/// Where a pod finds its configuration.
+const POD_CONFIG: &str = "/var/run/secrets/talos.dev/config";
+
+/// What the process was started with.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// `$TALOSCONFIG`, when it is set and not empty.
+    pub talosconfig: Option<PathBuf>,
+    /// `$HOME`.
+    pub home: Option<PathBuf>,
+    /// The folder that relative paths start from; `None`: that of the process.
+    pub folder: Option<PathBuf>,
+}
+
+impl Environment {
+    /// The environment of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let path = |name| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        Self {
+            talosconfig: path("TALOSCONFIG"),
+            home: path("HOME"),
+            folder: None,
+        }
+    }
+
+    /// Resolves a path from the command line.
+    pub(crate) fn path(&self, path: &Path) -> PathBuf {
+        self.folder
+            .as_deref()
+            .map_or_else(|| path.to_owned(), |folder| folder.join(path))
+    }
+
+    /// The client configuration: `--talosconfig`, `$TALOSCONFIG`, the first default that exists.
+    pub(crate) fn client_config(&self, globals: &Globals) -> Result<PathBuf, Trouble> {
+        let named = globals.talosconfig.as_ref().or(self.talosconfig.as_ref());
+        if let Some(path) = named {
+            return Ok(self.path(path));
+        }
+        let home = self.home.as_ref().map(|home| home.join(".talos/config"));
+        let pod = PathBuf::from(POD_CONFIG);
+        match home {
+            Some(home) if home.exists() || !pod.exists() => Ok(home),
+            None if !pod.exists() => {
+                Err(Trouble::new("there is no $HOME to look for a talosconfig")
+                    .hint("name the file with --talosconfig or $TALOSCONFIG"))
+            }
+            Some(_) | None => Ok(pod),
+        }
+    }
+}
+
+/// A client configuration and the file it came from.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) path: PathBuf,
+    pub(crate) config: ClientConfig,
+}
+
+impl Kept {
+    /// Reads the configuration; a file that is not there is an empty one.
+    pub(crate) fn open(globals: &Globals, environment: &Environment) -> Result<Self, Trouble> {
+        let path = environment.client_config(globals)?;
+        let config = match fs::read(&path) {
+            Ok(bytes) => load(&bytes, &path)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => ClientConfig::default(),
+            Err(error) => return Err(Trouble::file("read", &path, &error)),
+        };
+        Ok(Self { path, config })
+    }
+
+    /// Writes it back.
+    pub(crate) fn save(&self) -> Result<(), Trouble> {
+        replace(&self.path, self.config.to_yaml().as_bytes())
+    }
+
+    /// The context to use: that of `--context`, else the current one.
+    pub(crate) fn context(&self, globals: &Globals) -> Result<&ClientContext, Trouble> {
+        let name = self.context_name(globals)?;
+        self.config
+            .contexts
+            .get(name)
+            .ok_or_else(|| self.no_context(name))
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn context_mut(&mut self, globals: &Globals) -> Result<&mut ClientContext, Trouble> {
+        let name = self.context_name(globals)?.to_owned();
+        let missing = self.no_context(&name);
+        self.config.contexts.get_mut(&name).ok_or(missing)
+    }
+
+    /// The name of the context to use.
+    pub(crate) fn context_name<'s>(&'s self, globals: &'s Globals) -> Result<&'s str, Trouble> {
+        let name = globals.context.as_deref().unwrap_or(&self.config.context);
+        if name.is_empty() {
+            return Err(Trouble::new(format!("no context is selected in {}", self.path.display()))
+                .hint(
+                    "make one with `ichorctl gen config` and `ichorctl config merge ./talosconfig`, \
+                     or name a file with --talosconfig",
+                ));
+        }
+        Ok(name)
+    }
+
+    /// The error for a context that is not there.
+    pub(crate) fn no_context(&self, name: &str) -> Trouble {
+        let known: Vec<&str> = self.config.contexts.keys().map(String::as_str).collect();
+        let known = if known.is_empty() {
+            "none".to_owned()
+        } else {
+            known.join(", ")
+        };
+        Trouble::new(format!(
+            "there is no context {name:?} in {}",
+            self.path.display()
+        ))
+        .hint(format!("contexts there: {known}"))
+    }
+}
+
+/// Reads a client configuration from bytes of `path`.
+pub(crate) fn load(bytes: &[u8], path: &Path) -> Result<ClientConfig, Trouble> {
+    ClientConfig::load(bytes).map_err(|error| {
+        Trouble::new(format!(
+            "{} is not a client configuration: {error}",
+            path.display()
+        ))
+    })
+}
+
+/// Reads a file that must be there.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
+    fs::read(path).map_err(|error| Trouble::file("read", path, &error))
+}
+
+/// Whether a file that is there may be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// It stays, and nothing is written.
+    Keep,
+    /// It is replaced.
+    Replace,
+}
+
+/// Writes a new file that only its owner can read.
+pub(crate) fn create(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), Trouble> {
+    if existing == Existing::Replace {
+        return replace(path, bytes);
+    }
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match file.and_then(|mut file| file.write_all(bytes)) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(Trouble::new(format!("{} exists already", path.display()))
+                .hint("use --force to overwrite it, or name another place with --output"))
+        }
+        Err(error) => Err(Trouble::file("write", path, &error)),
+    }
+}
+
+/// Replaces a file in one step, so that a crash leaves the old one or the new one.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
+    let trouble = |error: std::io::Error| Trouble::file("write", path, &error);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(trouble)?;
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let new = path.with_file_name(name);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new);
+    file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&new, path))
+        .map_err(|error| {
+            let _ = fs::remove_file(&new);
+            trouble(error)
+        })
+}
+
+/// The time now, for certificates and ages.
+pub(crate) fn now() -> UnixTime {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    UnixTime(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}

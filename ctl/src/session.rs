@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MPL-2.0
+//! A connection to the API and the nodes it is used for.
+//!
+//! Owns: the metadata of every call, and how answers are matched to nodes.
+//! Never: lets the failure of one node hide the answers of the others.
+
+use std::sync::Arc;
+
+use api::common::Metadata;
+use api::machine::machine_service_client::MachineServiceClient;
+use api::wire::{MAX_MESSAGE, NODES};
+use pki::Certificate;
+use rustls::ClientConfig;
+use tonic::metadata::MetadataValue;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+
+use crate::args::Globals;
+use crate::dial::{self, Address};
+use crate::places::{Environment, Kept};
+use crate::screen::Screen;
+use crate::trouble::Trouble;
+use crate::trust;
+
+/// Whom to call, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) nodes: Vec<String>,
+    tls: Arc<ClientConfig>,
+    cluster: Option<String>,
+    /// The roles of the client's certificate, for the words of a refusal.
+    roles: Vec<String>,
+}
+
+impl Target {
+    /// The nodes of the context and the flags, with the context's certificate.
+    pub(crate) fn configured(
+        globals: &Globals,
+        environment: &Environment,
+    ) -> Result<Self, Trouble> {
+        let kept = Kept::open(globals, environment)?;
+        let context = kept.context(globals)?;
+        let name = kept.context_name(globals)?;
+        let endpoints = chosen(&globals.endpoints, &context.endpoints);
+        let nodes = chosen(&globals.nodes, &context.nodes).to_vec();
+        // Without endpoints the nodes are dialled (docs: cli.md, `--endpoints`).
+        let dialled = if endpoints.is_empty() {
+            &nodes[..]
+        } else {
+            endpoints
+        };
+        if dialled.is_empty() {
+            return Err(Trouble::new(format!("context {name:?} has no endpoints"))
+                .hint("name one with -e, or store it with `ichorctl config endpoint <address>`"));
+        }
+        let cluster = globals
+            .cluster
+            .clone()
+            .or_else(|| Some(context.cluster.clone()));
+        Ok(Self {
+            addresses: addresses(dialled)?,
+            nodes,
+            tls: trust::mutual(name, context)?,
+            cluster: cluster.filter(|cluster| !cluster.is_empty()),
+            roles: Certificate::from_pem(&context.crt.0)
+                .map(|certificate| certificate.organizations().to_vec())
+                .unwrap_or_default(),
+        })
+    }
+
+    /// Nodes in maintenance mode, one target each: they cannot pass a call on.
+    pub(crate) fn insecure(
+        globals: &Globals,
+        fingerprints: &[String],
+    ) -> Result<Vec<Self>, Trouble> {
+        let dialled = chosen(&globals.endpoints, &globals.nodes);
+        if dialled.is_empty() {
+            return Err(Trouble::new("no node is named").hint("name one with -n <address>"));
+        }
+        let tls = trust::insecure(fingerprints)?;
+        let target = |address| Self {
+            addresses: vec![address],
+            nodes: Vec::new(),
+            tls: Arc::clone(&tls),
+            cluster: None,
+            roles: Vec::new(),
+        };
+        Ok(addresses(dialled)?.into_iter().map(target).collect())
+    }
+
+    /// Connects.
+    pub(crate) async fn open(&self) -> Result<Session, Trouble> {
+        let (address, channel) = dial::any(&self.addresses, &self.tls).await?;
+        Ok(Session {
+            target: self.clone(),
+            address,
+            channel,
+        })
+    }
+}
+
+/// Flags win over the file.
+fn chosen<'a>(flags: &'a [String], file: &'a [String]) -> &'a [String] {
+    if flags.is_empty() { file } else { flags }
+}
+
+fn addresses(texts: &[String]) -> Result<Vec<Address>, Trouble> {
+    texts.iter().map(|text| Address::parse(text)).collect()
+}
+
+/// A connection in use.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) target: Target,
+    address: Address,
+    channel: Channel,
+}
+
+impl Session {
+    /// Connects to the configured nodes.
+    pub(crate) async fn open(
+        globals: &Globals,
+        environment: &Environment,
+    ) -> Result<Self, Trouble> {
+        Target::configured(globals, environment)?.open().await
+    }
+
+    /// The machine API.
+    pub(crate) fn machine(&self) -> MachineServiceClient<Channel> {
+        MachineServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// A call for the nodes of this session.
+    pub(crate) fn request<T>(&self, message: T) -> Result<Request<T>, Trouble> {
+        let mut request = Request::new(message);
+        for node in &self.target.nodes {
+            let value = MetadataValue::try_from(node)
+                .map_err(|_| Trouble::new(format!("{node:?} is not the name of a node")))?;
+            request.metadata_mut().append(NODES, value);
+        }
+        if let Some(cluster) = &self.target.cluster {
+            let value = MetadataValue::try_from(cluster)
+                .map_err(|_| Trouble::new(format!("{cluster:?} is not the name of a cluster")))?;
+            request.metadata_mut().insert("cluster", value);
+        }
+        Ok(request)
+    }
+
+    /// Says which node answered; when it answered with an error, reports that and says `None`.
+    pub(crate) fn node(
+        &self,
+        metadata: Option<&Metadata>,
+        screen: &mut Screen<'_>,
+    ) -> Option<String> {
+        let Some(metadata) = metadata else {
+            return Some(self.address.host.clone());
+        };
+        let name = match metadata.hostname.as_str() {
+            "" => self.address.host.clone(),
+            hostname => hostname.to_owned(),
+        };
+        if metadata.error.is_empty() && metadata.status.as_ref().is_none_or(|s| s.code == 0) {
+            return Some(name);
+        }
+        let (code, text) = match &metadata.status {
+            Some(status) if !status.message.is_empty() => {
+                (Code::from_i32(status.code), status.message.as_str())
+            }
+            Some(status) => (Code::from_i32(status.code), metadata.error.as_str()),
+            None => (Code::Unknown, metadata.error.as_str()),
+        };
+        screen.complain(&self.refusal(&name, code, text));
+        None
+    }
+
+    /// The error for a call that failed as a whole.
+    pub(crate) fn failed(&self, status: &Status) -> Trouble {
+        if let Some(tls) = dial::tls_below(status) {
+            let trouble = Trouble::new(format!("{}: {}", self.address, dial::tls_story(tls)));
+            return match dial::tls_hint(tls) {
+                Some(hint) => trouble.hint(hint),
+                None => trouble,
+            };
+        }
+        self.refusal(&self.address.to_string(), status.code(), status.message())
+    }
+
+    fn refusal(&self, place: &str, code: Code, text: &str) -> Trouble {
+        let trouble = Trouble::new(format!("{place}: {text} ({code:?})"));
+        match code {
+            Code::PermissionDenied => {
+                let roles = self.target.roles.join(", ");
+                let roles = if roles.is_empty() {
+                    "no role".to_owned()
+                } else {
+                    roles
+                };
+                trouble.hint(format!(
+                    "your certificate has {roles}; this call needs another role"
+                ))
+            }
+            Code::Unknown | Code::Cancelled if text.contains("transport") => {
+                trouble.hint("the connection broke; the call may or may not have been carried out")
+            }
+            Code::Unavailable => trouble.hint("try again; the node may be restarting"),
+            _ => trouble,
+        }
+    }
+}

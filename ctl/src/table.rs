@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Tables of text.
+//!
+//! Owns: the width of columns: as wide as their widest cell, three spaces apart.
+//! Never: cuts a cell, or lets one break its line.
+
+use std::fmt;
+
+/// What stands between columns.
+const GAP: usize = 3;
+
+/// A table: a head and rows of as many cells.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// Starts a table.
+    pub(crate) fn new(head: &[&str]) -> Self {
+        Self {
+            rows: vec![head.iter().map(|cell| (*cell).to_owned()).collect()],
+        }
+    }
+
+    /// Starts a table that has no head.
+    pub(crate) fn headless() -> Self {
+        Self { rows: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows
+            .push(cells.into_iter().map(|cell| one_line(&cell)).collect());
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let mut widths = Vec::new();
+        for row in &self.rows {
+            for (index, cell) in row.iter().enumerate() {
+                if widths.len() <= index {
+                    widths.push(0);
+                }
+                if let Some(width) = widths.get_mut(index) {
+                    *width = cell.chars().count().max(*width);
+                }
+            }
+        }
+        widths
+    }
+}
+
+/// What a node says must not be able to draw on the operator's terminal.
+fn one_line(cell: &str) -> String {
+    cell.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widths = self.widths();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                let width = width.saturating_add(GAP);
+                line.push_str(&format!("{cell:width$}"));
+            }
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell_and_three_apart() {
+        let mut table = Table::new(&["NODE", "SERVICE", "STATE"]);
+        table.row(["10.0.0.2", "apid", "Running"].map(str::to_owned));
+        table.row(["ö", "", "x"].map(str::to_owned));
+
+        assert_eq!(
+            table.to_string(),
+            "NODE       SERVICE   STATE\n\
+             10.0.0.2   apid      Running\n\
+             ö                    x\n"
+        );
+    }
+
+    #[test]
+    fn a_cell_cannot_break_its_line_or_draw_on_the_terminal() {
+        let mut table = Table::headless();
+        table.row(["a\nb\x1b[2J".to_owned()]);
+
+        assert_eq!(table.to_string(), "a b [2J\n");
+    }
+}
