@@ -1,3 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Placeholder until its owner writes it.
-fn main() {}
+//! udevd as a program without libc.
+#![no_std]
+#![no_main]
+
+sys::entry!(udevd::main);

@@ -97,16 +97,19 @@ impl Node {
     /// Starts the program; its readiness pipe is returned.
     pub fn spawn(&self) -> (Child, OwnedFd) {
         let (ready, ready_write) = sys::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
+        // Copies with high numbers: the shell must not overwrite one while it moves the other.
+        let listener = sys::io::fcntl_dupfd_cloexec(&self.listener, 200).unwrap();
+        let ready_write = sys::io::fcntl_dupfd_cloexec(&ready_write, 200).unwrap();
         let script = format!(
             "mount -t tmpfs run /run && mkdir /run/ichor && mount --bind {} /run/ichor && \
-             exec 4<&{} 3>&{}- && exec {}",
+             exec 4<&{}- 3>&{}- && exec {}",
             self.folder.display(),
-            self.listener.as_raw_fd(),
+            listener.as_raw_fd(),
             ready_write.as_raw_fd(),
             env!("CARGO_BIN_EXE_logd"),
         );
         let starting = STARTING.lock().unwrap();
-        sys::io::fcntl_setfd(&self.listener, FdFlags::empty()).unwrap();
+        sys::io::fcntl_setfd(&listener, FdFlags::empty()).unwrap();
         sys::io::fcntl_setfd(&ready_write, FdFlags::empty()).unwrap();
         let child = Command::new("unshare")
             .args(["--mount", "--propagation", "private", "bash", "-c", &script])
@@ -114,7 +117,7 @@ impl Node {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        sys::io::fcntl_setfd(&self.listener, FdFlags::CLOEXEC).unwrap();
+        drop(listener);
         drop(ready_write);
         drop(starting);
         (child, ready)

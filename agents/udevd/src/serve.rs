@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What udevd is asked.
+//!
+//! Owns: who waits for quiet, and the counts that they hear.
+//! Never: answers before everything that the kernel had said is done.
+
+use proto::greeting::{self, Access};
+use proto::paths::UID_ROOT;
+use proto::udev::{Reply, Request, Settled};
+use proto::{Greeting, Refusal};
+use sys::seqpacket::{Greeted, Next, Peer, Server, Service, Trouble};
+
+/// The most callers at once: machined, and one more while it starts again.
+const CALLERS_MAX: usize = 8;
+/// The longest message; all of them are a few bytes.
+const MESSAGE_MAX: usize = 64;
+
+/// The server of udevd's socket.
+pub type Callers = Server<Caller, CALLERS_MAX, MESSAGE_MAX>;
+
+/// What is remembered of a caller: since which round it waits for quiet.
+#[derive(Debug, Default)]
+pub struct Caller {
+    waits: Option<u64>,
+}
+
+/// What callers hear of udevd's work.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Work {
+    /// Events dealt with.
+    pub events: u32,
+    /// Overruns of the socket.
+    pub overruns: u32,
+    /// How often there was nothing left to do.
+    pub rounds: u64,
+    /// Whether somebody asked since.
+    pub asked: bool,
+}
+
+impl Service for Work {
+    type Connection = Caller;
+
+    fn greet(&mut self, peer: Peer, first: &[u8], reply: &mut [u8]) -> (usize, Greeted) {
+        let access = if peer.uid == UID_ROOT {
+            Access::Allowed
+        } else {
+            Access::Denied
+        };
+        match greeting::greet(first, access, reply) {
+            Ok(len) => (len, Greeted::Welcome),
+            Err(len) => (len, Greeted::Refused),
+        }
+    }
+
+    fn request(
+        &mut self,
+        _peer: Peer,
+        caller: &mut Caller,
+        message: &[u8],
+        reply: &mut [u8],
+    ) -> Option<usize> {
+        match Request::decode(message) {
+            Err(_) => Some(greeting::refuse(Refusal::Malformed, reply)),
+            Ok(_) if caller.waits.is_some() => Some(greeting::refuse(Refusal::WrongState, reply)),
+            Ok(Request::Hello(_)) => {
+                Some(Reply::Welcome(Greeting::OURS).encode(reply).unwrap_or(0))
+            }
+            Ok(Request::Settle(())) => {
+                caller.waits = Some(self.rounds);
+                self.asked = true;
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, trouble: Trouble, reply: &mut [u8]) -> usize {
+        let refusal = match trouble {
+            Trouble::Full => Refusal::Full,
+            Trouble::TooLong => Refusal::Malformed,
+        };
+        greeting::refuse(refusal, reply)
+    }
+
+    fn next(&self, caller: &Caller, message: &mut [u8]) -> Next<'_> {
+        // A round that ended after the question began after everything said before it.
+        if caller.waits.is_none_or(|since| since == self.rounds) {
+            return Next::Nothing;
+        }
+        let settled = Settled {
+            events: self.events,
+            overruns: self.overruns,
+        };
+        Next::Message(Reply::Settled(settled).encode(message).unwrap_or(0))
+    }
+
+    fn told(&mut self, caller: &mut Caller) {
+        caller.waits = None;
+    }
+}
