@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What netd wants of the kernel and tells of it, without a kernel.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking"
+)]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! DHCP: what dnsmasq really sends, round trips, and bytes that are none of it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
 
 use std::net::Ipv4Addr;
 

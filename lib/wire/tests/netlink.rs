@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Netlink: what the kernel really sends, round trips, and bytes that are none of it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
 
 use std::net::IpAddr;
 
