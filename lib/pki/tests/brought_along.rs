@@ -3,7 +3,6 @@
 //!
 //! Owns: the promise that keys and certificates of OpenSSL are read and can sign.
 //! Never: makes new ones.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use pki::{Algorithm, Authority, Error, Key, Leaf, UnixTime};
 use std::time::Duration;
