@@ -24,6 +24,7 @@ pub mod links;
 pub mod news;
 pub mod node;
 pub mod ports;
+mod report;
 pub mod resolver;
 pub mod slots;
 pub mod table;

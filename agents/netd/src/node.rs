@@ -19,10 +19,11 @@ use wire::rtnetlink::Dump;
 
 use crate::channel::{Channel, DATAGRAM_MAX, Heard, Loss};
 use crate::desired::{Kinds, Order, ResolvConf, orders, resolv_conf};
-use crate::dhcp::{Client, Event, Note};
-use crate::links::{Change, Links};
+use crate::dhcp::Event;
+use crate::links::Links;
 use crate::news::{Network, Told};
 use crate::ports::Port;
+use crate::report::{Failures, order_failed, tell, tell_change};
 use crate::resolver;
 use crate::slots::{Followed, SLOTS_MAX};
 
@@ -64,6 +65,7 @@ pub struct Node {
     /// Rounds of orders since [`Self::rounds_since`].
     rounds: u32,
     rounds_since: Duration,
+    failures: Failures,
     datagram: [u8; DATAGRAM_MAX],
 }
 
@@ -124,6 +126,7 @@ impl Node {
             write_at: Duration::ZERO,
             rounds: 0,
             rounds_since: Duration::ZERO,
+            failures: Failures::default(),
             datagram: [0; DATAGRAM_MAX],
         };
         node.open_channel()?;
@@ -215,10 +218,16 @@ impl Node {
                 return;
             };
             let (mut loss, mut failed) = (None, false);
+            let failures = &mut self.failures;
             let network = &mut self.network;
             let more = channel.hear(&mut self.datagram, |heard| match heard {
                 Heard::Lost(reason) => loss = Some(reason),
-                Heard::Failed(order, errno) => failed |= order_failed(network, order, errno),
+                Heard::Failed(order, errno) => {
+                    if let Some(failure) = order_failed(network, order, errno) {
+                        failures.say(&network.links.name(failure.index), failure);
+                        failed = true;
+                    }
+                }
                 Heard::News(_) | Heard::Listed(_) | Heard::Obeyed(_) => take(network, heard),
             });
             if failed {
@@ -475,78 +484,5 @@ fn ordered(slots: &mut crate::slots::Slots, links: &Links, order: Order) {
             }
         }
         Order::Up(_) | Order::RemoveAddress(_) | Order::AddRoute(_) | Order::RemoveRoute(_) => {}
-    }
-}
-
-/// An order failed: says so unless what it was for is moot. Returns whether it is to be tried
-/// again later.
-fn order_failed(network: &mut Network, order: Order, errno: i32) -> bool {
-    let errno = Errno::from_raw_os_error(errno);
-    let gone = matches!(errno, Errno::NODEV | Errno::ADDRNOTAVAIL | Errno::SRCH);
-    let (index, what) = match order {
-        Order::RemoveAddress(_) | Order::RemoveRoute(_) if gone => return false,
-        Order::AddRoute(_) if errno == Errno::EXIST => return false,
-        Order::Up(index) => (index, "bring it up"),
-        Order::Mtu(index, mtu) => {
-            if let Some(slot) = network.slots.get_mut(index) {
-                slot.mtu_refused = Some(mtu);
-                slot.mtu_before = None;
-            }
-            (index, "set its MTU")
-        }
-        Order::AddAddress(address) => {
-            if let Some(slot) = network.slots.get_mut(address.link_index) {
-                slot.installed = None;
-            }
-            (address.link_index, "add its address")
-        }
-        Order::RemoveAddress(address) => (address.link_index, "remove its address"),
-        Order::AddRoute(route) => (route.link_index, "add a route"),
-        Order::RemoveRoute(route) => (route.link_index, "remove a route"),
-    };
-    let name = network.links.name(index);
-    say!("{name}: cannot {what}: {}", sys::errno::name(errno));
-    true
-}
-
-/// Says what an operator wants to know of the kernel's news.
-fn tell_change(change: &Change) {
-    match change {
-        Change::LinkGone(link) if link.kind.is_empty() => say!("{}: gone", link.name),
-        Change::Full(kind) => {
-            let what = match kind {
-                Dump::Links => "links",
-                Dump::Addresses => "addresses",
-                Dump::Routes => "routes",
-            };
-            say!("there are more {what} than netd has room for; the rest is not looked after");
-        }
-        Change::Nothing | Change::Something | Change::LinkGone(_) => {}
-    }
-}
-
-/// Says what an operator wants to know of a client.
-fn tell(name: &str, client: &Client, note: Note) {
-    match (note, client.lease()) {
-        (Note::Given, Some(lease)) => say!(
-            "{name}: lease {}/{} from {} for {}s",
-            lease.address,
-            lease.prefix_len,
-            lease.server,
-            lease.lease_s
-        ),
-        (Note::Prolonged, Some(lease)) => say!(
-            "{name}: lease {}/{} prolonged by {} for {}s",
-            lease.address,
-            lease.prefix_len,
-            lease.server,
-            lease.lease_s
-        ),
-        (Note::Given | Note::Prolonged, None) => {}
-        (Note::Expired(address), _) => say!("{name}: lease of {address} expired"),
-        (Note::Denied(Some(address)), _) => say!("{name}: a DHCP server took {address} back"),
-        (Note::Denied(None), _) => say!("{name}: a DHCP server refused our request"),
-        (Note::Silence, _) => say!("{name}: no DHCP server answered yet, still asking"),
-        (Note::Refused(refused), _) => say!("{name}: answer of a DHCP server refused: {refused}"),
     }
 }

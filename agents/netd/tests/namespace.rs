@@ -576,3 +576,35 @@ fn news_that_overruns_its_queue_is_made_up_for_by_a_listing() {
             .any(|reply| matches!(reply, Reply::Address(told) if told.address == wanted))
     );
 }
+
+#[test]
+fn a_route_that_the_kernel_refuses_is_told_once_and_spoils_nothing_else() {
+    let to = |destination: [u8; 4], prefix_len, gateway: [u8; 4]| ClasslessRoute {
+        destination: destination.into(),
+        prefix_len,
+        gateway: gateway.into(),
+    };
+    let (mut lab, server) = Lab::with(Script {
+        lease_s: 60,
+        times: Some((6, 30)),
+        // A broadcast address is no gateway.
+        routes: vec![
+            to([10, 77, 0, 0], 16, [10, 9, 0, 255]),
+            to([0; 4], 0, [10, 9, 0, 1]),
+        ],
+        ..Script::default()
+    });
+
+    lab.wait_said("eth0: cannot add a route: EINVAL");
+    lab.wait("route", |lab| lab.routes().contains("default via 10.9.0.1"));
+    for _ in 0..2 {
+        server.wait("renewal", renewal);
+    }
+    lab.listen();
+    let said = lab
+        .said
+        .iter()
+        .filter(|line| line.contains("cannot"))
+        .count();
+    assert_eq!(said, 1, "{:?}", lab.said);
+}
