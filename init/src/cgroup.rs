@@ -57,12 +57,15 @@ pub struct Limits {
     pub pids_max: u32,
 }
 
-/// Makes a service's group, or finds it, sets its limits, and opens it.
+/// Makes a service's group anew, sets its limits, and opens it. A group that was killed once is
+/// not used again: kernels that count kills compare the count of the group with that of the parent
+/// at clone3, and end the newborn. One that still has processes is kept.
 ///
 /// # Errors
 /// The kernel's.
 pub fn open(name: &str, limits: Limits) -> Result<OwnedFd, Errno> {
     let path = path_of(name);
+    remove(name);
     make_folder(path.as_str())?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let group = sys::fs::open(path.as_str(), flags, Mode::empty())?;

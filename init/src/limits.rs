@@ -7,23 +7,20 @@
 use sys::process::{Resource, Rlimit, setrlimit};
 use sys::system::RebootCommand;
 
-use crate::fatal::Fatal;
+use crate::say;
 
 /// Open files per process: container runtimes need many; agents get fewer from the sandbox.
 const OPEN_FILES: u64 = 1_048_576;
 
-/// Sets them.
-///
-/// # Errors
-/// The kernel's.
-pub fn raise() -> Result<(), Fatal> {
+/// Sets them. What cannot be set is said: no limit is worth the boot.
+pub fn raise() {
     let limit = Rlimit {
         current: Some(OPEN_FILES),
         maximum: Some(OPEN_FILES),
     };
-    setrlimit(Resource::Nofile, limit)
-        .map_err(Fatal::during("raise", "the limit of open files"))?;
+    if let Err(errno) = setrlimit(Resource::Nofile, limit) {
+        say!("limit of open files: {}", sys::errno::name(errno));
+    }
     // Ctrl-Alt-Del becomes SIGINT to init, which reboots in order. A namespace has no such key.
     let _ = sys::system::reboot(RebootCommand::CadOff);
-    Ok(())
 }

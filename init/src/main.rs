@@ -54,7 +54,7 @@ fn second_stage() -> Result<Infallible, Fatal> {
     let phase = Phase::begin("mounts");
     mounts::make(mounts::LATE)?;
     folders::make()?;
-    limits::raise()?;
+    limits::raise();
     phase.done();
 
     let phase = Phase::begin("cgroups");
