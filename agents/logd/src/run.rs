@@ -189,7 +189,7 @@ impl Logd {
     fn take_pipe(&mut self, name: &str, pipe: OwnedFd) {
         if !is_name(name) || name == KERNEL {
             self.shelf
-                .say(format_args!("no log can be called {name:?}"));
+                .say(format_args!("a service has a name that no log can have"));
             return;
         }
         let nonblocking = io::ioctl_fionbio(&pipe, true);

@@ -66,8 +66,10 @@ impl Sysfs {
         write!(link, "dev/{class}/{number}").ok()?;
         let mut space = [MaybeUninit::uninit(); 512];
         let (target, _) = fs::readlinkat_raw(&self.0, link.as_str(), &mut space[..]).ok()?;
-        let target = core::str::from_utf8(target).ok()?;
-        let devices = target.trim_start_matches("../");
+        let mut devices = core::str::from_utf8(target).ok()?;
+        while let Some(rest) = devices.strip_prefix("../") {
+            devices = rest;
+        }
         let mut path = DevicePath::new();
         write!(path, "/{devices}").ok()?;
         Some(path)

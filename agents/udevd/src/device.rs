@@ -34,7 +34,7 @@ pub fn appeared(sysfs: &Sysfs, tree: &mut Tree, devpath: &str, properties: Prope
     let (Some(node), Some(number)) = (properties.node(), properties.device_number()) else {
         return false;
     };
-    let is_block = devpath.contains("/block/");
+    let is_block = is_block(devpath);
     if !permit(tree, node, number, is_block) || !is_block {
         return false;
     }
@@ -45,9 +45,14 @@ pub fn appeared(sysfs: &Sysfs, tree: &mut Tree, devpath: &str, properties: Prope
 /// Removes the links of a device that is gone. Returns whether a name became free.
 pub fn disappeared(tree: &mut Tree, devpath: &str, properties: Properties<'_>) -> bool {
     match properties.node() {
-        Some(node) if devpath.contains("/block/") => tree.set(node, &Links::new()),
+        Some(node) if is_block(devpath) => tree.set(node, &Links::new()),
         Some(_) | None => false,
     }
+}
+
+/// Whether the device at `devpath` is a block device.
+fn is_block(devpath: &str) -> bool {
+    devpath.split('/').any(|step| step == "block")
 }
 
 /// Applies the rule of a node. Returns whether the node is there and is this device.
@@ -194,7 +199,7 @@ fn usb_device(disk: &str) -> Option<&str> {
     let mut end = 0_usize;
     let mut before = 0_usize;
     for step in disk.split('/') {
-        if step.contains('-') && step.contains(':') && disk.contains("/usb") {
+        if place::usb(step).is_some() {
             return disk.get(..before);
         }
         end = end.saturating_add(step.len());

@@ -7,7 +7,7 @@
 use core::fmt::Write as _;
 
 use heapless::{String, Vec};
-use wire::superblock::{FILE_NAME_MAX, Superblock, file_name};
+use wire::superblock::{FILE_NAME_MAX, Superblock, file_name, stays};
 
 use crate::place::Place;
 use crate::vpd::{self, joined};
@@ -97,7 +97,7 @@ pub fn clean(text: &[u8]) -> String<ID_MAX> {
         }
         for byte in word {
             let c = char::from(*byte);
-            let keeps = c.is_ascii_alphanumeric() || "#+-.:=@_".contains(c);
+            let keeps = stays(c);
             let _ = cleaned.push(if keeps { c } else { '_' });
         }
     }

@@ -37,7 +37,8 @@ fn is_pci(step: &str) -> bool {
 }
 
 /// The part of a USB interface's name that says where it is: `1-2.3:1.0` is `2.3:1.0`.
-fn usb(step: &str) -> Option<&str> {
+#[must_use]
+pub fn usb(step: &str) -> Option<&str> {
     let (bus, rest) = step.split_once('-')?;
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (port, interface) = rest.split_once(':')?;

@@ -22,8 +22,11 @@ pub struct Ambiguous;
 /// # Errors
 /// More than one thing seems to be there.
 pub fn probe(dev: &OwnedFd, node: &str) -> Result<Option<Superblock>, Ambiguous> {
+    let part_of_card = node
+        .strip_prefix("mmcblk")
+        .map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
     let rpmb_or_boot =
-        node.starts_with("mmcblk") && (node.contains("boot") || node.contains("rpmb"));
+        part_of_card.is_some_and(|part| part.starts_with("boot") || part.starts_with("rpmb"));
     if rpmb_or_boot || BLIND.iter().any(|prefix| node.starts_with(prefix)) {
         return Ok(None);
     }

@@ -317,6 +317,12 @@ fn parse_luks(header: &[u8]) -> Option<Superblock> {
     })
 }
 
+/// Whether an ASCII character stays as it is in the name of a link.
+#[must_use]
+pub const fn stays(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '#' | '+' | '-' | '.' | ':' | '=' | '@' | '_')
+}
+
 /// Writes a name that comes from a disk as a file name: letters, digits, `#+-.:=@_` and UTF-8
 /// stay, every other byte becomes `\xNN`, as udev has it. `None` when nothing is left, when it
 /// would name a folder, or when it is longer than a file's name may be.
@@ -325,7 +331,7 @@ pub fn file_name(name: &[u8]) -> Option<String<FILE_NAME_MAX>> {
     let mut text = String::new();
     for chunk in name.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c.is_ascii_alphanumeric() || "#+-.:=@_".contains(c) || !c.is_ascii() {
+            if stays(c) || !c.is_ascii() {
                 text.push(c).ok()?;
             } else {
                 write!(text, "\\x{:02x}", u32::from(c)).ok()?;
