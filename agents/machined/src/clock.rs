@@ -28,7 +28,10 @@ pub(crate) fn now() -> resource::Now {
 #[must_use]
 pub(crate) fn wall_at(now: resource::Now, moment: Duration) -> SystemTime {
     let past = now.monotonic.saturating_sub(moment);
-    now.wall.checked_sub(past).unwrap_or(SystemTime::UNIX_EPOCH)
+    let at = now.wall.checked_sub(past);
+    // With a clock that was never set it may be before the epoch, which no client expects.
+    at.unwrap_or(SystemTime::UNIX_EPOCH)
+        .max(SystemTime::UNIX_EPOCH)
 }
 
 /// The wire form of a date.
@@ -63,7 +66,11 @@ impl fmt::Display for Took {
         let rest = nanos % 60_000_000_000;
         let rest = if seconds >= 60 { rest } else { nanos };
         let text = format!("{}.{:09}", rest / unit, nano_fraction(rest % unit, unit));
-        write!(f, "{}{name}", text.trim_end_matches('0').trim_end_matches('.'))
+        write!(
+            f,
+            "{}{name}",
+            text.trim_end_matches('0').trim_end_matches('.')
+        )
     }
 }
 

@@ -153,7 +153,9 @@ impl Ids {
     fn next(&mut self, at: SystemTime) -> String {
         let seconds = at
             .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |since| u32::try_from(since.as_secs()).unwrap_or(u32::MAX));
+            .map_or(0, |since| {
+                u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+            });
         // A clock that is set back must not turn the order around.
         self.latest = self.latest.max(seconds);
         self.counter = self.counter.wrapping_add(1) & 0x00ff_ffff;

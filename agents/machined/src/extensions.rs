@@ -11,9 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::heapless;
-use proto::service::{
-    Access, Console, Mount, Ready, Restart, Seccomp, ServiceSpec, State,
-};
+use proto::service::{Access, Console, Mount, Ready, Restart, Seccomp, ServiceSpec, State};
 use proto::supervisor::{Named, Request};
 use serde_yaml_ng::{Mapping, Value};
 
@@ -131,7 +129,10 @@ impl Extension {
             ("depends", self.after.len(), AFTER_MAX),
         ] {
             if count > max {
-                return refused(key, format!("has {count} entries, at most {max} are possible"));
+                return refused(
+                    key,
+                    format!("has {count} entries, at most {max} are possible"),
+                );
             }
         }
         if self.id().len() > proto::NAME_MAX {
@@ -251,7 +252,10 @@ fn entrypoint(container: &Mapping) -> Result<String, Refused> {
 fn environment(value: Option<&Value>) -> Result<Vec<String>, Refused> {
     let key = "container.environment";
     let variables = texts(key, value)?;
-    match variables.iter().position(|v| !v.contains('=') || v.starts_with('=')) {
+    match variables
+        .iter()
+        .position(|v| !v.contains('=') || v.starts_with('='))
+    {
         Some(index) => refused(format!("{key}[{index}]"), "NAME=value is needed"),
         None => Ok(variables),
     }
@@ -447,8 +451,9 @@ async fn define_and_start(node: &Node, extension: &Extension) {
         return;
     }
     if let Err(error) = init::order(node, &Request::Start(Named { name: &id })).await {
-        node.journal
-            .console(format_args!("extension service {id} does not start: {error}"));
+        node.journal.console(format_args!(
+            "extension service {id} does not start: {error}"
+        ));
     }
 }
 
@@ -474,7 +479,10 @@ mod tests {
             assert_eq!(spec.after.as_slice(), ["netd"]);
             assert_eq!(spec.restart, Restart::Never);
             let mount = spec.mounts.first().unwrap();
-            assert_eq!((mount.target, mount.access), ("/host/run", Access::ReadOnly));
+            assert_eq!(
+                (mount.target, mount.access),
+                ("/host/run", Access::ReadOnly)
+            );
             assert!(spec.memory_max > 0 && spec.pids_max > 0);
         });
     }
@@ -487,16 +495,52 @@ mod tests {
             ("name: hello", "name: [a]", "name: a text is needed"),
             ("./hello", "../hello", "container.entrypoint: not a path"),
             ("A=b", "A", "container.environment[0]: NAME=value"),
-            ("type: bind", "type: tmpfs", "container.mounts[0].type: not supported yet"),
-            ("rbind, ro", "rbind, rshared", "container.mounts[0].options[1]: not supported yet"),
-            ("source: /run", "source: run", "container.mounts[0].source: an absolute"),
-            ("source: /run", "source: /a/../b", "container.mounts[0].source: an absolute"),
-            ("- service: netd", "- time: true", "depends[0].time: not supported yet"),
-            ("- service: netd", "- network: [addresses]", "depends[0].network: not supported"),
-            ("restart: never", "restart: sometimes", "restart: always, never"),
+            (
+                "type: bind",
+                "type: tmpfs",
+                "container.mounts[0].type: not supported yet",
+            ),
+            (
+                "rbind, ro",
+                "rbind, rshared",
+                "container.mounts[0].options[1]: not supported yet",
+            ),
+            (
+                "source: /run",
+                "source: run",
+                "container.mounts[0].source: an absolute",
+            ),
+            (
+                "source: /run",
+                "source: /a/../b",
+                "container.mounts[0].source: an absolute",
+            ),
+            (
+                "- service: netd",
+                "- time: true",
+                "depends[0].time: not supported yet",
+            ),
+            (
+                "- service: netd",
+                "- network: [addresses]",
+                "depends[0].network: not supported",
+            ),
+            (
+                "restart: never",
+                "restart: sometimes",
+                "restart: always, never",
+            ),
             ("restart: never", "", "restart: missing"),
-            ("restart: never", "restart: never\nlogToConsole: true", "logToConsole: not supp"),
-            ("container:\n", "container:\n  security: {}\n", "container.security: not supp"),
+            (
+                "restart: never",
+                "restart: never\nlogToConsole: true",
+                "logToConsole: not supp",
+            ),
+            (
+                "container:\n",
+                "container:\n  security: {}\n",
+                "container.security: not supp",
+            ),
             ("container:\n", "container: 5\nx:\n", "x: not supported yet"),
             ("restart: never", "restart: never\n- x", "not YAML"),
         ] {
@@ -505,7 +549,14 @@ mod tests {
             let refusal = Extension::parse(&text).unwrap_err().to_string();
             assert!(refusal.starts_with(message), "{refusal} for {to}");
         }
-        for text in ["", "[]", "5", "name: a", "\u{0}", "container: {}\nname: a\nrestart: never"] {
+        for text in [
+            "",
+            "[]",
+            "5",
+            "name: a",
+            "\u{0}",
+            "container: {}\nname: a\nrestart: never",
+        ] {
             assert!(Extension::parse(text).is_err(), "{text}");
         }
     }
@@ -521,7 +572,10 @@ mod tests {
                 .starts_with("container.args: has 33")
         );
         let long = HELLO.replace("name: hello", &format!("name: {}", "a".repeat(60)));
-        assert_eq!(Extension::parse(&long).unwrap_err().to_string(), "name: too long");
+        assert_eq!(
+            Extension::parse(&long).unwrap_err().to_string(),
+            "name: too long"
+        );
     }
 
     #[test]

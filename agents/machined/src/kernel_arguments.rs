@@ -41,14 +41,6 @@ impl KernelArguments {
         of_name.map(|(_, value)| value.as_str()).last()
     }
 
-    /// All values of that name.
-    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.arguments
-            .iter()
-            .filter(move |(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-    }
-
     /// Where the configuration comes from; `none` and nothing are the same.
     #[must_use]
     pub(crate) fn configuration_source(&self) -> Option<&str> {
@@ -83,25 +75,28 @@ impl KernelArguments {
     /// How long to wait before a reboot after a fatal error; nothing for never.
     #[must_use]
     pub(crate) fn panic_delay(&self) -> Option<std::time::Duration> {
-        match self.last("panic").map(str::parse::<u64>) {
-            Some(Ok(0)) => None,
-            Some(Ok(_) | Err(_)) | None => Some(std::time::Duration::from_secs(10)),
-        }
+        let seconds = match self.last("panic").map(str::parse::<i64>) {
+            Some(Ok(0)) => return None,
+            // Below zero means at once.
+            Some(Ok(seconds)) => u64::try_from(seconds).unwrap_or(0),
+            Some(Err(_)) | None => 10,
+        };
+        Some(std::time::Duration::from_secs(seconds))
     }
 
-    /// What the kernel should have been told and was not. A name with an empty value means the
-    /// bare argument.
+    /// Those arguments among `names` that have one of the values beside it.
     #[must_use]
-    pub(crate) fn missing(&self, required: &[(&'static str, &'static str)]) -> Vec<String> {
-        required
+    pub(crate) fn any_of(&self, names: &[(&str, &[&str])]) -> Vec<String> {
+        self.arguments
             .iter()
-            .filter(|(name, value)| !self.all(name).any(|found| found == *value))
-            .map(|(name, value)| {
-                if value.is_empty() {
-                    (*name).to_owned()
-                } else {
-                    format!("{name}={value}")
-                }
+            .filter(|(name, value)| {
+                names
+                    .iter()
+                    .any(|(known, values)| known == name && values.contains(&value.as_str()))
+            })
+            .map(|(name, value)| match value.as_str() {
+                "" => name.clone(),
+                value => format!("{name}={value}"),
             })
             .collect()
     }
@@ -131,21 +126,34 @@ mod tests {
         let arguments = KernelArguments::parse("talos.config=http://a talos.config=none");
 
         assert_eq!(arguments.configuration_source(), None);
-        assert_eq!(arguments.all("talos.config").count(), 2);
     }
 
     #[test]
-    fn missing_arguments_are_named() {
-        let required = [("slab_nomerge", ""), ("pti", "on")];
+    fn arguments_that_undo_something_are_named() {
+        let against: &[(&str, &[&str])] = &[("nopti", &[""]), ("pti", &["off", "no"])];
 
-        for (line, missing) in [
+        for (line, found) in [
             ("slab_nomerge pti=on", vec![]),
-            ("slab_nomerge= pti=on", vec![]),
-            ("pti=off slab_nomerge", vec!["pti=on"]),
-            ("", vec!["slab_nomerge", "pti=on"]),
+            ("pti=off x=1 nopti", vec!["pti=off", "nopti"]),
+            ("nopti=1 pti", vec![]),
+            ("", vec![]),
         ] {
             let arguments = KernelArguments::parse(line);
-            assert_eq!(arguments.missing(&required), missing, "{line}");
+            assert_eq!(arguments.any_of(against), found, "{line}");
+        }
+    }
+
+    #[test]
+    fn panic_says_how_long_a_lost_machine_waits() {
+        let seconds = std::time::Duration::from_secs;
+        for (line, delay) in [
+            ("", Some(seconds(10))),
+            ("panic=0", None),
+            ("panic=30", Some(seconds(30))),
+            ("panic=-1", Some(seconds(0))),
+            ("panic=x", Some(seconds(10))),
+        ] {
+            assert_eq!(KernelArguments::parse(line).panic_delay(), delay, "{line}");
         }
     }
 

@@ -16,9 +16,8 @@ use proto::supervisor::{Action, Request};
 /// Lives.
 pub(crate) async fn live(node: Arc<Node>) {
     if node.places.booted().exists() && acquire::from_disk(&node) {
-        node.journal.console(
-            "machined was restarted: the node is as it was, earlier events are not kept",
-        );
+        node.journal
+            .console("machined was restarted: the node is as it was, earlier events are not kept");
         node.set_stage(MachineStage::Running);
         return;
     }

@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-use config::{Circumstances, Configuration, Mode};
 use config::document::{Document, MachineConfig as Written};
+use config::{Circumstances, Configuration, Mode};
 use pki::{Authority, Secret};
 
 use crate::configuration::{Loaded, Machine};
@@ -43,9 +43,9 @@ pub(crate) fn load(source: &[u8], mode: &str) -> Result<Loaded, Refusal> {
         let problems = error.problems.iter();
         Refusal::Wrong(problems.map(ToString::to_string).collect())
     })?;
-    let document = configuration
-        .document()
-        .ok_or(Refusal::NotYet("a configuration without a main document is not supported yet"))?;
+    let document = configuration.document().ok_or(Refusal::NotYet(
+        "a configuration without a main document is not supported yet",
+    ))?;
     let warnings = validate(&configuration, mode)?;
     let machine = machine(document)?;
     let unsupported = config::unsupported(document);

@@ -124,7 +124,11 @@ impl Node {
     }
 
     /// Makes all resources of a source be exactly `wanted`.
-    pub(crate) fn replace<T: ResourceSpec>(&self, owner: &'static str, wanted: BTreeMap<String, T>) {
+    pub(crate) fn replace<T: ResourceSpec>(
+        &self,
+        owner: &'static str,
+        wanted: BTreeMap<String, T>,
+    ) {
         let now = clock::now().wall;
         {
             let store = &mut self.state().store;
@@ -211,11 +215,6 @@ impl Node {
         });
         ran.wake_at
     }
-
-    /// Lists the edges of the controller graph.
-    pub(crate) fn dependencies(&self) -> Vec<resource::Dependency> {
-        self.state().engine.dependencies()
-    }
 }
 
 fn status_event(status: &MachineStatus) -> machine::MachineStatusEvent {
@@ -244,4 +243,3 @@ fn status_event(status: &MachineStatus) -> machine::MachineStatusEvent {
         }),
     }
 }
-

@@ -21,9 +21,7 @@ use crate::configuration::{self, Loaded};
 use crate::controllers::CONFIGURATION;
 use crate::lower::{self, Refusal};
 use crate::node::Node;
-use crate::resources::{
-    LeaseStatus, LinkStatus, MachineConfig, MachineStage, NodeAddress,
-};
+use crate::resources::{LeaseStatus, LinkStatus, MachineConfig, MachineStage, NodeAddress};
 
 /// How long the kernel argument's source may fail before maintenance mode opens beside it.
 const GRACE: Duration = Duration::from_secs(60);
@@ -35,14 +33,19 @@ const UNANSWERED: u32 = 3;
 /// Accepts a configuration: from now on it is the node's.
 pub(crate) fn accept(node: &Node, loaded: Loaded) {
     for key in &loaded.unsupported {
-        node.journal
-            .log(format_args!("configuration: {key}: accepted, not acted on yet"));
+        node.journal.log(format_args!(
+            "configuration: {key}: accepted, not acted on yet"
+        ));
     }
     for warning in &loaded.warnings {
         node.journal
             .log(format_args!("configuration: warning: {warning}"));
     }
-    node.put(CONFIGURATION, MachineConfig::ID, MachineConfig(Arc::new(loaded)));
+    node.put(
+        CONFIGURATION,
+        MachineConfig::ID,
+        MachineConfig(Arc::new(loaded)),
+    );
     node.configured.notify_waiters();
 }
 
@@ -121,8 +124,9 @@ fn load_failed(node: &Node, error: &str) {
 }
 
 fn refused(node: &Node, source: &str, refusal: &Refusal) {
-    node.journal
-        .console(format_args!("the configuration of {source} is refused: {refusal}"));
+    node.journal.console(format_args!(
+        "the configuration of {source} is refused: {refusal}"
+    ));
     let event = machine::ConfigValidationErrorEvent {
         error: refusal.to_string(),
     };

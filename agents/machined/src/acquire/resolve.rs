@@ -10,8 +10,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use smoltcp::wire::{DnsOpcode, DnsPacket, DnsQueryType, DnsQuestion, DnsRecordData, DnsRepr};
 use smoltcp::wire::DnsFlags;
+use smoltcp::wire::{DnsOpcode, DnsPacket, DnsQueryType, DnsQuestion, DnsRecordData, DnsRepr};
 use tokio::net::UdpSocket;
 
 use super::url::Error;
@@ -86,11 +86,7 @@ fn in_hosts(hosts: &str, host: &str) -> Vec<IpAddr> {
         .collect()
 }
 
-async fn ask(
-    server: IpAddr,
-    host: &str,
-    kind: DnsQueryType,
-) -> Result<Vec<IpAddr>, String> {
+async fn ask(server: IpAddr, host: &str, kind: DnsQueryType) -> Result<Vec<IpAddr>, String> {
     let id = pki::random_bytes::<2>().map_err(|error| error.to_string())?;
     let id = u16::from_be_bytes(*id);
     let name = encoded(host).ok_or("not a name that DNS can have")?;

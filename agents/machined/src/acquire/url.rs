@@ -196,7 +196,10 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), Error> {
     };
     let port = match port {
         None | Some("") => None,
-        Some(port) => Some(port.parse().map_err(|_| Error::Url("the port is no number"))?),
+        Some(port) => Some(
+            port.parse()
+                .map_err(|_| Error::Url("the port is no number"))?,
+        ),
     };
     Ok((host, port))
 }

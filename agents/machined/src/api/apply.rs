@@ -5,9 +5,7 @@
 //! Never: changes anything when it refuses.
 
 use api::machine::apply_configuration_request::Mode;
-use api::machine::{
-    ApplyConfiguration, ApplyConfigurationRequest, ApplyConfigurationResponse,
-};
+use api::machine::{ApplyConfiguration, ApplyConfigurationRequest, ApplyConfigurationResponse};
 use tonic::Status;
 
 use crate::configuration::{self, Loaded};
@@ -35,10 +33,10 @@ pub(super) fn apply(
     warnings.extend(unsupported.map(|key| format!("{key}: accepted, not acted on yet")));
     let details = details(configured, request.dry_run, &loaded, node);
     if !request.dry_run {
-        configuration::store(&node.places, &request.data)
-            .map_err(|error| Status::internal(format!("cannot store the configuration: {error}")))?;
-        node.journal
-            .console("configuration applied over the API");
+        configuration::store(&node.places, &request.data).map_err(|error| {
+            Status::internal(format!("cannot store the configuration: {error}"))
+        })?;
+        node.journal.console("configuration applied over the API");
         acquire::accept(node, loaded);
         // The certificate and the door follow at once: the answer finds the node as configured.
         node.reconcile();

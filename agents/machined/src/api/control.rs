@@ -24,10 +24,7 @@ pub(super) fn list(node: &Node) -> machine::ServiceListResponse {
     }
 }
 
-pub(super) async fn start(
-    node: &Node,
-    id: &str,
-) -> Result<machine::ServiceStartResponse, Status> {
+pub(super) async fn start(node: &Node, id: &str) -> Result<machine::ServiceStartResponse, Status> {
     let resp = order(node, id, Verb::Start).await?;
     Ok(machine::ServiceStartResponse {
         messages: vec![machine::ServiceStart {

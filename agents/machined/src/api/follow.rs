@@ -63,7 +63,9 @@ async fn open(
     let reader = match Reader::open(&node.places, log, lines).await {
         Ok(reader) => reader,
         Err(Error::Refused(Refusal::NotFound)) => {
-            return Err(Status::not_found(format!("log \"{log}\" was not registered")));
+            return Err(Status::not_found(format!(
+                "log \"{log}\" was not registered"
+            )));
         }
         Err(error) => return Err(Status::unavailable(format!("logd: {error}"))),
     };

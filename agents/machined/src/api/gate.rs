@@ -49,7 +49,9 @@ mod tests {
         for role in roles {
             headers.append(ROLE, role.parse().unwrap());
         }
-        admit(path, &headers, configured).err().map(|status| status.code())
+        admit(path, &headers, configured)
+            .err()
+            .map(|status| status.code())
     }
 
     #[test]
@@ -71,7 +73,12 @@ mod tests {
             (REBOOT, &["os:operator"], false, absent),
             (APPLY, &[], false, None),
             (APPLY, &["os:reader"], true, denied),
-            ("/machine.MachineService/Nothing", &["os:admin"], true, absent),
+            (
+                "/machine.MachineService/Nothing",
+                &["os:admin"],
+                true,
+                absent,
+            ),
             ("/", &["os:admin"], true, absent),
             ("", &["os:admin"], false, absent),
         ] {

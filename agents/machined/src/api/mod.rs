@@ -113,10 +113,7 @@ impl MachineService for Api {
             .map(Response::new)
     }
 
-    async fn logs(
-        &self,
-        request: Request<machine::LogsRequest>,
-    ) -> Reply<BoxStream<common::Data>> {
+    async fn logs(&self, request: Request<machine::LogsRequest>) -> Reply<BoxStream<common::Data>> {
         follow::logs(&self.node, &request.into_inner())
             .await
             .map(Response::new)

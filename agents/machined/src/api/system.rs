@@ -61,8 +61,8 @@ fn read(node: &Node, path: &str) -> Result<String, Status> {
 }
 
 pub(super) fn memory(node: &Node) -> Result<machine::MemoryResponse, Status> {
-    let memory = proc::memory::read(&node.places)
-        .map_err(|error| unreadable("/proc/meminfo", error))?;
+    let memory =
+        proc::memory::read(&node.places).map_err(|error| unreadable("/proc/meminfo", error))?;
     Ok(machine::MemoryResponse {
         messages: vec![machine::Memory {
             metadata: None,
@@ -72,8 +72,8 @@ pub(super) fn memory(node: &Node) -> Result<machine::MemoryResponse, Status> {
 }
 
 pub(super) fn load(node: &Node) -> Result<machine::LoadAvgResponse, Status> {
-    let load = proc::memory::load(&node.places)
-        .map_err(|error| unreadable("/proc/loadavg", error))?;
+    let load =
+        proc::memory::load(&node.places).map_err(|error| unreadable("/proc/loadavg", error))?;
     Ok(machine::LoadAvgResponse {
         messages: vec![load],
     })

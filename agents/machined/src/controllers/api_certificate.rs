@@ -9,9 +9,7 @@ use std::time::Duration;
 use pki::{Authority, Leaf, Names, Secret, UnixTime};
 use resource::{Body, Controller, Desired, Failure, Input, Output};
 
-use crate::resources::{
-    ApiCertificate, CertSan, MachineConfig, MachineStage, MachineStatus,
-};
+use crate::resources::{ApiCertificate, CertSan, MachineConfig, MachineStage, MachineStatus};
 
 /// What a certificate was issued for. A new one is due when it differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,10 +43,7 @@ pub(super) fn controller() -> Controller {
                     client_ca.extend_from_slice(&machine.accepted_cas);
                     Wish {
                         sans: sans.clone(),
-                        authority: Some((
-                            machine.ca_certificate.clone(),
-                            machine.ca_key.clone(),
-                        )),
+                        authority: Some((machine.ca_certificate.clone(), machine.ca_key.clone())),
                         client_ca,
                     }
                 }

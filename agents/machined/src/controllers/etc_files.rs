@@ -106,7 +106,10 @@ mod tests {
         assert!(ran.failures.is_empty());
         let etc = Places::under(folder.path()).etc();
         let hosts = std::fs::read_to_string(etc.join("hosts")).unwrap();
-        assert!(hosts.contains("\n10.5.0.2 box.lab.example box\n"), "{hosts}");
+        assert!(
+            hosts.contains("\n10.5.0.2 box.lab.example box\n"),
+            "{hosts}"
+        );
         let hostname = std::fs::read_to_string(etc.join("hostname")).unwrap();
         assert_eq!(hostname, "box.lab.example\n");
     }

@@ -9,7 +9,7 @@ use resource::{Body, Controller, Desired, Input, Output};
 use crate::kernel_arguments::KernelArguments;
 use crate::places::Places;
 use crate::resources::{
-    HostnameSpec, LeaseStatus, Layer, MachineConfig, NETWORK_CONFIG, NodeAddress,
+    HostnameSpec, Layer, LeaseStatus, MachineConfig, NETWORK_CONFIG, NodeAddress,
 };
 
 pub(super) fn controller(arguments: &KernelArguments, places: &Places) -> Controller {
@@ -26,7 +26,11 @@ pub(super) fn controller(arguments: &KernelArguments, places: &Places) -> Contro
         body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
             let configuration = view.get::<MachineConfig>(MachineConfig::ID);
             let stable = configuration.is_some_and(|found| found.0.machine.stable_hostname);
-            let identity = if stable { crate::proc::identity(&places) } else { None };
+            let identity = if stable {
+                crate::proc::identity(&places)
+            } else {
+                None
+            };
             let default = identity.map(|identity| stable_name(&identity)).or_else(|| {
                 let NodeAddress(addresses) = view.get::<NodeAddress>("default")?;
                 Some(address_name(&addresses.first()?.address.to_string()))
@@ -92,9 +96,11 @@ fn address_name(address: &str) -> String {
 fn stable_name(identity: &str) -> String {
     const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
     // FNV-1a: its definition is fixed, unlike that of the standard library's hashes.
-    let mut hash = identity.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let mut hash = identity
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
     let mut digit = || {
         let index = usize::try_from(hash % 36).unwrap_or(0);
         hash /= 36;
@@ -183,7 +189,10 @@ mod tests {
             assert_eq!(parse(name, Layer::Default), None, "{name}");
         }
         let spec = parse("a.b.c.", Layer::Default).unwrap();
-        assert_eq!((spec.hostname.as_str(), spec.domainname.as_str()), ("a", "b.c"));
+        assert_eq!(
+            (spec.hostname.as_str(), spec.domainname.as_str()),
+            ("a", "b.c")
+        );
     }
 
     #[test]

@@ -58,10 +58,13 @@ mod tests {
             seen.push(found.map(|spec| spec.layer));
         }
         let kind = <HostnameSpec as resource::ResourceSpec>::KIND;
-        let gone =
-            bench
-                .store
-                .tear_down("test", NETWORK_CONFIG, kind, "configuration", bench.now.wall);
+        let gone = bench.store.tear_down(
+            "test",
+            NETWORK_CONFIG,
+            kind,
+            "configuration",
+            bench.now.wall,
+        );
         bench.run();
 
         assert_eq!(gone, Ok(true));

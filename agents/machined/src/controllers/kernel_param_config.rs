@@ -61,11 +61,7 @@ fn on_machine(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
     put_all(view, desired, OUTSIDE_CONTAINERS)
 }
 
-fn put_all(
-    view: &View<'_>,
-    desired: &mut Desired,
-    more: &[(&str, &str)],
-) -> Result<(), Failure> {
+fn put_all(view: &View<'_>, desired: &mut Desired, more: &[(&str, &str)]) -> Result<(), Failure> {
     for (name, value) in KSPP_SYSCTLS.iter().chain(DEFAULTS).chain(more) {
         let spec = KernelParamSpec {
             value: (*value).to_owned(),

@@ -128,9 +128,14 @@ mod tests {
 
         assert!(bench.run().failures.is_empty());
         assert_eq!(std::fs::read_to_string(kernel.join("panic")).unwrap(), "10");
-        let status = bench.store.get::<KernelParamStatus>("proc.sys.kernel.panic");
+        let status = bench
+            .store
+            .get::<KernelParamStatus>("proc.sys.kernel.panic");
         let status = status.unwrap();
-        assert_eq!((status.current.as_str(), status.default.as_str()), ("10", "0"));
+        assert_eq!(
+            (status.current.as_str(), status.default.as_str()),
+            ("10", "0")
+        );
         let absent = bench
             .store
             .get::<KernelParamStatus>("proc.sys.kernel.absent.one")
@@ -140,7 +145,13 @@ mod tests {
         let kind = <KernelParamSpec as resource::ResourceSpec>::KIND;
         let _gone = bench
             .store
-            .tear_down("test", "runtime", kind, "proc.sys.kernel.panic", bench.now.wall)
+            .tear_down(
+                "test",
+                "runtime",
+                kind,
+                "proc.sys.kernel.panic",
+                bench.now.wall,
+            )
             .unwrap();
         bench.run();
         assert_eq!(std::fs::read_to_string(kernel.join("panic")).unwrap(), "0");
@@ -172,8 +183,12 @@ mod tests {
         ] {
             let found = path(root, id);
             let inside = found.as_ref().is_none_or(|path| {
-                path.components()
-                    .all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::RootDir))
+                path.components().all(|part| {
+                    matches!(
+                        part,
+                        std::path::Component::Normal(_) | std::path::Component::RootDir
+                    )
+                })
             });
             assert!(inside, "{id} gives {found:?}");
         }

@@ -103,12 +103,7 @@ pub(crate) mod bench {
             self.say_within(namespace, id, spec);
         }
 
-        pub(crate) fn say_within(
-            &mut self,
-            namespace: &'static str,
-            id: &str,
-            spec: impl AnySpec,
-        ) {
+        pub(crate) fn say_within(&mut self, namespace: &'static str, id: &str, spec: impl AnySpec) {
             self.store
                 .put("test", namespace, id, Arc::new(spec), self.now.wall)
                 .unwrap();

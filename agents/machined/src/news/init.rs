@@ -27,7 +27,8 @@ pub(crate) async fn watch(node: Arc<Node>) {
             Ok(never) => match never {},
             Err(error) => error,
         };
-        node.journal.log(format_args!("init: {error}; asking again"));
+        node.journal
+            .log(format_args!("init: {error}; asking again"));
         tokio::time::sleep(pause).await;
         pause = pause.saturating_mul(2).min(RETRY_MAX);
     }

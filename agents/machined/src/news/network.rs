@@ -92,7 +92,8 @@ pub(crate) async fn watch(node: Arc<Node>) {
             Ok(never) => match never {},
             Err(error) => error,
         };
-        node.journal.log(format_args!("netd: {error}; asking again"));
+        node.journal
+            .log(format_args!("netd: {error}; asking again"));
         tokio::time::sleep(pause).await;
         pause = pause.saturating_mul(2).min(RETRY_MAX);
     }
@@ -252,10 +253,7 @@ mod tests {
                 "inet4/10.0.2.2//1024",
             ),
             (route(None, "10.0.2.0", 24), "inet4//10.0.2.0/24/1024"),
-            (
-                route(Some("fe80::1"), "::", 0),
-                "eth0/inet6/fe80::1//1024",
-            ),
+            (route(Some("fe80::1"), "::", 0), "eth0/inet6/fe80::1//1024"),
         ] {
             assert_eq!(route_status(&route).0, id);
         }

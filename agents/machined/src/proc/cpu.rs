@@ -22,11 +22,19 @@ pub(crate) fn parse(text: &str) -> Vec<CpuInfo> {
 }
 
 fn processor(shared: &HashMap<String, String>, own: &HashMap<String, String>) -> CpuInfo {
-    let text = |name: &str| own.get(name).or_else(|| shared.get(name)).cloned().unwrap_or_default();
+    let text = |name: &str| {
+        own.get(name)
+            .or_else(|| shared.get(name))
+            .cloned()
+            .unwrap_or_default()
+    };
     let number = |name: &str| text(name).parse::<u32>().unwrap_or(0);
     let decimal = |name: &str| text(name).parse::<f64>().unwrap_or(0.0);
     let words = |name: &str| -> Vec<String> {
-        text(name).split_ascii_whitespace().map(str::to_owned).collect()
+        text(name)
+            .split_ascii_whitespace()
+            .map(str::to_owned)
+            .collect()
     };
     let mut flags = words("flags");
     if flags.is_empty() {
@@ -83,7 +91,10 @@ mod tests {
         let arm = "processor\t: 0\nBogoMIPS\t: 125.00\nFeatures\t: fp asimd\n\
             CPU implementer\t: 0x41\n\n";
         let all = parse(arm);
-        let seen: Vec<_> = all.iter().map(|cpu| (cpu.bogo_mips, cpu.flags.len())).collect();
+        let seen: Vec<_> = all
+            .iter()
+            .map(|cpu| (cpu.bogo_mips, cpu.flags.len()))
+            .collect();
         assert_eq!(seen, [(125.0, 2)]);
     }
 

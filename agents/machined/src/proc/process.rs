@@ -43,7 +43,10 @@ pub(crate) fn all(places: &Places) -> Vec<ProcessInfo> {
 fn describe(stat: &[u8], arguments: &[u8], executable: String) -> Option<ProcessInfo> {
     let stat = Stat::from_read(stat).ok()?;
     let ticks = stat.utime.saturating_add(stat.stime);
-    #[expect(clippy::cast_precision_loss, reason = "the API counts seconds in doubles")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the API counts seconds in doubles"
+    )]
     let cpu_time = ticks as f64 / TICKS_PER_SECOND;
     let end = arguments.len().min(ARGS_MAX);
     let arguments = arguments.get(..end).unwrap_or_default();
@@ -79,7 +82,10 @@ mod tests {
         let found = describe(stat("net d) x").as_bytes(), b"/a\0--b\0", "/a".to_owned()).unwrap();
 
         assert_eq!((found.pid, found.ppid, found.threads), (42, 1, 3));
-        assert_eq!((found.command.as_str(), found.state.as_str()), ("net d) x", "S"));
+        assert_eq!(
+            (found.command.as_str(), found.state.as_str()),
+            ("net d) x", "S")
+        );
         assert_eq!(found.args, "/a --b");
         assert!((found.cpu_time - 3.0).abs() < f64::EPSILON);
         assert_eq!(found.virtual_memory, 8_192_000);
@@ -88,7 +94,10 @@ mod tests {
     #[test]
     fn what_is_no_process_is_left_out() {
         for text in ["", "42", "42 (a", "x (a) S 1"] {
-            assert!(describe(text.as_bytes(), b"", String::new()).is_none(), "{text}");
+            assert!(
+                describe(text.as_bytes(), b"", String::new()).is_none(),
+                "{text}"
+            );
         }
     }
 

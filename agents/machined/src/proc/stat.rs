@@ -42,7 +42,10 @@ pub(crate) fn parse(text: &str) -> SystemStat {
 }
 
 fn processor(numbers: &[u64]) -> CpuStat {
-    #[expect(clippy::cast_precision_loss, reason = "the API counts seconds in doubles")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the API counts seconds in doubles"
+    )]
     let at = |index: usize| numbers.get(index).copied().unwrap_or(0) as f64 / TICKS_PER_SECOND;
     CpuStat {
         user: at(0),
@@ -93,9 +96,16 @@ mod tests {
         let total = stat.cpu_total.unwrap();
         assert_eq!((total.user, total.idle), (1.0, 40.0));
         assert_eq!((stat.irq_total, stat.irq), (777, vec![1, 0, 9]));
-        assert_eq!((stat.context_switches, stat.boot_time), (1234, 1_700_000_000));
         assert_eq!(
-            (stat.process_created, stat.process_running, stat.process_blocked),
+            (stat.context_switches, stat.boot_time),
+            (1234, 1_700_000_000)
+        );
+        assert_eq!(
+            (
+                stat.process_created,
+                stat.process_running,
+                stat.process_blocked
+            ),
             (321, 2, 1)
         );
         assert_eq!(stat.soft_irq_total, 55);

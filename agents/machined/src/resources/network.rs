@@ -169,8 +169,6 @@ pub(crate) enum Layer {
     Default,
     /// The kernel's command line.
     Cmdline,
-    /// The platform.
-    Platform,
     /// DHCP.
     Operator,
     /// The configuration.
@@ -184,7 +182,6 @@ impl Layer {
         match self {
             Self::Default => "default",
             Self::Cmdline => "cmdline",
-            Self::Platform => "platform",
             Self::Operator => "operator",
             Self::Configuration => "configuration",
         }

@@ -9,9 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::common::{Code, Error as WireError};
-use api::machine::{
-    PhaseEvent, SequenceEvent, TaskEvent, phase_event, sequence_event, task_event,
-};
+use api::machine::{PhaseEvent, SequenceEvent, TaskEvent, phase_event, sequence_event, task_event};
 use tokio::task::JoinSet;
 
 use super::table::Phase;
@@ -62,10 +60,20 @@ impl Failure {
 ///
 /// # Errors
 /// It could not begin, was taken over, or a task failed. Events and the log have said so.
-pub(crate) async fn run(node: &Arc<Node>, sequence: Sequence, actor_id: &str) -> Result<(), Failure> {
+pub(crate) async fn run(
+    node: &Arc<Node>,
+    sequence: Sequence,
+    actor_id: &str,
+) -> Result<(), Failure> {
     let locked = tokio::time::timeout(LOCK_TIMEOUT, lock(node, sequence)).await;
     let Ok(cancel) = locked else {
-        told(node, "", actor_id, sequence_event::Action::Noop, Some(&Failure::Locked));
+        told(
+            node,
+            "",
+            actor_id,
+            sequence_event::Action::Noop,
+            Some(&Failure::Locked),
+        );
         return Err(Failure::Locked);
     };
     let name = sequence.name();
@@ -79,7 +87,13 @@ pub(crate) async fn run(node: &Arc<Node>, sequence: Sequence, actor_id: &str) ->
         Err(failure) => {
             node.journal
                 .console(format_args!("{name} sequence: failed: {failure}"));
-            told(node, name, actor_id, sequence_event::Action::Noop, Some(failure));
+            told(
+                node,
+                name,
+                actor_id,
+                sequence_event::Action::Noop,
+                Some(failure),
+            );
         }
     }
     node.state().sequencer.unlock();

@@ -200,7 +200,11 @@ mod tests {
     fn names(sequence: Sequence, in_container: bool) -> Vec<&'static str> {
         let phases = sequence.phases(in_container);
         phases
-            .flat_map(|phase| [phase.name].into_iter().chain(phase.tasks.iter().map(|t| t.name())))
+            .flat_map(|phase| {
+                [phase.name]
+                    .into_iter()
+                    .chain(phase.tasks.iter().map(|t| t.name()))
+            })
             .collect()
     }
 

@@ -24,8 +24,16 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// The smallest memory that the documents ask of a worker, less what kernels keep for themselves.
 const MEMORY_MIN: u64 = 900 * 1024 * 1024;
 
-/// What hardening asks of the kernel's command line, by architecture.
-const KSPP_ARGUMENTS: &[(&str, &str)] = &[("slab_nomerge", ""), ("pti", "on")];
+/// Arguments that undo the hardening that our kernels are built with: caches are not merged, and
+/// page tables are isolated where the processor needs it, without being asked.
+const AGAINST_HARDENING: &[(&str, &[&str])] = &[
+    ("slab_merge", &[""]),
+    ("slub_merge", &[""]),
+    ("nopti", &[""]),
+    ("pti", &["off"]),
+    ("kpti", &["0", "n", "off"]),
+    ("mitigations", &["off"]),
+];
 
 /// Folders and their modes.
 const SYSTEM_FOLDERS: &[(&str, u32)] = &[
@@ -76,14 +84,11 @@ async fn enforce_kspp(node: &Node) -> Result<(), String> {
     if !applied.await {
         return Err("the kernel parameters of hardening are not set".to_owned());
     }
-    let missing = node.arguments.missing(KSPP_ARGUMENTS);
-    if missing.is_empty() {
+    let found = node.arguments.any_of(AGAINST_HARDENING);
+    if found.is_empty() {
         Ok(())
     } else {
-        Err(format!(
-            "the kernel was started without {}",
-            missing.join(", ")
-        ))
+        Err(format!("the kernel was started with {}", found.join(", ")))
     }
 }
 
@@ -143,11 +148,7 @@ async fn wait_for(
             let entry = state.services.get(name);
             entry.is_some_and(|entry| entry.status.state == State::Running)
         };
-        names
-            .iter()
-            .filter(|name| !up(name))
-            .copied()
-            .collect()
+        names.iter().filter(|name| !up(name)).copied().collect()
     };
     let first = missing();
     if !first.is_empty() {
@@ -184,7 +185,8 @@ async fn stop_all(node: &Node, label: &str) -> Result<(), String> {
     let names: Vec<String> = {
         let state = node.state();
         let ids = state.services.iter().map(|(id, _)| id.to_owned());
-        ids.filter(|id| id.starts_with(extensions::PREFIX)).collect()
+        ids.filter(|id| id.starts_with(extensions::PREFIX))
+            .collect()
     };
     for name in &names {
         if let Err(error) = init::order(node, &Request::Stop(Named { name })).await {
@@ -194,13 +196,17 @@ async fn stop_all(node: &Node, label: &str) -> Result<(), String> {
     let stopped = until(node, STOP_TIMEOUT, || {
         let state = node.state();
         names.iter().all(|name| {
-            state.services.get(name).is_none_or(|entry| entry.status.pid == 0)
+            state
+                .services
+                .get(name)
+                .is_none_or(|entry| entry.status.pid == 0)
         })
     });
     if !stopped.await {
         // Going down anyway: init ends what is left by force.
-        node.journal
-            .log(format_args!("{label}: some extension services did not stop"));
+        node.journal.log(format_args!(
+            "{label}: some extension services did not stop"
+        ));
     }
     Ok(())
 }

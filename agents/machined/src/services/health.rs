@@ -15,7 +15,6 @@ use crate::clock;
 use crate::news::{Error, Line};
 use crate::node::Node;
 
-
 /// The documents' pace.
 const PERIOD: Duration = Duration::from_secs(5);
 /// While something is not known to be well, looking costs little and operators wait.
@@ -65,10 +64,7 @@ pub(crate) async fn watch(node: Arc<Node>) {
             }
             let result = run(&node, *check, id).await;
             all_well &= result.is_ok();
-            let change = node
-                .state()
-                .services
-                .check(id, result, clock::now().wall);
+            let change = node.state().services.check(id, result, clock::now().wall);
             if let Some(change) = change {
                 node.publish("", "ServiceStateEvent", &change.0);
                 crate::news::init::mirror(&node);

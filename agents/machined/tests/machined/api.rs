@@ -1,0 +1,683 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What machined promises over its API, with stand-ins for the other agents.
+//!
+//! Owns: each method, each refusal, the way from maintenance to running.
+//! Never: looks inside machined.
+use std::time::Duration;
+
+use crate::node::{
+    Client, DEADLINE, TestNode, as_admin, configuration, eth0, events, stages, status, with_role,
+    worker_configuration,
+};
+use ::api::machine;
+use ::api::machine::apply_configuration_request::Mode;
+use ::api::machine::machine_status_event::MachineStage;
+use prost::Message as _;
+use proto::service::{Exit, State};
+use proto::supervisor::Action;
+use tonic::Code;
+
+fn apply(data: &str, mode: Mode) -> tonic::Request<machine::ApplyConfigurationRequest> {
+    as_admin(machine::ApplyConfigurationRequest {
+        data: data.as_bytes().to_vec(),
+        mode: mode.into(),
+        ..Default::default()
+    })
+}
+
+/// A node that runs, with the client that configured it.
+async fn running() -> (TestNode, Client) {
+    let node = TestNode::started("");
+    node.until_maintenance().await;
+    let mut client = node.client().await;
+    client
+        .apply_configuration(apply(&configuration("box.lab.example"), Mode::Auto))
+        .await
+        .unwrap();
+    node.until_stage(MachineStage::Running).await;
+    (node, client)
+}
+
+async fn collect(mut stream: tonic::Streaming<::api::common::Data>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some(data) = stream.message().await.unwrap() {
+        bytes.extend(data.bytes);
+    }
+    bytes
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_node_goes_from_maintenance_to_running_and_says_so_in_events() {
+    let (node, mut client) = running().await;
+
+    assert_eq!(
+        stages(&mut client).await.unwrap(),
+        [
+            i32::from(MachineStage::Booting),
+            i32::from(MachineStage::Maintenance),
+            i32::from(MachineStage::Booting),
+            i32::from(MachineStage::Running),
+        ]
+    );
+    let phases: Vec<String> = events(&mut client, "PhaseEvent")
+        .await
+        .iter()
+        .map(|value| machine::PhaseEvent::decode(&value[..]).unwrap())
+        .filter(|event| event.action == 0)
+        .map(|event| event.phase)
+        .collect();
+    assert_eq!(
+        phases,
+        [
+            "systemRequirements",
+            "earlyServices",
+            "config",
+            "saveConfig",
+            "memorySizeCheck",
+            "startEverything"
+        ]
+    );
+    let tasks: Vec<String> = events(&mut client, "TaskEvent")
+        .await
+        .iter()
+        .map(|value| machine::TaskEvent::decode(&value[..]).unwrap().task)
+        .collect();
+    assert!(
+        tasks.contains(&"runningMaintenance".to_owned()),
+        "{tasks:?}"
+    );
+    let sequences: Vec<(String, i32)> = events(&mut client, "SequenceEvent")
+        .await
+        .iter()
+        .map(|value| machine::SequenceEvent::decode(&value[..]).unwrap())
+        .map(|event| (event.sequence, event.action))
+        .collect();
+    let told = |name: &str, action| (name.to_owned(), action);
+    assert_eq!(
+        sequences,
+        [
+            told("initialize", 1),
+            told("initialize", 2),
+            told("boot", 1),
+            told("boot", 2)
+        ]
+    );
+    // What the configuration asked for is so.
+    assert_eq!(node.read("proc/sys/kernel/hostname"), "box");
+    assert_eq!(node.read("proc/sys/kernel/domainname"), "lab.example");
+    assert_eq!(node.read("proc/sys/kernel/panic"), "77");
+    assert!(
+        node.read("system/etc/hosts")
+            .contains("10.5.0.2 box.lab.example box")
+    );
+    assert!(
+        node.read("system/state/config.yaml")
+            .contains("box.lab.example")
+    );
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn the_node_says_what_it_is() {
+    let (_node, mut client) = running().await;
+
+    let version = client.version(as_admin(())).await.unwrap().into_inner();
+    let version = &version.messages[0];
+    assert!(version.metadata.is_none());
+    assert!(version.version.as_ref().unwrap().tag.starts_with('v'));
+    assert_eq!(version.platform.as_ref().unwrap().mode, "metal");
+    assert!(version.features.as_ref().unwrap().rbac);
+    let hostname = client.hostname(as_admin(())).await.unwrap().into_inner();
+    assert_eq!(hostname.messages[0].hostname, "box.lab.example");
+    let memory = client.memory(as_admin(())).await.unwrap().into_inner();
+    assert!(memory.messages[0].meminfo.as_ref().unwrap().memtotal > 0);
+    let load = client.load_avg(as_admin(())).await.unwrap().into_inner();
+    assert!((load.messages[0].load5 - 0.2).abs() < 0.001);
+    let stat = client.system_stat(as_admin(())).await.unwrap().into_inner();
+    assert_eq!(stat.messages[0].boot_time, 1_700_000_000);
+    let processors = client.cpu_info(as_admin(())).await.unwrap().into_inner();
+    assert_eq!(processors.messages[0].cpu_info[0].model_name, "Test CPU");
+    let mounts = client.mounts(as_admin(())).await.unwrap().into_inner();
+    assert_eq!(mounts.messages.len(), 1);
+    let processes = client.processes(as_admin(())).await.unwrap().into_inner();
+    assert_eq!(processes.messages.len(), 1);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn services_are_listed_with_state_history_and_health() {
+    let (node, mut client) = running().await;
+    let mut dead = status("netd", State::BackingOff, 0);
+    dead.last_exit = Some(Exit::Signal(9));
+    node.set_service(dead);
+
+    let netd = node
+        .until("netd waits", async || {
+            let list = client
+                .service_list(as_admin(()))
+                .await
+                .unwrap()
+                .into_inner();
+            let services = &list.messages[0].services;
+            assert_eq!(services.len(), 5);
+            let netd = services
+                .iter()
+                .find(|service| service.id == "netd")
+                .unwrap();
+            (netd.state == "Waiting").then(|| netd.clone())
+        })
+        .await;
+
+    let lines = netd.events.unwrap().events;
+    let last = lines.last().unwrap();
+    assert!(last.msg.contains("killed by signal 9"), "{}", last.msg);
+    assert!(netd.health.unwrap().unknown);
+    let wanted = [
+        ("logd", false, true),
+        ("machined", true, false),
+        ("udevd", false, true),
+    ];
+    node.until("checks", async || {
+        let list = client
+            .service_list(as_admin(()))
+            .await
+            .unwrap()
+            .into_inner();
+        let services = &list.messages[0].services;
+        wanted
+            .iter()
+            .all(|(id, unknown, healthy)| {
+                let found = services.iter().find(|service| service.id == *id).unwrap();
+                let health = found.health.as_ref().unwrap();
+                (health.unknown, health.healthy) == (*unknown, *healthy)
+            })
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn only_extension_services_are_the_operators() {
+    let mut node = TestNode::new("");
+    node.write(
+        "usr/local/etc/containers/hello.yaml",
+        "name: hello\ncontainer:\n  entrypoint: hello\nrestart: always\n",
+    );
+    node.write(
+        "usr/local/etc/containers/bad.yaml",
+        "name: bad\ncontainer:\n  entrypoint: x\n  security: {}\nrestart: always\n",
+    );
+    node.start();
+    node.until_maintenance().await;
+    // They start in maintenance too.
+    node.until("ext-hello starts", async || {
+        let orders = node.init.lock().unwrap().orders.clone();
+        orders.contains(&"start ext-hello".to_owned()).then_some(())
+    })
+    .await;
+    let mut client = node.client().await;
+    client
+        .apply_configuration(apply(&configuration("box"), Mode::Auto))
+        .await
+        .unwrap();
+    let refusals = events(&mut client, "ServiceStateEvent").await;
+    let refused = refusals.iter().any(|value| {
+        let event = machine::ServiceStateEvent::decode(&value[..]).unwrap();
+        event.message == "bad.yaml: container.security: not supported yet"
+    });
+    assert!(refused);
+
+    let stop = |id: &str| as_admin(machine::ServiceStopRequest { id: id.to_owned() });
+    let answer = client.service_stop(stop("ext-hello")).await.unwrap();
+    assert_eq!(
+        answer.into_inner().messages[0].resp,
+        "Service \"ext-hello\" stopped"
+    );
+    let core = client.service_stop(stop("apid")).await.unwrap_err();
+    assert_eq!(core.code(), Code::FailedPrecondition);
+    let absent = client.service_stop(stop("nothing")).await.unwrap_err();
+    assert_eq!(absent.code(), Code::NotFound);
+    let odd = client.service_stop(stop("ext-../../x")).await.unwrap_err();
+    assert_eq!(odd.code(), Code::NotFound);
+    let request = as_admin(machine::ServiceStartRequest {
+        id: "ext-hello".to_owned(),
+    });
+    client.service_start(request).await.unwrap();
+    let request = as_admin(machine::ServiceRestartRequest {
+        id: "ext-hello".to_owned(),
+    });
+    client.service_restart(request).await.unwrap();
+    let orders = node.init.lock().unwrap().orders.clone();
+    assert_eq!(
+        orders,
+        [
+            "define ext-hello",
+            "start ext-hello",
+            "stop ext-hello",
+            "start ext-hello",
+            "restart ext-hello"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn logs_are_read_from_their_tail_and_followed() {
+    let (_node, mut client) = running().await;
+    let request = |id: &str, tail_lines, follow| {
+        as_admin(machine::LogsRequest {
+            namespace: "system".to_owned(),
+            id: id.to_owned(),
+            tail_lines,
+            follow,
+            ..Default::default()
+        })
+    };
+
+    let all = client.logs(request("machined", -1, false)).await.unwrap();
+    assert_eq!(collect(all.into_inner()).await, b"one\ntwo\nthree\n");
+    let two = client.logs(request("machined", 2, false)).await.unwrap();
+    assert_eq!(collect(two.into_inner()).await, b"two\nthree\n");
+    let none = client.logs(request("machined", 0, false)).await.unwrap();
+    assert_eq!(collect(none.into_inner()).await, b"");
+    let absent = client.logs(request("nothing", -1, false)).await;
+    assert_eq!(absent.unwrap_err().code(), Code::NotFound);
+    let mut elsewhere = request("x", -1, false);
+    elsewhere.get_mut().namespace = "k8s.io".to_owned();
+    let elsewhere = client.logs(elsewhere).await.unwrap_err();
+    assert_eq!(elsewhere.code(), Code::Unimplemented);
+    let mut followed = client
+        .logs(request("machined", 1, true))
+        .await
+        .unwrap()
+        .into_inner();
+    let first = followed.message().await.unwrap().unwrap();
+    assert_eq!(first.bytes, b"three\n");
+    // It stays open: there is nothing more, and no end.
+    let more = tokio::time::timeout(Duration::from_millis(50), followed.message()).await;
+    assert!(more.is_err());
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn dmesg_is_the_log_of_the_kernel() {
+    let (_node, mut client) = running().await;
+
+    let request = machine::DmesgRequest::default();
+    let all = client.dmesg(as_admin(request)).await.unwrap();
+    assert_eq!(collect(all.into_inner()).await, b"one\ntwo\nthree\n");
+    let request = machine::DmesgRequest {
+        tail: true,
+        follow: false,
+    };
+    let new = client.dmesg(as_admin(request)).await.unwrap();
+
+    assert_eq!(collect(new.into_inner()).await, b"");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn events_are_read_from_where_the_client_wants() {
+    let (_node, mut client) = running().await;
+    let request = |tail_events, tail_id: &str, tail_seconds| {
+        as_admin(machine::EventsRequest {
+            tail_events,
+            tail_id: tail_id.to_owned(),
+            tail_seconds,
+            with_actor_id: String::new(),
+        })
+    };
+
+    let last = client.events(request(2, "", 0)).await.unwrap();
+    let mut last = last.into_inner();
+    let one = last.message().await.unwrap().unwrap();
+    let two = last.message().await.unwrap().unwrap();
+    assert_eq!(one.id.len(), 20);
+    assert!(one.id < two.id);
+    assert!(
+        one.data
+            .unwrap()
+            .type_url
+            .starts_with("talos/runtime/machine.")
+    );
+    let after = client.events(request(0, &one.id, 0)).await.unwrap();
+    let after = after.into_inner().message().await.unwrap().unwrap();
+    assert_eq!(after.id, two.id);
+    let recent = client.events(request(0, "", 3600)).await.unwrap();
+    assert!(recent.into_inner().message().await.unwrap().is_some());
+    let both = client.events(request(1, &two.id, 5)).await.unwrap_err();
+    assert_eq!(both.code(), Code::InvalidArgument);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_reboot_is_followed_by_its_actor_id_and_ends_at_init() {
+    let (node, mut client) = running().await;
+
+    let request = as_admin(machine::RebootRequest::default());
+    let answer = client.reboot(request).await.unwrap().into_inner();
+    let actor = answer.messages[0].actor_id.clone();
+    assert_eq!(actor.len(), 20);
+    node.until("init reboots", async || {
+        node.init.lock().unwrap().downs.first().copied()
+    })
+    .await;
+
+    assert_eq!(node.init.lock().unwrap().downs, [Action::Reboot]);
+    let request = as_admin(machine::EventsRequest {
+        tail_events: -1,
+        with_actor_id: actor.clone(),
+        ..Default::default()
+    });
+    let mut mine = client.events(request).await.unwrap().into_inner();
+    let first = mine.message().await.unwrap().unwrap();
+    assert_eq!(first.actor_id, actor);
+    let begun = machine::SequenceEvent::decode(&first.data.unwrap().value[..]).unwrap();
+    assert_eq!((begun.sequence.as_str(), begun.action), ("reboot", 1));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_shutdown_turns_the_machine_off_or_halts_it() {
+    for (arguments, action) in [
+        ("", Action::PowerOff),
+        ("talos.shutdown=halt", Action::Halt),
+    ] {
+        let node = TestNode::started(arguments);
+        node.until_maintenance().await;
+        let mut client = node.client().await;
+        client
+            .apply_configuration(apply(&configuration("box"), Mode::Auto))
+            .await
+            .unwrap();
+        node.until_stage(MachineStage::Running).await;
+
+        let request = as_admin(machine::ShutdownRequest { force: true });
+        client.shutdown(request).await.unwrap();
+        let down = node
+            .until("init goes down", async || {
+                node.init.lock().unwrap().downs.first().copied()
+            })
+            .await;
+
+        assert_eq!(down, action);
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_is_not_built_answers_unimplemented() {
+    let (_node, mut client) = running().await;
+
+    let answers = [
+        client.bootstrap(as_admin(Default::default())).await.err(),
+        client.rollback(as_admin(Default::default())).await.err(),
+        client.upgrade(as_admin(Default::default())).await.err(),
+        client.reset(as_admin(Default::default())).await.err(),
+        client.netstat(as_admin(Default::default())).await.err(),
+        client.read(as_admin(Default::default())).await.err(),
+        client.disk_stats(as_admin(())).await.err(),
+        client.kubeconfig(as_admin(())).await.err(),
+        client
+            .generate_configuration(as_admin(Default::default()))
+            .await
+            .err(),
+    ];
+
+    for answer in answers {
+        assert_eq!(answer.unwrap().code(), Code::Unimplemented);
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn roles_are_asked_for_again_behind_apid() {
+    let (_node, mut client) = running().await;
+
+    let none = client.version(tonic::Request::new(())).await.unwrap_err();
+    assert_eq!(none.code(), Code::PermissionDenied);
+    assert_eq!(none.message(), "not authorized");
+    let reader = client.version(with_role("os:reader", ())).await;
+    assert!(reader.is_ok());
+    let request = with_role("os:reader", machine::RebootRequest::default());
+    let reboot = client.reboot(request).await.unwrap_err();
+    assert_eq!(reboot.code(), Code::PermissionDenied);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn maintenance_mode_serves_only_what_it_must() {
+    let node = TestNode::started("");
+    node.until_maintenance().await;
+    let mut client = node.client().await;
+
+    let version = client
+        .version(with_role("os:reader", ()))
+        .await
+        .unwrap_err();
+    assert_eq!(version.code(), Code::Unimplemented);
+    let request = with_role("os:reader", machine::RebootRequest::default());
+    let reboot = client.reboot(request).await.unwrap_err();
+    assert_eq!(reboot.code(), Code::Unimplemented);
+    let mut request = apply("version: v1alpha1\n", Mode::Auto);
+    request.metadata_mut().clear();
+    let wrong = client.apply_configuration(request).await.unwrap_err();
+    assert_eq!(wrong.code(), Code::InvalidArgument);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_wrong_configuration_is_refused_by_key_and_line_and_changes_nothing() {
+    let node = TestNode::started("");
+    node.until_maintenance().await;
+    let mut client = node.client().await;
+    let good = configuration("box");
+    let ca = good.find("    ca:").unwrap();
+    let without_ca = {
+        let end = ca + 7 + good[ca + 7..].find("\n    certSANs").unwrap();
+        format!("{}{}", &good[..ca], &good[end + 1..])
+    };
+
+    for (text, says) in [
+        ("{[".to_owned(), ""),
+        (String::new(), ""),
+        ("just words".to_owned(), ""),
+        (good.replace("    token:", "    tokn:"), "machine.tokn"),
+        (
+            good.replace("hostname: box", "hostname: [a]"),
+            "machine.network.hostname",
+        ),
+        (
+            good.replace("type: controlplane", "type: king"),
+            "machine.type",
+        ),
+        (without_ca, "machine.ca"),
+        (
+            good.replacen("    ca:\n", "    ca:\n        extra: x\n", 1),
+            "extra",
+        ),
+    ] {
+        let refused = client
+            .apply_configuration(apply(&text, Mode::Auto))
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+        assert!(refused.message().contains(says), "{says}: {refused:?}");
+    }
+    let line = client
+        .apply_configuration(apply(&good.replace("    token:", "    tokn:"), Mode::Auto))
+        .await
+        .unwrap_err();
+    assert!(line.message().contains("line "), "{line:?}");
+    for mode in [Mode::Reboot, Mode::Staged, Mode::Try, Mode::NoReboot] {
+        let refused = client.apply_configuration(apply(&good, mode)).await;
+        assert_eq!(refused.unwrap_err().code(), Code::Unimplemented);
+    }
+    let mut unknown = apply(&good, Mode::Auto);
+    unknown.get_mut().mode = 99;
+    let unknown = client.apply_configuration(unknown).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::InvalidArgument);
+    let mut dry = apply(&good, Mode::Auto);
+    dry.get_mut().dry_run = true;
+    client.apply_configuration(dry).await.unwrap();
+
+    assert!(!node.path("system/state/config.yaml").exists());
+    assert!(!node.path("run/ichor/machined.booted").exists());
+    let version = client
+        .version(with_role("os:reader", ()))
+        .await
+        .unwrap_err();
+    assert_eq!(version.code(), Code::Unimplemented);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_worker_whose_api_would_close_for_good_is_refused_with_the_reason() {
+    let node = TestNode::started("");
+    node.until_maintenance().await;
+    let mut client = node.client().await;
+    let worker = worker_configuration();
+
+    let refused = client
+        .apply_configuration(apply(&worker, Mode::Auto))
+        .await
+        .unwrap_err();
+
+    assert_eq!(refused.code(), Code::Unimplemented, "{refused:?}");
+    assert!(refused.message().contains("machine.ca.key"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_running_node_takes_a_new_configuration_and_keeps_the_old_one() {
+    let (node, mut client) = running().await;
+    let first = node.read("system/state/config.yaml");
+    let second = first.replace("box.lab.example", "other");
+
+    let answer = client
+        .apply_configuration(apply(&second, Mode::Auto))
+        .await
+        .unwrap()
+        .into_inner();
+    node.until("the new host name", async || {
+        (node.read("proc/sys/kernel/hostname") == "other").then_some(())
+    })
+    .await;
+
+    assert_eq!(node.read("system/state/config.previous.yaml"), first);
+    assert_eq!(node.read("system/state/config.yaml"), second);
+    let warnings = &answer.messages[0].warnings;
+    assert!(warnings.iter().any(|w| w.contains("not acted on yet")));
+    let staged = client
+        .apply_configuration(apply(&first, Mode::Staged))
+        .await;
+    assert_eq!(staged.unwrap_err().code(), Code::Unimplemented);
+    assert_eq!(node.read("system/state/config.yaml"), second);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_restarted_machined_finds_the_node_as_it_is() {
+    let (mut node, client) = running().await;
+    drop(client);
+
+    node.restart();
+    let mut client = node.client().await;
+    node.until("it runs again", async || {
+        let stages = stages(&mut client).await?;
+        (stages == [i32::from(MachineStage::Running)]).then_some(())
+    })
+    .await;
+
+    let sequences = events(&mut client, "SequenceEvent").await;
+    assert!(sequences.is_empty(), "the boot was repeated");
+    let list = client
+        .service_list(as_admin(()))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(list.messages[0].services.len(), 5);
+    let hostname = client.hostname(as_admin(())).await.unwrap().into_inner();
+    assert_eq!(hostname.messages[0].hostname, "box.lab.example");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_service_that_init_forgot_meanwhile_is_gone_after_a_restart() {
+    let (mut node, client) = running().await;
+    drop(client);
+
+    node.init.lock().unwrap().services.remove("udevd");
+    node.restart();
+    let mut client = node.client().await;
+
+    node.until("four services", async || {
+        let list = client.service_list(as_admin(())).await.ok()?.into_inner();
+        (list.messages[0].services.len() == 4).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn no_dhcp_server_is_no_obstacle_to_maintenance_mode() {
+    let mut node = TestNode::new("");
+    let mut news = eth0("10.5.0.2");
+    news.truncate(1);
+    node.net.send_modify(|net| net.news = news);
+    node.start();
+
+    node.until_maintenance().await;
+    let mut client = node.client().await;
+    let answer = client
+        .apply_configuration(apply(&configuration("box"), Mode::Auto))
+        .await;
+
+    assert!(answer.is_ok());
+    node.until_stage(MachineStage::Running).await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_configuration_comes_from_the_kernel_argument_when_the_first_answers_are_wrong() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = server.local_addr().unwrap().port();
+    let text = configuration("fetched");
+    let asked = tokio::spawn(async move {
+        let mut requests = Vec::new();
+        let found = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}",
+            text.len()
+        );
+        for answer in [
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            "HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            found,
+        ] {
+            let (mut stream, _) = server.accept().await.unwrap();
+            let mut buffer = vec![0; 4096];
+            let len = stream.read(&mut buffer).await.unwrap();
+            let request = String::from_utf8_lossy(&buffer[..len]).into_owned();
+            requests.push(request.lines().next().unwrap().to_owned());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+        requests
+    });
+
+    let node = TestNode::started(&format!(
+        "talos.config=http://127.0.0.1:{port}/config?mac=${{mac}}"
+    ));
+    let requests = tokio::time::timeout(DEADLINE, asked)
+        .await
+        .unwrap()
+        .unwrap();
+    node.until_stage(MachineStage::Running).await;
+
+    assert_eq!(
+        requests,
+        [
+            "GET /config?mac=52%3A54%3A00%3A01%3A02%3A03 HTTP/1.1",
+            "GET /config?mac=52%3A54%3A00%3A01%3A02%3A03 HTTP/1.1",
+            "GET /there HTTP/1.1"
+        ]
+    );
+    assert_eq!(node.read("proc/sys/kernel/hostname"), "fetched");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_kernel_started_against_hardening_is_fatal_and_starts_again() {
+    let node = TestNode::started("pti=off panic=-1");
+
+    let down = node
+        .until("init reboots", async || {
+            node.init.lock().unwrap().downs.first().copied()
+        })
+        .await;
+
+    assert_eq!(down, Action::Reboot);
+}

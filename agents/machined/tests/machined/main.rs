@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What machined promises, seen from its sockets.
+//!
+//! Owns: the list of the parts.
+//! Never: looks inside machined.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod api;
+mod door;
+mod node;

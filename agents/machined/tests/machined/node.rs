@@ -1,0 +1,611 @@
+// SPDX-License-Identifier: MPL-2.0
+//! A node in a folder: the real machined, with stand-ins for init, logd, netd and udevd that speak
+//! the real protocol on real sockets.
+//!
+//! Owns: the folder, the stand-ins, and clients for both of machined's sockets.
+//! Never: waits for a fixed time; every wait is for an event and has a deadline.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ::api::machine;
+use ::api::machine::machine_service_client::MachineServiceClient;
+use http_body_util::BodyExt as _;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use machined::Start;
+use machined::journal::Journal;
+use machined::places::Places;
+use machined::seqpacket::{self, Connection, Listener};
+use proto::service::{Exit, ServiceStatus, State};
+use proto::supervisor::{Action, Page, Reply, Request};
+use proto::{Greeting, Refusal, heapless, log, net, paths, udev};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::body::Body;
+
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What the stand-in for init knows and was told.
+#[derive(Debug, Default)]
+pub(crate) struct InitState {
+    pub services: BTreeMap<String, ServiceStatus>,
+    pub orders: Vec<String>,
+    pub downs: Vec<Action>,
+    pub refuse_define: bool,
+}
+
+/// What the stand-in for netd says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NetState {
+    pub news: Vec<net::Reply>,
+}
+
+pub(crate) struct TestNode {
+    root: PathBuf,
+    pub init: Arc<Mutex<InitState>>,
+    init_news: watch::Sender<u64>,
+    pub net: watch::Sender<NetState>,
+    agents: Vec<JoinHandle<()>>,
+    machined: Option<JoinHandle<()>>,
+    door: std::os::fd::OwnedFd,
+    api: std::os::fd::OwnedFd,
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+pub(crate) fn status(name: &str, state: State, pid: u32) -> ServiceStatus {
+    ServiceStatus {
+        name: name.try_into().unwrap(),
+        state,
+        pid,
+        restarts: 0,
+        changed_at_ms: 1,
+        last_exit: None,
+        retry_at_ms: 0,
+    }
+}
+
+pub(crate) fn eth0(address: &str) -> Vec<net::Reply> {
+    vec![
+        net::Reply::Link(net::Link {
+            index: 2,
+            name: "eth0".try_into().unwrap(),
+            arp_type: 1,
+            flags: 1,
+            mtu: 1500,
+            hardware_address: heapless::Vec::from_slice(&[0x52, 0x54, 0, 1, 2, 3]).unwrap(),
+            oper_state: 6,
+            kind: "".try_into().unwrap(),
+        }),
+        net::Reply::Address(net::Address {
+            link_index: 2,
+            link_name: "eth0".try_into().unwrap(),
+            address: address.parse().unwrap(),
+            prefix_len: 24,
+            scope: 0,
+            flags: 0x80,
+        }),
+    ]
+}
+
+impl TestNode {
+    /// Makes the folder and the stand-ins; machined does not run yet.
+    pub(crate) fn new(kernel_arguments: &str) -> Self {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let root = std::env::temp_dir().join(format!("machined-{}-{number}", std::process::id()));
+        for folder in [
+            "run/ichor",
+            "system/run/machined",
+            "proc/sys/kernel",
+            "proc/sys/net",
+            "usr/local/etc/containers",
+        ] {
+            std::fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        for (file, text) in [
+            ("proc/cmdline", kernel_arguments),
+            ("proc/loadavg", "0.10 0.20 0.30 1/50 99\n"),
+            ("proc/stat", "cpu 1 2 3 4\nintr 7 1\nbtime 1700000000\n"),
+            ("proc/cpuinfo", "processor\t: 0\nmodel name\t: Test CPU\n\n"),
+            ("proc/sys/kernel/hostname", "(none)"),
+            ("proc/sys/kernel/domainname", "(none)"),
+            ("proc/sys/kernel/panic", "0\n"),
+        ] {
+            std::fs::write(root.join(file), text).unwrap();
+        }
+        std::fs::copy("/proc/meminfo", root.join("proc/meminfo")).unwrap();
+        let init = Arc::new(Mutex::new(InitState::default()));
+        for (name, pid) in [
+            ("apid", 9),
+            ("logd", 5),
+            ("machined", 8),
+            ("netd", 7),
+            ("udevd", 6),
+        ] {
+            let status = status(name, State::Running, pid);
+            init.lock()
+                .unwrap()
+                .services
+                .insert(name.to_owned(), status);
+        }
+        let door = seqpacket::bind(&root.join("run/ichor/machined.sock")).unwrap();
+        let api = root.join("system/run/machined/machined.sock");
+        let api = std::os::unix::net::UnixListener::bind(api).unwrap();
+        let mut node = Self {
+            root,
+            init,
+            init_news: watch::Sender::new(0),
+            net: watch::Sender::new(NetState {
+                news: eth0("10.5.0.2"),
+            }),
+            agents: Vec::new(),
+            machined: None,
+            door,
+            api: api.into(),
+        };
+        node.start_init();
+        node.start_netd();
+        node.start_simple(paths::LOGD_SOCKET, answer_as_logd);
+        node.start_simple(paths::UDEVD_SOCKET, answer_as_udevd);
+        node
+    }
+
+    /// A node whose machined runs.
+    pub(crate) fn started(kernel_arguments: &str) -> Self {
+        let mut node = Self::new(kernel_arguments);
+        node.start();
+        node
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap_or_default()
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        std::fs::write(self.path(path), text).unwrap();
+    }
+
+    /// Starts machined, as init does: with sockets that outlive it.
+    pub(crate) fn start(&mut self) {
+        let mut places = Places::under(&self.root);
+        // Nobody listens there: apid is not healthy, which changes nothing here.
+        places.apid = ([127, 0, 0, 1], 1).into();
+        let start = Start {
+            places,
+            journal: Journal::Test,
+            door: self.door.try_clone().unwrap(),
+            api: self.api.try_clone().unwrap(),
+            ready: None,
+        };
+        self.machined = Some(tokio::spawn(async move {
+            machined::run(start).await.unwrap();
+        }));
+    }
+
+    /// Changes a service at init, which tells its subscribers.
+    pub(crate) fn set_service(&self, status: ServiceStatus) {
+        let name = status.name.as_str().to_owned();
+        self.init.lock().unwrap().services.insert(name, status);
+        self.init_news.send_modify(|version| *version += 1);
+    }
+
+    /// Connects to the API.
+    pub(crate) async fn client(&self) -> Client {
+        let stream =
+            tokio::net::UnixStream::connect(self.path("system/run/machined/machined.sock"))
+                .await
+                .unwrap();
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+        tokio::spawn(async move {
+            let _ended = connection.await;
+        });
+        MachineServiceClient::with_origin(Transport(sender), "http://machined".parse().unwrap())
+    }
+
+    /// Waits until something is so.
+    pub(crate) async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let wait = async {
+            loop {
+                if let Some(found) = look().await {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        match tokio::time::timeout(DEADLINE, wait).await {
+            Ok(found) => found,
+            Err(_) => panic!("{what} did not happen in {DEADLINE:?}"),
+        }
+    }
+
+    /// Waits for a stage of the machine.
+    pub(crate) async fn until_stage(&self, wanted: machine::machine_status_event::MachineStage) {
+        let mut client = self.client().await;
+        self.until(&format!("{wanted:?}"), async || {
+            let stages = stages(&mut client).await?;
+            (stages.last() == Some(&i32::from(wanted))).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits for maintenance mode as apid does: by the door. Events are not served there.
+    pub(crate) async fn until_maintenance(&self) {
+        let door = self.door().await;
+        let mut buffer = vec![0; proto::door::MAX_MESSAGE];
+        let len = proto::door::Request::Subscribe(())
+            .encode(&mut buffer)
+            .unwrap();
+        let request = buffer[..len].to_vec();
+        door.send(&request).await.unwrap();
+        let wait = async {
+            loop {
+                let told = door.receive(&mut buffer).await.unwrap().unwrap();
+                if let Ok(proto::door::Reply::Door(told)) = proto::door::Reply::decode(told)
+                    && told.mode == proto::door::Mode::Maintenance
+                {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, wait).await.unwrap();
+    }
+
+    /// Ends machined as SIGKILL would, and starts it again.
+    pub(crate) fn restart(&mut self) {
+        self.machined.take().unwrap().abort();
+        self.start();
+    }
+
+    /// Opens the door's socket and greets.
+    pub(crate) async fn door(&self) -> Connection {
+        let path = self.path("run/ichor/machined.sock");
+        let connection = Connection::open(&path).await.unwrap();
+        let mut buffer = vec![0; proto::door::MAX_MESSAGE];
+        let hello = proto::door::Request::Hello(Greeting::OURS);
+        let len = hello.encode(&mut buffer).unwrap();
+        connection.send(&buffer[..len]).await.unwrap();
+        let welcome = connection.receive(&mut buffer).await.unwrap().unwrap();
+        assert!(matches!(
+            proto::door::Reply::decode(welcome),
+            Ok(proto::door::Reply::Welcome(_))
+        ));
+        connection
+    }
+
+    fn listener(&self, path: &str) -> Listener {
+        let path = self.path(path.trim_start_matches('/'));
+        Listener::over(seqpacket::bind(&path).unwrap()).unwrap()
+    }
+
+    fn start_simple(&mut self, path: &str, answer: fn(&[u8], &mut [u8]) -> usize) {
+        let listener = self.listener(path);
+        self.agents.push(tokio::spawn(async move {
+            loop {
+                let connection = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let mut buffer = vec![0; proto::MAX_MESSAGE];
+                    let mut out = vec![0; proto::MAX_MESSAGE];
+                    while let Ok(Some(bytes)) = connection.receive(&mut buffer).await {
+                        let len = answer(bytes, &mut out);
+                        if len == 0 {
+                            // Nothing to say: a follower waits.
+                            std::future::pending::<()>().await;
+                        }
+                        if connection.send(&out[..len]).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        }));
+    }
+
+    fn start_netd(&mut self) {
+        let listener = self.listener(paths::NETD_SOCKET);
+        let net = self.net.subscribe();
+        self.agents.push(tokio::spawn(async move {
+            loop {
+                let connection = listener.accept().await.unwrap();
+                tokio::spawn(serve_netd(connection, net.clone()));
+            }
+        }));
+    }
+
+    fn start_init(&mut self) {
+        let listener = self.listener(paths::INIT_SOCKET);
+        let (state, news) = (Arc::clone(&self.init), self.init_news.clone());
+        self.agents.push(tokio::spawn(async move {
+            loop {
+                let connection = listener.accept().await.unwrap();
+                tokio::spawn(serve_init(connection, Arc::clone(&state), news.clone()));
+            }
+        }));
+    }
+}
+
+impl Drop for TestNode {
+    fn drop(&mut self) {
+        let _left = std::fs::remove_dir_all(&self.root);
+    }
+}
+
+/// The stages that events told, oldest first; what was told twice in a row is there once.
+pub(crate) async fn stages(client: &mut Client) -> Option<Vec<i32>> {
+    let events = events(client, "MachineStatusEvent").await;
+    let decode = |value: &[u8]| {
+        <machine::MachineStatusEvent as prost::Message>::decode(value).map(|event| event.stage)
+    };
+    let mut stages: Vec<i32> = events
+        .iter()
+        .map(|value| decode(value).ok())
+        .collect::<Option<_>>()?;
+    // Being ready or not makes an event too.
+    stages.dedup();
+    Some(stages)
+}
+
+/// The payloads of all kept events of a type, oldest first.
+pub(crate) async fn events(client: &mut Client, name: &str) -> Vec<Vec<u8>> {
+    let request = machine::EventsRequest {
+        tail_events: -1,
+        ..Default::default()
+    };
+    let mut found = Vec::new();
+    let Ok(stream) = client.events(as_admin(request)).await else {
+        return found;
+    };
+    let mut stream = stream.into_inner();
+    let pause = Duration::from_millis(100);
+    while let Ok(Ok(Some(event))) = tokio::time::timeout(pause, stream.message()).await {
+        let data = event.data.unwrap();
+        if data.type_url.ends_with(name) {
+            found.push(data.value);
+        }
+    }
+    found
+}
+
+pub(crate) fn with_role<T>(role: &str, message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request
+        .metadata_mut()
+        .insert(::api::wire::ROLE, role.parse().unwrap());
+    request
+}
+
+pub(crate) fn as_admin<T>(message: T) -> tonic::Request<T> {
+    with_role("os:admin", message)
+}
+
+pub(crate) type Client = MachineServiceClient<Transport>;
+
+/// One HTTP/2 connection, as apid has it.
+#[derive(Clone)]
+pub(crate) struct Transport(http2::SendRequest<Body>);
+
+impl tower_service::Service<http::Request<Body>> for Transport {
+    type Response = http::Response<Body>;
+    type Error = hyper::Error;
+    type Future =
+        std::pin::Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(
+        &mut self,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let answer = self.0.send_request(request);
+        Box::pin(async move { Ok(answer.await?.map(|body| Body::new(body.boxed_unsync()))) })
+    }
+}
+
+async fn serve_netd(connection: Connection, mut net: watch::Receiver<NetState>) {
+    let mut buffer = vec![0; proto::MAX_MESSAGE];
+    let mut out = vec![0; proto::MAX_MESSAGE];
+    while let Ok(Some(bytes)) = connection.receive(&mut buffer).await {
+        match net::Request::decode(bytes).unwrap() {
+            net::Request::Hello(_) => {
+                let len = net::Reply::Welcome(Greeting::OURS)
+                    .encode(&mut out)
+                    .unwrap();
+                connection.send(&out[..len]).await.unwrap();
+            }
+            net::Request::Subscribe(()) => loop {
+                let news = net.borrow_and_update().news.clone();
+                for reply in news.into_iter().chain([net::Reply::Synced(())]) {
+                    let len = reply.encode(&mut out).unwrap();
+                    if connection.send(&out[..len]).await.is_err() {
+                        return;
+                    }
+                }
+                if net.changed().await.is_err() {
+                    return;
+                }
+            },
+        }
+    }
+}
+
+async fn serve_init(
+    connection: Connection,
+    state: Arc<Mutex<InitState>>,
+    news: watch::Sender<u64>,
+) {
+    let mut buffer = vec![0; proto::MAX_MESSAGE];
+    let mut out = vec![0; proto::MAX_MESSAGE];
+    while let Ok(Some(bytes)) = connection.receive(&mut buffer).await {
+        let request = Request::decode(bytes).unwrap();
+        let subscribe = matches!(request, Request::Subscribe(()));
+        let reply = answer_as_init(&state, &news, request);
+        let len = reply.encode(&mut out).unwrap();
+        if connection.send(&out[..len]).await.is_err() {
+            return;
+        }
+        if subscribe {
+            let mut changed = news.subscribe();
+            loop {
+                let all: Vec<ServiceStatus> =
+                    state.lock().unwrap().services.values().cloned().collect();
+                for status in all {
+                    let len = Reply::Changed(status).encode(&mut out).unwrap();
+                    if connection.send(&out[..len]).await.is_err() {
+                        return;
+                    }
+                }
+                changed.changed().await.unwrap();
+            }
+        }
+    }
+}
+
+fn answer_as_init(
+    state: &Mutex<InitState>,
+    news: &watch::Sender<u64>,
+    request: Request<'_>,
+) -> Reply {
+    let mut state = state.lock().unwrap();
+    let set = |state: &mut InitState, name: &str, new: State| {
+        let Some(status) = state.services.get_mut(name) else {
+            return Reply::Refused(Refusal::NotFound);
+        };
+        status.state = new;
+        if new == State::Stopped {
+            status.last_exit = Some(Exit::Signal(15));
+            status.pid = 0;
+        } else {
+            status.pid += 100;
+        }
+        news.send_modify(|version| *version += 1);
+        Reply::Done(())
+    };
+    match request {
+        Request::Hello(_) => Reply::Welcome(Greeting::OURS),
+        Request::List(from) => {
+            let all = state.services.values().cloned();
+            Reply::Page(Page {
+                total: u16::try_from(state.services.len()).unwrap(),
+                // Small pages: machined must turn them.
+                services: all.skip(usize::from(from.index)).take(2).collect(),
+            })
+        }
+        Request::Start(named) => {
+            state.orders.push(format!("start {}", named.name));
+            set(&mut state, named.name, State::Running)
+        }
+        Request::Stop(named) => {
+            state.orders.push(format!("stop {}", named.name));
+            set(&mut state, named.name, State::Stopped)
+        }
+        Request::Restart(named) => {
+            state.orders.push(format!("restart {}", named.name));
+            set(&mut state, named.name, State::Running)
+        }
+        Request::Define(_) if state.refuse_define => Reply::Refused(Refusal::Full),
+        Request::Define(spec) => {
+            state.orders.push(format!("define {}", spec.name));
+            let known = state.services.contains_key(spec.name);
+            if !known {
+                let new = status(spec.name, State::Stopped, 0);
+                state.services.insert(spec.name.to_owned(), new);
+                news.send_modify(|version| *version += 1);
+            }
+            Reply::Done(())
+        }
+        Request::Remove(_) | Request::Pipes(()) => Reply::Refused(Refusal::NotAllowed),
+        Request::Down(action) => {
+            state.downs.push(action);
+            Reply::Done(())
+        }
+        Request::Subscribe(()) => Reply::Done(()),
+    }
+}
+
+/// Every log has three lines; `kernel` and the core services have one.
+const LINES: &[u8] = b"one\ntwo\nthree\n";
+
+fn answer_as_logd(bytes: &[u8], out: &mut [u8]) -> usize {
+    let known = |name: &str| ["kernel", "machined", "logd", "apid"].contains(&name);
+    let reply = match log::Request::decode(bytes).unwrap() {
+        log::Request::Hello(_) => log::Reply::Welcome(Greeting::OURS),
+        log::Request::Tail(tail) if known(tail.log) => {
+            let start = match tail.lines {
+                0 => LINES.len(),
+                1 => 8,
+                2 => 4,
+                _ => 0,
+            };
+            log::Reply::At(log::Cursor {
+                cursor: start as u64,
+            })
+        }
+        log::Request::Read(from) => chunk(from.cursor),
+        log::Request::Follow(from) if from.cursor >= LINES.len() as u64 => return 0,
+        log::Request::Follow(from) => chunk(from.cursor),
+        log::Request::Tail(_) | log::Request::Log(_) => log::Reply::Refused(Refusal::NotFound),
+    };
+    reply.encode(out).unwrap()
+}
+
+fn chunk(cursor: u64) -> log::Reply<'static> {
+    let at = usize::try_from(cursor).unwrap().min(LINES.len());
+    // One line a piece, so that reading takes several.
+    let rest = &LINES[at..];
+    let end = rest
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
+    log::Reply::Chunk(log::Chunk {
+        from: cursor,
+        next: cursor + end as u64,
+        bytes: &rest[..end],
+    })
+}
+
+fn answer_as_udevd(bytes: &[u8], out: &mut [u8]) -> usize {
+    let reply = match udev::Request::decode(bytes).unwrap() {
+        udev::Request::Hello(_) => udev::Reply::Welcome(Greeting::OURS),
+        udev::Request::Settle(()) => udev::Reply::Settled(udev::Settled {
+            events: 1,
+            overruns: 0,
+        }),
+    };
+    reply.encode(out).unwrap()
+}
+
+fn generated() -> config::Generated {
+    let now = pki::UnixTime::from(std::time::SystemTime::now());
+    let bundle = config::SecretsBundle::generate(now).unwrap();
+    let options = config::GenerateOptions::default();
+    config::generate("test", "https://10.5.0.2:6443", &bundle, &options).unwrap()
+}
+
+/// A configuration that is accepted.
+pub(crate) fn configuration(hostname: &str) -> String {
+    let mut document = generated().controlplane;
+    let machine = document.machine.as_mut().unwrap();
+    let network = machine.network.get_or_insert_default();
+    network.hostname = hostname.to_owned();
+    machine.cert_sans.push("api.example".to_owned());
+    machine
+        .sysctls
+        .insert("kernel.panic".to_owned(), "77".to_owned());
+    document.to_yaml()
+}
+
+/// A configuration that is right, of a node that would ask another one for its certificate.
+pub(crate) fn worker_configuration() -> String {
+    generated().worker.to_yaml()
+}
