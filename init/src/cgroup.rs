@@ -58,8 +58,8 @@ pub struct Limits {
 }
 
 /// Makes a service's group anew, sets its limits, and opens it. A group that was killed once is
-/// not used again: kernels that count kills compare the count of the group with that of the parent
-/// at clone3, and end the newborn. One that still has processes is kept.
+/// not used again: newer kernels (seen on 6.18) end what clone3 puts into it. One that still has
+/// processes is kept.
 ///
 /// # Errors
 /// The kernel's.

@@ -638,9 +638,12 @@ fn listing_is_in_pages() {
         client.ask(&Request::Define(shell(&name, "true")));
     }
 
-    let page = |index| match client.ask(&Request::List(ListFrom { index })) {
-        Reply::Page(page) => page,
-        other => panic!("{other:?}"),
+    let page = |index| {
+        let reply = client.ask(&Request::List(ListFrom { index }));
+        let Reply::Page(page) = reply else {
+            panic!("{reply:?}")
+        };
+        page
     };
 
     assert_eq!(page(0).total, 35);

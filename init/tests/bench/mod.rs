@@ -43,6 +43,7 @@ mkdir -p "$1/groups/ichor-test-$2"
 echo 0 > "$1/groups/ichor-test-$2/cgroup.procs"
 exec unshare --cgroup --pid --fork --kill-child --mount --ipc --uts sh -c '
 set -e
+mount --bind "$1/root" "$1/root"
 cd "$1/root"
 mount -t overlay overlay -o "lowerdir=$1/usr:/usr" usr
 mount --bind /dev dev
