@@ -52,33 +52,26 @@ pub(crate) struct Took(pub Duration);
 
 impl fmt::Display for Took {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nanos = self.0.as_nanos();
-        let seconds = self.0.as_secs();
-        if seconds >= 60 {
-            write!(f, "{}m", seconds / 60)?;
+        let minutes = self.0.as_secs() / 60;
+        let rest = self.0.saturating_sub(Duration::from_secs(minutes.saturating_mul(60)));
+        if minutes > 0 {
+            write!(f, "{minutes}m")?;
         }
-        let (unit, name) = match nanos {
-            0..1_000 => (1, "ns"),
-            1_000..1_000_000 => (1_000, "µs"),
-            1_000_000..1_000_000_000 => (1_000_000, "ms"),
-            _ => (1_000_000_000, "s"),
+        let nanos = rest.as_nanos();
+        // Three digits of fraction for each step between the unit and the nanosecond.
+        let (digits, name) = match nanos {
+            _ if minutes > 0 => (9_usize, "s"),
+            0..1_000 => (0, "ns"),
+            1_000..1_000_000 => (3, "µs"),
+            1_000_000..1_000_000_000 => (6, "ms"),
+            _ => (9, "s"),
         };
-        let rest = nanos % 60_000_000_000;
-        let rest = if seconds >= 60 { rest } else { nanos };
-        let text = format!("{}.{:09}", rest / unit, nano_fraction(rest % unit, unit));
-        write!(
-            f,
-            "{}{name}",
-            text.trim_end_matches('0').trim_end_matches('.')
-        )
+        let text = format!("{nanos:0width$}", width = digits.saturating_add(1));
+        let (whole, fraction) = text.split_at(text.len().saturating_sub(digits));
+        let fraction = fraction.trim_end_matches('0');
+        let point = if fraction.is_empty() { "" } else { "." };
+        write!(f, "{whole}{point}{fraction}{name}")
     }
-}
-
-/// The fraction `part / unit`, in billionths.
-fn nano_fraction(part: u128, unit: u128) -> u128 {
-    part.saturating_mul(1_000_000_000)
-        .checked_div(unit)
-        .unwrap_or(0)
 }
 
 #[cfg(test)]

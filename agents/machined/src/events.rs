@@ -193,7 +193,8 @@ mod tests {
     use super::*;
 
     fn at(seconds: u64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+        let seconds = Duration::from_secs(seconds);
+        SystemTime::UNIX_EPOCH.checked_add(seconds).unwrap()
     }
 
     fn with(count: u64) -> Ring {

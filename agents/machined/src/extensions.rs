@@ -458,7 +458,6 @@ async fn define_and_start(node: &Node, extension: &Extension) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::testing::Folder;

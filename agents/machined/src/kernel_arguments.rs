@@ -38,7 +38,7 @@ impl KernelArguments {
     #[must_use]
     pub(crate) fn last(&self, name: &str) -> Option<&str> {
         let of_name = self.arguments.iter().filter(|(known, _)| known == name);
-        of_name.map(|(_, value)| value.as_str()).last()
+        of_name.map(|(_, value)| value.as_str()).next_back()
     }
 
     /// Where the configuration comes from; `none` and nothing are the same.

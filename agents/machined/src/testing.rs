@@ -14,7 +14,6 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     pub(crate) fn new() -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("machined-unit-{}-{number}", std::process::id());

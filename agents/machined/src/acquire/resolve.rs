@@ -168,7 +168,6 @@ fn read(bytes: &[u8], id: u16, name: &[u8], kind: DnsQueryType) -> Option<Vec<Ip
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -38,7 +38,6 @@ pub(super) fn admit(path: &str, headers: &HeaderMap, configured: bool) -> Result
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use tonic::Code;
 

@@ -77,7 +77,6 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::controllers::bench::Bench;

@@ -111,7 +111,6 @@ fn stable_name(identity: &str) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::controllers::bench::Bench;

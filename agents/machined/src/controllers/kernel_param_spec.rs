@@ -103,7 +103,6 @@ fn path(root: &std::path::Path, id: &str) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::controllers::bench::Bench;

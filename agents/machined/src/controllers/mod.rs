@@ -86,7 +86,6 @@ pub(crate) mod bench {
         pub(crate) now: Now,
     }
 
-    #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     impl Bench {
         pub(crate) fn of(controller: Controller) -> Self {
             let mut engine = Engine::new();

@@ -66,7 +66,6 @@ fn is_usable(status: &AddressStatus) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::controllers::bench::Bench;

@@ -199,7 +199,6 @@ fn lease_status(lease: &Lease) -> (String, LeaseStatus) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

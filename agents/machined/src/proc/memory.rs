@@ -91,7 +91,6 @@ pub(crate) fn load(places: &Places) -> ProcResult<LoadAvg> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -66,7 +66,6 @@ fn describe(stat: &[u8], arguments: &[u8], executable: String) -> Option<Process
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

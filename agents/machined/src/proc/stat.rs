@@ -79,7 +79,6 @@ fn soft(numbers: &[u64]) -> SoftIrqStat {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

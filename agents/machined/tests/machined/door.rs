@@ -105,7 +105,7 @@ async fn the_order_of_the_conversation_is_kept() {
     let mut buffer = [0; 256];
     let open = machined::seqpacket::Connection::open(&path).await.unwrap();
     let len = Request::Subscribe(()).encode(&mut buffer).unwrap();
-    open.send(&buffer[..len].to_vec()).await.unwrap();
+    open.send(&buffer[..len]).await.unwrap();
     let early = open.receive(&mut buffer).await.unwrap().unwrap();
     assert_eq!(
         Reply::decode(early),
@@ -115,7 +115,7 @@ async fn the_order_of_the_conversation_is_kept() {
     let other = machined::seqpacket::Connection::open(&path).await.unwrap();
     let greeting = Greeting { version: 999 };
     let len = Request::Hello(greeting).encode(&mut buffer).unwrap();
-    other.send(&buffer[..len].to_vec()).await.unwrap();
+    other.send(&buffer[..len]).await.unwrap();
     let version = other.receive(&mut buffer).await.unwrap().unwrap();
     assert_eq!(Reply::decode(version), Ok(Reply::Refused(Refusal::Version)));
     assert!(other.receive(&mut buffer).await.unwrap().is_none());
