@@ -542,7 +542,7 @@ mod tests {
 
     #[test]
     fn lists_are_split_at_commas_and_flags_may_stand_anywhere() {
-        let line = parse("-n a,b services -e c --nodes d").unwrap();
+        let line = parse("-n a,b --nodes d services -e c").unwrap();
         assert_eq!(line.globals.nodes, ["a", "b", "d"]);
         assert_eq!(line.globals.endpoints, ["c"]);
     }

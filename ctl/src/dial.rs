@@ -22,6 +22,7 @@ use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::trouble::Trouble;
+use crate::watched::{Cause, Watched, tls_error};
 
 /// How long one endpoint may take before the next is tried.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -89,12 +90,18 @@ impl Address {
     }
 }
 
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) address: Address,
+    pub(crate) channel: Channel,
+    /// Why it broke, when it did.
+    pub(crate) cause: Cause,
+}
+
 /// Connects to one of `addresses`: it starts anywhere, so that clients spread over all, and goes
 /// on until one answers.
-pub(crate) async fn any(
-    addresses: &[Address],
-    tls: &Arc<ClientConfig>,
-) -> Result<(Address, Channel), Trouble> {
+pub(crate) async fn any(addresses: &[Address], tls: &Arc<ClientConfig>) -> Result<Line, Trouble> {
     let start = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .ok()
@@ -104,7 +111,13 @@ pub(crate) async fn any(
     let mut failures = Vec::new();
     for address in addresses.iter().cycle().skip(start).take(addresses.len()) {
         match one(address, tls).await {
-            Ok(channel) => return Ok((address.clone(), channel)),
+            Ok((channel, cause)) => {
+                return Ok(Line {
+                    address: address.clone(),
+                    channel,
+                    cause,
+                });
+            }
             Err(reason) => failures.push((address, reason)),
         }
     }
@@ -181,21 +194,23 @@ impl Reason {
     }
 }
 
-async fn one(address: &Address, tls: &Arc<ClientConfig>) -> Result<Channel, Reason> {
+async fn one(address: &Address, tls: &Arc<ClientConfig>) -> Result<(Channel, Cause), Reason> {
     let stream = timeout(PATIENCE, connect(address, tls))
         .await
         .map_err(|_| Reason::Silent)??;
-    let mut ready = Some(TokioIo::new(stream));
+    let cause = Cause::default();
+    let mut ready = Some(TokioIo::new(Watched::new(stream, cause.clone())));
     let connector = tower::service_fn(move |_| {
         let stream = ready.take();
         // The connection is the session: when it breaks, the command says so.
         async move { stream.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset)) }
     });
-    Endpoint::from_static("http://node")
+    let channel = Endpoint::from_static("http://node")
         .initial_stream_window_size(u32::try_from(MAX_MESSAGE / 16).ok())
         .connect_with_connector(connector)
         .await
-        .map_err(Reason::Transport)
+        .map_err(Reason::Transport)?;
+    Ok((channel, cause))
 }
 
 async fn connect(
@@ -213,24 +228,11 @@ async fn connect(
         .map_err(Reason::Network)
 }
 
-/// The TLS error inside an I/O error.
-fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref()?.downcast_ref()
-}
-
-/// The TLS error somewhere below a status.
-pub(crate) fn tls_below<'e>(status: &'e tonic::Status) -> Option<&'e rustls::Error> {
-    let mut source: Option<&'e (dyn std::error::Error + 'static)> = status.source();
-    while let Some(error) = source {
-        if let Some(tls) = error.downcast_ref::<io::Error>().and_then(tls_error) {
-            return Some(tls);
-        }
-        source = error.source();
-    }
-    None
-}
-
 /// Says what a TLS error means here.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "TLS errors are many and not ours"
+)]
 pub(crate) fn tls_story(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(
@@ -263,6 +265,10 @@ pub(crate) fn tls_story(error: &rustls::Error) -> String {
 }
 
 /// Says what to do about a TLS error.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "TLS errors are many and not ours"
+)]
 pub(crate) fn tls_hint(error: &rustls::Error) -> Option<&'static str> {
     match error {
         rustls::Error::InvalidCertificate(

@@ -15,24 +15,32 @@ mod table;
 mod trouble;
 mod trust;
 mod units;
+mod watched;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::Parser as _;
-use clap::error::ErrorKind;
 
 use crate::args::Line;
 pub use crate::places::Environment;
 pub use crate::screen::Screen;
 use crate::trouble::Trouble;
 
-/// Does what the arguments say. Exit code 0: done; 1: not done, or not on every node.
+/// How it went: the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything that was asked for. 0.
+    Done,
+    /// Nothing, or not on every node. 1.
+    Failed,
+}
+
+/// Does what the arguments say.
 pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     environment: &Environment,
     screen: &mut Screen<'_>,
-) -> ExitCode {
+) -> Outcome {
     let line = match Line::try_parse_from(arguments) {
         Ok(line) => line,
         Err(error) => return usage(&error, screen),
@@ -46,31 +54,28 @@ pub fn run(
             screen.complain(&Trouble::new(format!(
                 "cannot start the event loop: {error}"
             )));
-            return ExitCode::FAILURE;
+            return Outcome::Failed;
         }
     };
     let outcome = runtime.block_on(commands::run(line, environment, screen));
     // A name that is still being looked up must not hold up the end.
     runtime.shutdown_background();
     match outcome {
-        Ok(()) if screen.is_clean() => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::FAILURE,
+        Ok(()) if screen.is_clean() => Outcome::Done,
+        Ok(()) => Outcome::Failed,
         Err(trouble) => {
             screen.complain(&trouble);
-            ExitCode::FAILURE
+            Outcome::Failed
         }
     }
 }
 
-fn usage(error: &clap::Error, screen: &mut Screen<'_>) -> ExitCode {
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            screen.print(format_args!("{error}"));
-            ExitCode::SUCCESS
-        }
-        _ => {
-            screen.warn(format_args!("{error}"));
-            ExitCode::FAILURE
-        }
+fn usage(error: &clap::Error, screen: &mut Screen<'_>) -> Outcome {
+    if error.use_stderr() {
+        screen.warn(format_args!("{error}"));
+        Outcome::Failed
+    } else {
+        screen.print(format_args!("{error}"));
+        Outcome::Done
     }
 }

@@ -8,11 +8,14 @@
 use std::io::{BufWriter, stderr, stdout};
 use std::process::ExitCode;
 
-use ichorctl::{Environment, Screen};
+use ichorctl::{Environment, Outcome, Screen};
 
 fn main() -> ExitCode {
     let mut out = BufWriter::new(stdout().lock());
     let mut err = stderr().lock();
     let mut screen = Screen::new(&mut out, &mut err);
-    ichorctl::run(std::env::args_os(), &Environment::of_process(), &mut screen)
+    match ichorctl::run(std::env::args_os(), &Environment::of_process(), &mut screen) {
+        Outcome::Done => ExitCode::SUCCESS,
+        Outcome::Failed => ExitCode::FAILURE,
+    }
 }

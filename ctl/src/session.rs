@@ -16,7 +16,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 use crate::args::Globals;
-use crate::dial::{self, Address};
+use crate::dial::{self, Address, Line};
 use crate::places::{Environment, Kept};
 use crate::screen::Screen;
 use crate::trouble::Trouble;
@@ -91,11 +91,10 @@ impl Target {
 
     /// Connects.
     pub(crate) async fn open(&self) -> Result<Session, Trouble> {
-        let (address, channel) = dial::any(&self.addresses, &self.tls).await?;
+        let line = dial::any(&self.addresses, &self.tls).await?;
         Ok(Session {
             target: self.clone(),
-            address,
-            channel,
+            line,
         })
     }
 }
@@ -113,8 +112,7 @@ fn addresses(texts: &[String]) -> Result<Vec<Address>, Trouble> {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) target: Target,
-    address: Address,
-    channel: Channel,
+    line: Line,
 }
 
 impl Session {
@@ -128,7 +126,7 @@ impl Session {
 
     /// The machine API.
     pub(crate) fn machine(&self) -> MachineServiceClient<Channel> {
-        MachineServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+        MachineServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 
     /// A call for the nodes of this session.
@@ -154,10 +152,10 @@ impl Session {
         screen: &mut Screen<'_>,
     ) -> Option<String> {
         let Some(metadata) = metadata else {
-            return Some(self.address.host.clone());
+            return Some(self.line.address.host.clone());
         };
         let name = match metadata.hostname.as_str() {
-            "" => self.address.host.clone(),
+            "" => self.line.address.host.clone(),
             hostname => hostname.to_owned(),
         };
         if metadata.error.is_empty() && metadata.status.as_ref().is_none_or(|s| s.code == 0) {
@@ -176,35 +174,38 @@ impl Session {
 
     /// The error for a call that failed as a whole.
     pub(crate) fn failed(&self, status: &Status) -> Trouble {
-        if let Some(tls) = dial::tls_below(status) {
-            let trouble = Trouble::new(format!("{}: {}", self.address, dial::tls_story(tls)));
-            return match dial::tls_hint(tls) {
+        if let Some(tls) = self.line.cause.get() {
+            let trouble = Trouble::new(format!("{}: {}", self.line.address, dial::tls_story(&tls)));
+            return match dial::tls_hint(&tls) {
                 Some(hint) => trouble.hint(hint),
                 None => trouble,
             };
         }
-        self.refusal(&self.address.to_string(), status.code(), status.message())
+        self.refusal(
+            &self.line.address.to_string(),
+            status.code(),
+            status.message(),
+        )
     }
 
     fn refusal(&self, place: &str, code: Code, text: &str) -> Trouble {
         let trouble = Trouble::new(format!("{place}: {text} ({code:?})"));
-        match code {
-            Code::PermissionDenied => {
-                let roles = self.target.roles.join(", ");
-                let roles = if roles.is_empty() {
-                    "no role".to_owned()
-                } else {
-                    roles
-                };
-                trouble.hint(format!(
-                    "your certificate has {roles}; this call needs another role"
-                ))
-            }
-            Code::Unknown | Code::Cancelled if text.contains("transport") => {
-                trouble.hint("the connection broke; the call may or may not have been carried out")
-            }
-            Code::Unavailable => trouble.hint("try again; the node may be restarting"),
-            _ => trouble,
+        if code == Code::PermissionDenied {
+            let roles = self.target.roles.join(", ");
+            let roles = if roles.is_empty() {
+                "no role".to_owned()
+            } else {
+                roles
+            };
+            trouble.hint(format!(
+                "your certificate has {roles}; this call needs another role"
+            ))
+        } else if text.contains("transport") {
+            trouble.hint("the connection broke; the call may or may not have been carried out")
+        } else if code == Code::Unavailable {
+            trouble.hint("try again; the node may be restarting")
+        } else {
+            trouble
         }
     }
 }

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: MPL-2.0
+//! A node that is a double: TLS in front, fixed answers behind.
+//!
+//! Owns: answers whose tables the tests know by heart; `10.0.0.9` is a node that fails.
+//! Never: decides about roles, except that `os:none` may do nothing.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
+
+use api::common::{Data, Metadata};
+use api::google::rpc::Status as RpcStatus;
+use api::machine as m;
+use api::machine::machine_service_server::{MachineService, MachineServiceServer};
+use pki::{Authority, Identity, Leaf, Names};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status};
+
+use crate::desk::now;
+
+/// A running node.
+pub(crate) struct Node {
+    pub(crate) address: SocketAddr,
+    pub(crate) identity: Identity,
+}
+
+impl Node {
+    /// A configured node of this authority.
+    pub(crate) fn running(authority: &Authority) -> Self {
+        Self::start(authority, Some(authority))
+    }
+
+    /// A node in maintenance mode.
+    pub(crate) fn maintenance() -> Self {
+        Self::start(&Authority::maintenance(now()).unwrap(), None)
+    }
+
+    fn start(issuer: &Authority, clients: Option<&Authority>) -> Self {
+        let names = Names::parse(["127.0.0.1", "localhost"]).unwrap();
+        let identity = issuer
+            .issue(&Leaf::api_server("node-1", names), now())
+            .unwrap();
+        let tls = TlsAcceptor::from(Arc::new(config(&identity, clients)));
+        let (send, receive) = mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async move {
+                let behind = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+                let inner = behind.local_addr().unwrap();
+                let serve = tonic::transport::Server::builder()
+                    .add_service(MachineServiceServer::new(Double))
+                    .serve_with_incoming(TcpListenerStream::new(behind));
+                tokio::spawn(serve);
+                let front = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
+                let port = front.local_addr().unwrap().port();
+                send.send(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+                    .unwrap();
+                loop {
+                    let (stream, _) = front.accept().await.unwrap();
+                    let tls = tls.clone();
+                    tokio::spawn(async move {
+                        match tls.accept(stream).into_fallible().await {
+                            Ok(mut client) => {
+                                let mut server = TcpStream::connect(inner).await.unwrap();
+                                let _ = copy_bidirectional(&mut client, &mut server).await;
+                            }
+                            // Closing before the client stopped writing would lose the alert.
+                            Err((_, mut client)) => {
+                                let _ = client.shutdown().await;
+                                let _ = tokio::io::copy(&mut client, &mut tokio::io::sink()).await;
+                            }
+                        }
+                    });
+                }
+            });
+        });
+        Self {
+            address: receive.recv().unwrap(),
+            identity,
+        }
+    }
+}
+
+fn config(identity: &Identity, clients: Option<&Authority>) -> ServerConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            roots
+                .add(CertificateDer::from(authority.certificate().der().to_vec()))
+                .unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+    };
+    let chain = vec![CertificateDer::from(identity.certificate.der().to_vec())];
+    let key = PrivatePkcs8KeyDer::from(identity.key.pkcs8_der().to_vec());
+    let mut config = builder
+        .with_single_cert(chain, PrivateKeyDer::Pkcs8(key))
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    config
+}
+
+struct Double;
+
+/// The metadata of one answer for each node that was asked for; without any, one without a name.
+fn nodes<T>(request: &Request<T>) -> Vec<Option<Metadata>> {
+    let names: Vec<&str> = request
+        .metadata()
+        .get_all("nodes")
+        .iter()
+        .map(|v| v.to_str().unwrap())
+        .collect();
+    if names.is_empty() {
+        return vec![None];
+    }
+    let metadata = |name: &str| {
+        let mut metadata = Metadata {
+            hostname: name.to_owned(),
+            ..Metadata::default()
+        };
+        if name == "10.0.0.9" {
+            let message = "no route to it".to_owned();
+            metadata.error.clone_from(&message);
+            metadata.status = Some(RpcStatus {
+                code: 14,
+                message,
+                details: Vec::new(),
+            });
+        }
+        Some(metadata)
+    };
+    names.into_iter().map(metadata).collect()
+}
+
+fn fails(metadata: Option<&Metadata>) -> bool {
+    metadata.is_some_and(|metadata| !metadata.error.is_empty())
+}
+
+macro_rules! answer {
+    ($request:expr, $reply:ident, $message:ident { $field:ident: $value:expr }) => {{
+        let messages = nodes(&$request).into_iter().map(|metadata| {
+            let value = if fails(metadata.as_ref()) {
+                Default::default()
+            } else {
+                $value
+            };
+            m::$message {
+                metadata,
+                $field: value,
+                ..Default::default()
+            }
+        });
+        Ok(Response::new(m::$reply {
+            messages: messages.collect(),
+        }))
+    }};
+}
+
+type Boxed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+fn service(id: &str, state: &str, healthy: Option<bool>) -> m::ServiceInfo {
+    let ts = Some(prost_types::Timestamp {
+        seconds: now().0 - 7205,
+        nanos: 0,
+    });
+    m::ServiceInfo {
+        id: id.to_owned(),
+        state: state.to_owned(),
+        events: Some(m::ServiceEvents {
+            events: vec![m::ServiceEvent {
+                msg: "ready".to_owned(),
+                state: state.to_owned(),
+                ts,
+            }],
+        }),
+        health: Some(m::ServiceHealth {
+            unknown: healthy.is_none(),
+            healthy: healthy == Some(true),
+            ..Default::default()
+        }),
+    }
+}
+
+#[tonic::async_trait]
+impl MachineService for Double {
+    async fn version(&self, request: Request<()>) -> Result<Response<m::VersionResponse>, Status> {
+        answer!(
+            request,
+            VersionResponse,
+            Version {
+                version: Some(m::VersionInfo {
+                    tag: "v9.8.7".to_owned(),
+                    os: "linux".to_owned(),
+                    arch: "arm64".to_owned(),
+                    ..Default::default()
+                })
+            }
+        )
+    }
+
+    async fn memory(&self, request: Request<()>) -> Result<Response<m::MemoryResponse>, Status> {
+        answer!(
+            request,
+            MemoryResponse,
+            Memory {
+                meminfo: Some(m::MemInfo {
+                    memtotal: 131_072,
+                    memfree: 65_536,
+                    memavailable: 98_304,
+                    buffers: 1024,
+                    cached: 16_384,
+                    shmem: 2048,
+                    ..Default::default()
+                })
+            }
+        )
+    }
+
+    async fn mounts(&self, request: Request<()>) -> Result<Response<m::MountsResponse>, Status> {
+        let stat = |filesystem: &str, size, available, on: &str| m::MountStat {
+            filesystem: filesystem.to_owned(),
+            size,
+            available,
+            mounted_on: on.to_owned(),
+        };
+        answer!(
+            request,
+            MountsResponse,
+            Mounts {
+                stats: vec![
+                    stat("/dev/loop0", 10_000_000, 0, "/"),
+                    stat("tmpfs", 64_000_000_000, 48_000_000_000, "/run"),
+                    stat("proc", 0, 0, "/proc"),
+                ]
+            }
+        )
+    }
+
+    async fn processes(
+        &self,
+        request: Request<()>,
+    ) -> Result<Response<m::ProcessesResponse>, Status> {
+        let process = |pid, rss, cpu_time, executable: &str| m::ProcessInfo {
+            pid,
+            state: "S".to_owned(),
+            threads: 1,
+            cpu_time,
+            virtual_memory: 2_000_000,
+            resident_memory: rss,
+            executable: executable.to_owned(),
+            command: "kthreadd".to_owned(),
+            ..Default::default()
+        };
+        answer!(
+            request,
+            ProcessesResponse,
+            Process {
+                processes: vec![
+                    process(2, 0, 9.5, ""),
+                    process(1, 400_000, 1.25, "/sbin/init"),
+                    process(7, 3_900_000, 0.5, "/usr/lib/ichor/apid"),
+                ]
+            }
+        )
+    }
+
+    async fn service_list(
+        &self,
+        request: Request<()>,
+    ) -> Result<Response<m::ServiceListResponse>, Status> {
+        answer!(
+            request,
+            ServiceListResponse,
+            ServiceList {
+                services: vec![
+                    service("udevd", "Running", None),
+                    service("apid", "Running", Some(true)),
+                    service("broken", "Failed", Some(false)),
+                ]
+            }
+        )
+    }
+
+    async fn service_restart(
+        &self,
+        request: Request<m::ServiceRestartRequest>,
+    ) -> Result<Response<m::ServiceRestartResponse>, Status> {
+        let id = request.get_ref().id.clone();
+        answer!(
+            request,
+            ServiceRestartResponse,
+            ServiceRestart {
+                resp: format!("service {id} is restarted")
+            }
+        )
+    }
+
+    async fn reboot(
+        &self,
+        request: Request<m::RebootRequest>,
+    ) -> Result<Response<m::RebootResponse>, Status> {
+        answer!(
+            request,
+            RebootResponse,
+            Reboot {
+                actor_id: "a".to_owned()
+            }
+        )
+    }
+
+    async fn shutdown(
+        &self,
+        _: Request<m::ShutdownRequest>,
+    ) -> Result<Response<m::ShutdownResponse>, Status> {
+        Err(Status::permission_denied("not authorized"))
+    }
+
+    async fn apply_configuration(
+        &self,
+        request: Request<m::ApplyConfigurationRequest>,
+    ) -> Result<Response<m::ApplyConfigurationResponse>, Status> {
+        if request.get_ref().data.starts_with(b"bad") {
+            return Err(Status::invalid_argument(
+                "machine.typ: unknown key, line 3 column 5",
+            ));
+        }
+        let details = format!(
+            "mode {}, dry run {}",
+            request.get_ref().mode,
+            request.get_ref().dry_run
+        );
+        answer!(
+            request,
+            ApplyConfigurationResponse,
+            ApplyConfiguration {
+                mode_details: details.clone()
+            }
+        )
+    }
+
+    async fn logs(
+        &self,
+        request: Request<m::LogsRequest>,
+    ) -> Result<Response<Boxed<Data>>, Status> {
+        if request.get_ref().namespace != "system" {
+            return Err(Status::unimplemented("containers are not built yet"));
+        }
+        let mut pieces = Vec::new();
+        for metadata in nodes(&request) {
+            let texts: &[&[u8]] = if fails(metadata.as_ref()) {
+                &[b""]
+            } else {
+                &[b"one\ntw", b"o\nthree"]
+            };
+            for text in texts {
+                pieces.push(Ok(Data {
+                    metadata: metadata.clone(),
+                    bytes: text.to_vec(),
+                }));
+            }
+        }
+        Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
+    }
+}

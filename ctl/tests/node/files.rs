@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Files that the command line writes and reads.
+//!
+//! Owns: `gen`, `config`, and where the client configuration is found.
+//! Never: leaves a half of something.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use config::{ClientConfig, Configuration};
+
+use crate::desk::Desk;
+
+#[test]
+fn gen_config_writes_three_files_that_belong_together() {
+    let desk = Desk::empty();
+
+    let said = desk.run("gen config home https://10.0.0.2:6443");
+
+    assert!(
+        said.err.contains("created ") && said.err.lines().count() == 3,
+        "{}",
+        said.err
+    );
+    for name in ["controlplane.yaml", "worker.yaml"] {
+        let text = desk.read(name);
+        let loaded = Configuration::load(text.as_bytes()).unwrap();
+        assert!(loaded.document().is_some(), "{name}");
+    }
+    let client = ClientConfig::load(desk.read("talosconfig").as_bytes()).unwrap();
+    assert_eq!(client.context, "home");
+    assert_eq!(client.current().unwrap().endpoints, ["127.0.0.1"]);
+    let mode = std::fs::metadata(desk.folder.join("talosconfig"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn gen_overwrites_only_with_force_and_otherwise_writes_nothing() {
+    let desk = Desk::empty();
+    desk.write("worker.yaml", "mine");
+
+    let error = desk.run("gen config home https://10.0.0.2:6443").failed();
+
+    assert!(
+        error.contains("worker.yaml exists already; nothing is written"),
+        "{error}"
+    );
+    assert_eq!(desk.read("worker.yaml"), "mine");
+    assert!(!desk.folder.join("controlplane.yaml").exists());
+    desk.run("gen config home https://10.0.0.2:6443 --force")
+        .done();
+    assert_ne!(desk.read("worker.yaml"), "mine");
+
+    desk.run("gen secrets").done();
+    let before = desk.read("secrets.yaml");
+    assert!(desk.run("gen secrets").failed().contains("exists already"));
+    assert_eq!(desk.read("secrets.yaml"), before);
+}
+
+#[test]
+fn one_type_goes_to_a_file_or_to_standard_output() {
+    let desk = Desk::empty();
+
+    let out = desk.run("gen config home 10.0.0.2 -t worker -o -").done();
+    assert!(
+        Configuration::load(out.as_bytes())
+            .unwrap()
+            .document()
+            .is_some()
+    );
+
+    desk.run("gen config home 10.0.0.2 -t talosconfig -o me.yaml")
+        .done();
+    assert!(ClientConfig::load(desk.read("me.yaml").as_bytes()).is_ok());
+    assert!(
+        desk.run("gen config home 10.0.0.2 -o -")
+            .failed()
+            .contains("only one type")
+    );
+}
+
+#[test]
+fn what_cannot_be_generated_is_refused_with_a_reason() {
+    let desk = Desk::empty();
+    desk.write("secrets.yaml", "cluster: [");
+    for (line, reason) in [
+        ("gen config home ftp://x", "not a control plane endpoint"),
+        (
+            "gen config home 10.0.0.2 --with-secrets nowhere.yaml",
+            "cannot read",
+        ),
+        (
+            "gen config home 10.0.0.2 --with-secrets secrets.yaml",
+            "not a secrets file",
+        ),
+        ("gen config home 10.0.0.2 --config-patch x", "not built yet"),
+        ("gen config home 10.0.0.2 --with-docs=true", "not built yet"),
+        ("gen config home 10.0.0.2 --talos-version v99", "v99"),
+        (
+            "gen config home 10.0.0.2 --kubernetes-version new",
+            "Kubernetes",
+        ),
+    ] {
+        let error = desk.run(line).failed();
+        assert!(error.contains(reason), "{line}: {error}");
+    }
+    assert_eq!(std::fs::read_dir(&desk.folder).unwrap().count(), 1);
+}
+
+#[test]
+fn the_client_configuration_is_found_by_flag_then_variable_then_home() {
+    let mut desk = Desk::with_cluster();
+    for (name, context) in [("flag", "one"), ("variable", "two")] {
+        desk.run(&format!(
+            "gen config {context} 10.0.0.2 -t talosconfig -o {name}"
+        ))
+        .done();
+    }
+    let current = |desk: &Desk, line: &str| {
+        let out = desk.run(&format!("{line} config info")).done();
+        out.lines()
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .last()
+            .unwrap()
+            .to_owned()
+    };
+
+    assert_eq!(current(&desk, ""), "home");
+    desk.environment.talosconfig = Some("variable".into());
+    assert_eq!(current(&desk, ""), "two");
+    assert_eq!(current(&desk, "--talosconfig flag"), "one");
+}
+
+#[test]
+fn config_info_shows_the_context_in_three_forms() {
+    let desk = Desk::with_cluster();
+    desk.run("config endpoint 10.0.0.2 node-2:6000").done();
+    desk.run("config nodes 10.0.0.2").done();
+
+    let text = desk.run("config info").done();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[..4],
+        [
+            "Current context:     home",
+            "Nodes:               10.0.0.2",
+            "Endpoints:           10.0.0.2, node-2:6000",
+            "Roles:               os:admin",
+        ]
+    );
+    assert!(lines[4].starts_with("Certificate expires: "), "{text}");
+    let json = desk.run("config info -o json").done();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["endpoints"][1], "node-2:6000");
+    let yaml = desk.run("config info -o yaml").done();
+    assert!(yaml.contains("roles: [\"os:admin\"]\n"), "{yaml}");
+}
+
+#[test]
+fn a_name_that_is_taken_gets_a_number_when_files_are_merged() {
+    let desk = Desk::with_cluster();
+    desk.run("gen config home 10.0.0.2 -t talosconfig -o other")
+        .done();
+
+    let said = desk.run("config merge other");
+
+    assert!(said.err.contains("\"home-1\""), "{}", said.err);
+    assert_eq!(
+        desk.run("config contexts").done(),
+        "CURRENT   NAME     ENDPOINTS   NODES\n          \
+         home     127.0.0.1\n*         \
+         home-1   127.0.0.1\n"
+    );
+    desk.run("config context home").done();
+    assert!(
+        desk.run("config info")
+            .done()
+            .starts_with("Current context:     home\n")
+    );
+    desk.run("config remove home-* --dry-run").done();
+    assert!(desk.run("config contexts").done().contains("home-1"));
+    desk.run("config remove home-* -y").done();
+    assert!(!desk.run("config contexts").done().contains("home-1"));
+}
+
+#[test]
+fn bad_changes_of_the_client_configuration_change_nothing() {
+    let desk = Desk::with_cluster();
+    desk.write("rubbish", "contexts: 7");
+    desk.write("empty", "");
+    let before = desk.read("home/.talos/config");
+    for (line, reason) in [
+        ("config context nobody", "there is no context \"nobody\""),
+        ("config remove nobody -y", "there is no context"),
+        ("config remove home -y", "is the current one and stays"),
+        ("config add home", "there is a context \"home\" already"),
+        ("config add new --ca rubbish", "not a certificate"),
+        ("config endpoint http://x", "is not an endpoint"),
+        ("config merge nowhere", "cannot read"),
+        ("config merge rubbish", "is not a client configuration"),
+        ("config merge empty", "empty"),
+        (
+            "--context other config info",
+            "there is no context \"other\"",
+        ),
+        (
+            "--context other config node x",
+            "there is no context \"other\"",
+        ),
+    ] {
+        let error = desk.run(line).failed();
+        assert!(error.contains(reason), "{line}: {error}");
+        assert_eq!(desk.read("home/.talos/config"), before, "{line}");
+    }
+}

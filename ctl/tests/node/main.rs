@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The command line against a node that is a double, over real TLS on loopback.
+//!
+//! Owns: what operators see: tables, errors, exit codes, files.
+//! Never: needs a node, a network or a home folder of the machine it runs on.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+#![expect(clippy::indexing_slicing, reason = "a test fails where it stands")]
+
+mod desk;
+mod double;
+mod files;
+mod tables;
+mod troubles;
