@@ -53,7 +53,9 @@ pub(crate) struct Took(pub Duration);
 impl fmt::Display for Took {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let minutes = self.0.as_secs() / 60;
-        let rest = self.0.saturating_sub(Duration::from_secs(minutes.saturating_mul(60)));
+        let rest = self
+            .0
+            .saturating_sub(Duration::from_secs(minutes.saturating_mul(60)));
         if minutes > 0 {
             write!(f, "{minutes}m")?;
         }
