@@ -53,16 +53,24 @@ pub fn end(action: Action) -> Result<Infallible, Fatal> {
     }
 }
 
-/// Kills every process that no service owned, and waits until they are gone.
+/// Kills every process that no service owned, and waits until they are gone: all descend from
+/// init, so none is left when init has no child. (kill(2) would find kernel threads for ever.)
 fn kill_the_rest() {
-    let signals = SignalFd::new(Signals::of(&[Signal::CHILD]));
+    let Ok(signals) = SignalFd::new(Signals::of(&[Signal::CHILD])) else {
+        return;
+    };
     let deadline = clock::now().saturating_add(LAST_PATIENCE);
-    while sys::signal::send_to_all(Signal::KILL) != Err(Errno::SRCH) {
-        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+    loop {
+        let _ = sys::signal::send_to_all(Signal::KILL);
+        while signals.read().is_ok_and(|signal| signal.is_some()) {}
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => return,
+            }
+        }
         let left = deadline.saturating_sub(clock::now());
-        let Ok(signals) = signals.as_ref() else {
-            return;
-        };
         if left.is_zero() {
             say!("some processes cannot be killed; going on without them");
             return;
@@ -71,8 +79,7 @@ fn kill_the_rest() {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(0),
             tv_nsec: i64::from(left.subsec_nanos()),
         };
-        let _ = poll(&mut [PollFd::new(signals, PollFlags::IN)], Some(&timeout));
-        while let Ok(Some(_)) = signals.read() {}
+        let _ = poll(&mut [PollFd::new(&signals, PollFlags::IN)], Some(&timeout));
     }
 }
 

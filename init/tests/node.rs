@@ -563,6 +563,7 @@ fn going_down_stops_services_in_reverse_order_and_ends() {
         );
     }
     assert!(place("going down: Reboot") < place("rebooting"));
+    assert!(!console.contains("cannot be killed"), "{console}");
 }
 
 #[test]
