@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -57,13 +58,8 @@ impl Hall {
         let Some(tls) = entrance.tls.clone() else {
             return;
         };
-        let handshake = TlsAcceptor::from(tls).accept(stream);
-        let stream = match timeout(limits::HANDSHAKE_TIMEOUT, handshake).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => {
-                return journal::say(format_args!("refused {}: {error}", peer.ip()));
-            }
-            Err(_) => return journal::say(format_args!("refused {}: too slow", peer.ip())),
+        let Some(stream) = shake_hands(&TlsAcceptor::from(tls), stream, peer).await else {
+            return;
         };
         let certificate = stream
             .get_ref()
@@ -91,6 +87,36 @@ impl Hall {
             upstream: Upstream::new(self.machined.clone()),
         });
         converse(stream, guest, watching, entrance).await;
+    }
+}
+
+/// Shakes hands; who fails is told by a TLS alert.
+async fn shake_hands(
+    tls: &TlsAcceptor,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> Option<TlsStream<TcpStream>> {
+    let handshake = tls.accept(stream).into_fallible();
+    match timeout(limits::HANDSHAKE_TIMEOUT, handshake).await {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err((error, stream))) => {
+            journal::say(format_args!("refused {}: {error}", peer.ip()));
+            let _ = timeout(limits::LINGER, linger(stream)).await;
+            None
+        }
+        Err(_) => {
+            journal::say(format_args!("refused {}: too slow", peer.ip()));
+            None
+        }
+    }
+}
+
+/// Lets the client read the alert: a socket that is closed with unread bytes in it is reset, and
+/// the alert is lost with it.
+async fn linger(mut stream: TcpStream) {
+    let mut rest = [0; 512];
+    if stream.shutdown().await.is_ok() {
+        while let Ok(1..) = stream.read(&mut rest).await {}
     }
 }
 

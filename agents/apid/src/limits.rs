@@ -27,6 +27,8 @@ pub(crate) const HELD_REPLY_MAX: usize = 4 * 1024 * 1024;
 
 /// A handshake takes two round trips and some arithmetic; a slow board over a bad line fits.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a refused client may take to hear why.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
 /// A connection without calls is closed; clients connect again by themselves.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 /// The same for strangers in maintenance mode.

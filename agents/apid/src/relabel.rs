@@ -188,10 +188,11 @@ mod tests {
 
     fn read(mut stream: &[u8]) -> Vec<Data> {
         let mut messages = Vec::new();
-        while !stream.is_empty() {
-            let len = u32::from_be_bytes(stream[1..5].try_into().unwrap()) as usize;
-            messages.push(Data::decode(&stream[5..5 + len]).unwrap());
-            stream = &stream[5 + len..];
+        while let Some((front, rest)) = stream.split_first_chunk::<FRAME>() {
+            let len = usize::try_from(envelope::parse_frame_header(*front).unwrap()).unwrap();
+            let (message, after) = rest.split_at(len);
+            messages.push(Data::decode(message).unwrap());
+            stream = after;
         }
         messages
     }

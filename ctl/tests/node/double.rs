@@ -176,7 +176,7 @@ type Boxed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 fn service(id: &str, state: &str, healthy: Option<bool>) -> m::ServiceInfo {
     let ts = Some(prost_types::Timestamp {
-        seconds: now().0 - 7205,
+        seconds: now().0.saturating_sub(7205),
         nanos: 0,
     });
     m::ServiceInfo {
