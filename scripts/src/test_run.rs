@@ -18,6 +18,20 @@ use crate::{boot_image, kernel, programs, reproduce};
 /// The crate whose tests boot machines.
 const MACHINE_TESTS: &str = "ichor-tests";
 
+/// The programs without std and what they are made of. They are tested by themselves: beside
+/// programs with std, cargo would build `sys` with its `std` feature for all of them.
+const WITHOUT_STD: &[&str] = &[
+    "proto",
+    "wire",
+    "supervise",
+    "sys",
+    "init",
+    "sandbox",
+    "udevd",
+    "netd",
+    "logd",
+];
+
 /// The test that is no cargo test, because it compiles the workspace.
 const REPRODUCED: &str = "the_image_compiled_in_another_folder_is_the_same";
 
@@ -45,12 +59,11 @@ impl Count {
 pub fn run(places: &Places, filter: Option<&str>, quick: bool) -> Result<()> {
     let mut count = Count::default();
     let step = Step::start("tests beside the code");
-    count.add(cargo_test(
-        places,
-        &["--workspace", "--exclude", MACHINE_TESTS],
-        filter,
-        &[],
-    )?);
+    let alone: Vec<&str> = WITHOUT_STD.iter().flat_map(|name| ["-p", *name]).collect();
+    count.add(cargo_test(places, &alone, filter, &[])?);
+    let mut others = vec!["--workspace", "--exclude", MACHINE_TESTS];
+    others.extend(WITHOUT_STD.iter().flat_map(|name| ["--exclude", *name]));
+    count.add(cargo_test(places, &others, filter, &[])?);
     step.done();
     if !quick {
         match build_images(places) {

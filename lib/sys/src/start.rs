@@ -108,23 +108,41 @@ macro_rules! entry {
     };
     ($main:path, panic = $panicked:path) => {
         #[cfg(not(test))]
+        $crate::__program!($main, $panicked);
+    };
+}
+
+/// Defines what a program without libc has in place of libc.
+#[cfg(not(feature = "std"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __program {
+    ($main:path, $panicked:path) => {
         $crate::__memory_functions!();
-        #[cfg(not(test))]
         $crate::__unused_names!();
-        #[cfg(not(test))]
         $crate::__start!(__first);
 
-        #[cfg(not(test))]
         extern "C" fn __first(stack: *const usize) -> ! {
             // SAFETY: only `_start` calls this, with the stack pointer it was started with.
             unsafe { $crate::start::run(stack, $main) }
         }
 
-        #[cfg(not(test))]
         #[panic_handler]
         fn __on_panic(info: &::core::panic::PanicInfo<'_>) -> ! {
             $panicked(info)
         }
+    };
+}
+
+/// Only checks the types: a command over the whole workspace gives `sys` its `std` feature, and std
+/// has a panic handler. Such a program can be checked and not linked; it is built by itself.
+#[cfg(feature = "std")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __program {
+    ($main:path, $panicked:path) => {
+        const _: fn($crate::start::Arguments) -> u8 = $main;
+        const _: fn(&::core::panic::PanicInfo<'_>) -> ! = $panicked;
     };
 }
 
