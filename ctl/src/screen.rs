@@ -55,8 +55,11 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// Writes a table.
+    /// Writes a table. One without rows is left out when errors say why there are none.
     pub(crate) fn table(&mut self, table: &Table) {
+        if table.is_empty() && !self.is_clean() {
+            return;
+        }
         self.print(format_args!("{table}"));
     }
 

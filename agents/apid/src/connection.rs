@@ -4,7 +4,7 @@
 //! Owns: the handshake, the limits of the connection, and when it has to end.
 //! Never: outlives the trust it was made under by more than the grace.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -72,12 +72,12 @@ impl Hall {
             Err(NotWelcome::KeyUsage) => {
                 return journal::say(format_args!(
                     "refused {}: its certificate is not for client authentication alone",
-                    peer.ip()
+                    name(peer)
                 ));
             }
         };
         let Ok(_place) = Arc::clone(&self.room).try_acquire_owned() else {
-            return journal::say(format_args!("refused {}: too many connections", peer.ip()));
+            return journal::say(format_args!("refused {}: too many connections", name(peer)));
         };
         drop(porch);
         let guest = Arc::new(Guest {
@@ -100,15 +100,23 @@ async fn shake_hands(
     match timeout(limits::HANDSHAKE_TIMEOUT, handshake).await {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err((error, stream))) => {
-            journal::say(format_args!("refused {}: {error}", peer.ip()));
+            // Who hangs up at once is a health check, not a story.
+            if error.kind() != std::io::ErrorKind::UnexpectedEof {
+                journal::say(format_args!("refused {}: {error}", name(peer)));
+            }
             let _ = timeout(limits::LINGER, linger(stream)).await;
             None
         }
         Err(_) => {
-            journal::say(format_args!("refused {}: too slow", peer.ip()));
+            journal::say(format_args!("refused {}: too slow", name(peer)));
             None
         }
     }
+}
+
+/// A peer as it is logged: an IPv4 address as such.
+fn name(peer: SocketAddr) -> IpAddr {
+    peer.ip().to_canonical()
 }
 
 /// Lets the client read the alert: a socket that is closed with unread bytes in it is reset, and

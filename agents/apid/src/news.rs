@@ -113,7 +113,10 @@ async fn subscribe(
         match read(len.and_then(|len| buffer.get(..len))) {
             Ok(entrance) => {
                 *heard = true;
-                announce(&entrance);
+                // A renewed certificate or another name is no news for the log.
+                if !entrance.admits_like(&publish.borrow()) {
+                    announce(&entrance);
+                }
                 publish.send_replace(Arc::new(entrance));
             }
             Err(Bad::Refused(refusal)) => return Err(Broken::Refused(refusal)),

@@ -169,6 +169,14 @@ fn a_failed_node_does_not_hide_the_answers_of_the_others() {
 }
 
 #[test]
+fn a_table_without_rows_is_left_out_when_an_error_says_why() {
+    let said = ask("-n 10.0.0.9 services");
+
+    assert_eq!(said.out, "");
+    assert!(said.failed().contains("no route to it"));
+}
+
+#[test]
 fn without_nodes_the_endpoint_is_the_node() {
     let out = ask("memory").done();
 
