@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod args_gen;
 mod commands;
 mod dial;
 mod places;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use config::{ClientConfig, GenerateOptions, SecretsBundle, generate};
 
-use crate::args::{Gen, GenConfig, OutputType};
+use crate::args_gen::{Gen, GenConfig, OutputType};
 use crate::places::{self, Environment, Existing};
 use crate::screen::Screen;
 use crate::trouble::Trouble;

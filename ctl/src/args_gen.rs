@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The command line of `gen`.
+//!
+//! Owns: its flags, defaults and help texts.
+//! Never: does anything.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Gen {
+    /// Generate the configurations of a cluster
+    #[command(
+        after_help = "Example: ichorctl gen config home https://10.0.0.2:6443 --with-secrets secrets.yaml"
+    )]
+    Config(Box<GenConfig>),
+    /// Generate the secrets of a cluster, to be kept
+    #[command(after_help = "Example: ichorctl gen secrets -o secrets.yaml")]
+    Secrets {
+        /// Where to write them
+        #[arg(short, long, default_value = "secrets.yaml", value_name = "FILE")]
+        output_file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenConfig {
+    /// Name of the cluster
+    pub(crate) name: String,
+    /// URL of the Kubernetes API; port 6443 when it is a control plane node
+    pub(crate) endpoint: String,
+    /// More names and addresses in the certificate of the Kubernetes API
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) additional_sans: Vec<String>,
+    /// Domain of services
+    #[arg(long, default_value = "cluster.local")]
+    pub(crate) dns_domain: String,
+    /// Disk to install to
+    #[arg(long, default_value = "/dev/sda")]
+    pub(crate) install_disk: String,
+    /// Image to install from; else that of this release
+    #[arg(long, default_value = "")]
+    pub(crate) install_image: String,
+    /// Version of Kubernetes; else that of this release
+    #[arg(long)]
+    pub(crate) kubernetes_version: Option<String>,
+    /// Folder to write to, or with one type a file, or - for standard output
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+    /// What to write
+    #[arg(
+        short = 't',
+        long,
+        value_delimiter = ',',
+        default_value = "controlplane,worker,talosconfig"
+    )]
+    pub(crate) output_types: Vec<OutputType>,
+    /// What machine.persist says
+    #[arg(
+        short,
+        long,
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(crate) persist: bool,
+    /// Registries and where to pull from instead: HOST=URL
+    #[arg(long, value_delimiter = ',', value_parser = mirror)]
+    pub(crate) registry_mirror: Vec<(String, String)>,
+    /// Release that the configuration is for, such as v1.5
+    #[arg(long, default_value = "")]
+    pub(crate) talos_version: String,
+    /// Version of the configuration's format
+    #[arg(long, default_value = "v1alpha1", value_parser = ["v1alpha1"])]
+    pub(crate) version: String,
+    /// Let members discover each other
+    #[arg(
+        long,
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(crate) with_cluster_discovery: bool,
+    /// Encrypt the network between nodes
+    #[arg(long)]
+    pub(crate) with_kubespan: bool,
+    /// Use the secrets of this file, which `gen secrets` made
+    #[arg(long, value_name = "FILE")]
+    pub(crate) with_secrets: Option<PathBuf>,
+    /// Explain each field in comments (not built yet: there are none)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) with_docs: Option<bool>,
+    /// Add examples in comments (not built yet: there are none)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) with_examples: Option<bool>,
+    /// Patches for all configurations
+    #[arg(long, value_name = "PATCH")]
+    pub(crate) config_patch: Vec<String>,
+    /// Patches for control plane nodes
+    #[arg(long, value_name = "PATCH")]
+    pub(crate) config_patch_control_plane: Vec<String>,
+    /// Patches for workers
+    #[arg(long, value_name = "PATCH")]
+    pub(crate) config_patch_worker: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputType {
+    Controlplane,
+    Worker,
+    Talosconfig,
+}
+
+fn mirror(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((host, url)) if !host.is_empty() && !url.is_empty() => {
+            Ok((host.to_owned(), url.to_owned()))
+        }
+        _ => Err("HOST=URL is wanted".to_owned()),
+    }
+}
