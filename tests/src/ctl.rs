@@ -4,10 +4,13 @@
 //! Owns: one call of the client and its result.
 //! Never: reads what it prints for more than the test needs.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 /// What one call of the client said.
 #[derive(Debug, Clone)]
@@ -55,17 +58,23 @@ impl Output {
     }
 }
 
+fn command(client: &Path, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(client);
+    command
+        .args(arguments)
+        .current_dir(folder)
+        // Nothing of the person who runs the tests may reach the client.
+        .env_remove("TALOSCONFIG")
+        .env("HOME", folder);
+    command
+}
+
 /// Runs the client with `arguments`, in `folder`.
 ///
 /// # Errors
 /// It could not be started.
 pub fn run(client: &Path, folder: &Path, arguments: &[&str]) -> Result<Output> {
-    let output = Command::new(client)
-        .args(arguments)
-        .current_dir(folder)
-        // Nothing of the person who runs the tests may reach the client.
-        .env_remove("TALOSCONFIG")
-        .env("HOME", folder)
+    let output = command(client, folder, arguments)
         .output()
         .with_context(|| format!("cannot start {}: build it with ./x build", client.display()))?;
     Ok(Output {
@@ -74,4 +83,51 @@ pub fn run(client: &Path, folder: &Path, arguments: &[&str]) -> Result<Output> {
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         call: format!("ichorctl {}", arguments.join(" ")),
     })
+}
+
+/// Runs a client that follows something, until each of `wanted` has been in a line, and ends it.
+///
+/// # Errors
+/// Not all of them came within `limit`, or the client ended by itself before.
+pub fn follow(
+    client: &Path,
+    folder: &Path,
+    arguments: &[&str],
+    wanted: &[&str],
+    limit: Duration,
+) -> Result<()> {
+    let mut child = command(client, folder, arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", client.display()))?;
+    let stdout = child.stdout.take().context("no standard output")?;
+    let (sender, lines) = channel();
+    // Ends when the client does, which is killed below.
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    let deadline = Instant::now()
+        .checked_add(limit)
+        .context("the limit is too long")?;
+    let mut missing = wanted.to_vec();
+    let mut seen = Vec::new();
+    while !missing.is_empty() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(line) = lines.recv_timeout(left) else {
+            break;
+        };
+        missing.retain(|word| !line.contains(word));
+        seen.push(line);
+    }
+    child.kill().context("cannot end the client")?;
+    child.wait().context("cannot wait for the client")?;
+    if !missing.is_empty() {
+        let call = arguments.join(" ");
+        bail!("ichorctl {call}: no {missing:?} in:\n{}", seen.join("\n"));
+    }
+    Ok(())
 }

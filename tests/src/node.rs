@@ -190,20 +190,35 @@ impl Node {
         self.ctl_as("talosconfig", arguments)
     }
 
+    /// Runs the client as the administrator until each of `wanted` has been in a line.
+    ///
+    /// # Errors
+    /// Not all of them came within [`LIMIT`].
+    pub fn follow(&self, arguments: &[&str], wanted: &[&str]) -> Result<()> {
+        let address = self.address();
+        let mut all = self.as_client("talosconfig", &address);
+        all.extend_from_slice(arguments);
+        ctl::follow(&self.client, self.folder.path(), &all, wanted, LIMIT)
+    }
+
+    fn as_client<'a>(&self, file: &'a str, address: &'a str) -> Vec<&'a str> {
+        vec![
+            "--talosconfig",
+            file,
+            "--endpoints",
+            address,
+            "--nodes",
+            "127.0.0.1",
+        ]
+    }
+
     /// Runs the client with the client configuration `file` against this node.
     ///
     /// # Errors
     /// It cannot be started.
     pub fn ctl_as(&self, file: &str, arguments: &[&str]) -> Result<Output> {
         let address = self.address();
-        let mut all = vec![
-            "--talosconfig",
-            file,
-            "--endpoints",
-            &address,
-            "--nodes",
-            "127.0.0.1",
-        ];
+        let mut all = self.as_client(file, &address);
         all.extend_from_slice(arguments);
         self.client(&all)
     }

@@ -90,11 +90,17 @@ fn look_at_logs(node: &Node) -> Result<()> {
         "{dmesg}"
     );
 
-    let events = node
-        .ctl(&["events", "--tail", "-1", "--duration", "1s"])?
-        .ok()?;
-    ensure!(events.contains("machine.SequenceEvent"), "{events}");
-    ensure!(events.contains("machine.ServiceStateEvent"), "{events}");
+    node.follow(
+        &["events", "--tail", "-1"],
+        &[
+            "SequenceEvent",
+            "PhaseEvent",
+            "TaskEvent",
+            "ServiceStateEvent",
+        ],
+    )?;
+    node.follow(&["logs", "machined", "--follow"], &["phase"])?;
+    node.follow(&["dmesg", "--follow"], &["Linux version 6.12"])?;
     Ok(())
 }
 
@@ -150,25 +156,21 @@ fn control_services(node: &Node) -> Result<()> {
 
 fn look_at_many_nodes(node: &Node) -> Result<()> {
     let address = node.address();
-    let both = node
-        .client(&[
-            "--talosconfig",
-            "talosconfig",
-            "--endpoints",
-            &address,
-            "--nodes",
-            "127.0.0.1,10.0.2.15",
-            "memory",
-        ])?
-        .ok()?;
+    // Several names of one node are one node, which answers once.
+    let names = [
+        "--talosconfig",
+        "talosconfig",
+        "--endpoints",
+        &address,
+        "--nodes",
+    ];
+    let both = [&names[..], &["10.0.2.15,127.0.0.1", "memory"]].concat();
+    let both = node.client(&both)?.ok()?;
     ensure!(
-        both.lines().count() == 3,
-        "not one row for each node:\n{both}"
+        both.lines().count() == 2,
+        "not one row for one node:\n{both}"
     );
-    ensure!(
-        both.contains("127.0.0.1") && both.contains("10.0.2.15"),
-        "{both}"
-    );
+    ensure!(both.contains("10.0.2.15"), "{both}");
     let elsewhere = node.client(&[
         "--talosconfig",
         "talosconfig",
