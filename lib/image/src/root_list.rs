@@ -112,7 +112,7 @@ pub fn parse(text: &str, root: &mut Root) -> Result<(), Error> {
             continue;
         }
         if let Some(comment) = line.strip_prefix('#') {
-            explained = !comment.trim().is_empty();
+            explained |= !comment.trim().is_empty();
             continue;
         }
         if !explained {
@@ -240,6 +240,11 @@ mod tests {
             refusal("# Why.\ndir /a 755 0 0 -\n\ndir /b 755 0 0 -\n"),
             Reason::Unexplained
         );
+    }
+
+    #[test]
+    fn an_empty_comment_line_does_not_take_a_reason_back() {
+        assert_eq!(parse("# Why.\n#\ndir /a 755 0 0 -\n", &mut Root::new()), Ok(()));
     }
 
     #[test]
