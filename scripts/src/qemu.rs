@@ -168,7 +168,9 @@ impl Machine {
     }
 
     fn command(&self, ports: &[(u16, u16)]) -> Command {
-        let mut command = Command::new(self.program());
+        // The machine ends with the thread that started it, however that ends.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", &self.program()]);
         // Without KVM also where there is one: every machine then behaves the same.
         command.args([
             "-accel",
