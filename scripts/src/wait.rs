@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 /// Between two attempts: short enough not to be noticed, long enough to leave the processor to the
 /// emulated machine.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// Waits for one pause.
 pub fn pause() {
