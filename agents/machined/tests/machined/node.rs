@@ -212,6 +212,39 @@ impl TestNode {
         MachineServiceClient::with_origin(Transport(sender), "http://machined".parse().unwrap())
     }
 
+    /// Calls any method as an administrator, with an empty message, and returns its gRPC status.
+    pub(crate) async fn status_of(&self, path: &str) -> Option<String> {
+        let socket = self.path("system/run/machined/machined.sock");
+        let stream = tokio::net::UnixStream::connect(socket).await.unwrap();
+        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+        tokio::spawn(async move {
+            let _ended = connection.await;
+        });
+        let request = http::Request::post(format!("http://machined{path}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .header("talos-role", "os:admin")
+            // One frame: not compressed, no bytes.
+            .body(http_body_util::Full::new(bytes::Bytes::from_static(
+                &[0; 5],
+            )))
+            .unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let in_head = head.headers.get("grpc-status").cloned();
+        let status = match in_head {
+            Some(status) => Some(status),
+            None => {
+                let body = tokio::time::timeout(DEADLINE, body.collect()).await;
+                let trailers = body.unwrap().unwrap().trailers().cloned();
+                trailers.and_then(|trailers| trailers.get("grpc-status").cloned())
+            }
+        };
+        status.map(|status| status.to_str().unwrap().to_owned())
+    }
+
     /// Waits until something is so.
     pub(crate) async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         let wait = async {
