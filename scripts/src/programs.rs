@@ -101,7 +101,12 @@ fn cargo_home() -> PathBuf {
 /// Joins compiler flags in the form in which a path may hold a space.
 fn encoded(places: &Places, flags: &[&str]) -> String {
     let map = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
-    let mut all = vec![map(&places.root, "/ichor"), map(&cargo_home(), "/cargo")];
+    let mut all = vec![
+        map(&places.root, "/ichor"),
+        map(&cargo_home(), "/cargo"),
+        // Generated sources lie below it; of the prefixes that match, the last one counts.
+        map(&places.target, "/ichor/target"),
+    ];
     all.extend(LINK.iter().chain(flags).map(|flag| (*flag).to_owned()));
     all.join("\x1f")
 }
