@@ -48,7 +48,7 @@ pub(crate) fn load(source: &[u8], mode: &str) -> Result<Loaded, Refusal> {
     ))?;
     let warnings = validate(&configuration, mode)?;
     let machine = machine(document)?;
-    let unsupported = config::unsupported(document);
+    let unsupported = configuration.unsupported();
     Ok(Loaded::new(source.to_vec(), machine, unsupported, warnings))
 }
 

@@ -444,6 +444,25 @@ async fn every_method_that_is_not_built_answers_exactly_unimplemented() {
 }
 
 #[tokio::test(flavor = "current_thread")]
+async fn a_document_without_effect_is_accepted_with_a_warning_that_names_it() {
+    let (_node, mut client) = running().await;
+    let mut text = configuration("box.lab.example");
+    text.push_str("---\napiVersion: v1alpha1\nkind: KmsgLogConfig\n");
+    text.push_str("name: remote\nurl: tcp://192.0.2.1:5140\n");
+
+    let reply = client
+        .apply_configuration(apply(&text, Mode::Auto))
+        .await
+        .unwrap();
+
+    let warnings = &reply.get_ref().messages[0].warnings;
+    assert!(
+        warnings.iter().any(|line| line.contains("KmsgLogConfig")),
+        "{warnings:?}"
+    );
+}
+
+#[tokio::test(flavor = "current_thread")]
 async fn roles_are_asked_for_again_behind_apid() {
     let (_node, mut client) = running().await;
 
