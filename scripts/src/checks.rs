@@ -26,8 +26,8 @@ pub enum Format {
 /// When a file cannot be parsed, or is not formatted.
 pub fn format(places: &Places, format: Format) -> Result<()> {
     let step = Step::start("format");
-    let mut cargo = Toolchain::find(places)?.cargo(places);
-    cargo.args(["fmt", "--all"]);
+    let mut cargo = Toolchain::find(places)?.subcommand(places, "fmt");
+    cargo.arg("--all");
     if format == Format::Check {
         cargo.args(["--", "--check"]);
     }
@@ -42,9 +42,8 @@ pub fn format(places: &Places, format: Format) -> Result<()> {
 /// When it finds anything.
 pub fn lint(places: &Places) -> Result<()> {
     let step = Step::start("lints");
-    let mut cargo = Toolchain::find(places)?.cargo(places);
+    let mut cargo = Toolchain::find(places)?.subcommand(places, "clippy");
     cargo.args([
-        "clippy",
         "--locked",
         "--workspace",
         "--all-targets",

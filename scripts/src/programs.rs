@@ -59,9 +59,25 @@ impl Toolchain {
     /// A cargo of this toolchain, in the checkout.
     #[must_use]
     pub fn cargo(&self, places: &Places) -> Command {
-        let mut command = Command::new(self.prefix.join("bin/cargo"));
+        self.program(places, "cargo")
+    }
+
+    /// One of cargo's own subcommands, as `cargo-<name>`. Cargo would look for it among the user's
+    /// own programs first, where another toolchain's may be.
+    #[must_use]
+    pub fn subcommand(&self, places: &Places, name: &str) -> Command {
+        let mut command = self.program(places, &format!("cargo-{name}"));
+        command.arg(name);
+        command
+    }
+
+    fn program(&self, places: &Places, name: &str) -> Command {
+        let bin = self.prefix.join("bin");
+        let mut command = Command::new(bin.join(name));
         command
             .current_dir(&places.root)
+            .env("CARGO", bin.join("cargo"))
+            .env("RUSTFMT", bin.join("rustfmt"))
             .env("RUSTC", self.prefix.join("bin/rustc"))
             .env("CARGO_TARGET_DIR", &self.target_dir);
         command

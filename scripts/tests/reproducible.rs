@@ -15,7 +15,10 @@ const PROGRAMS: [&str; 7] = [
 ];
 
 /// Results in `folder`, with made-up programs, written in the given order.
-#[expect(clippy::unwrap_used, reason = "a test that cannot prepare its folder has failed")]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot prepare its folder has failed"
+)]
 fn prepared<'a>(folder: &Path, order: impl Iterator<Item = &'a str>) -> Places {
     let places = Places {
         out: folder.join("out"),

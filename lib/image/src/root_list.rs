@@ -244,7 +244,10 @@ mod tests {
 
     #[test]
     fn an_empty_comment_line_does_not_take_a_reason_back() {
-        assert_eq!(parse("# Why.\n#\ndir /a 755 0 0 -\n", &mut Root::new()), Ok(()));
+        assert_eq!(
+            parse("# Why.\n#\ndir /a 755 0 0 -\n", &mut Root::new()),
+            Ok(())
+        );
     }
 
     #[test]
