@@ -129,7 +129,7 @@ impl Session {
         MachineServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 
-    /// A call for the nodes of this session.
+    /// A call for the nodes that were asked for.
     pub(crate) fn request<T>(&self, message: T) -> Result<Request<T>, Trouble> {
         let mut request = Request::new(message);
         for node in &self.target.nodes {
