@@ -228,6 +228,20 @@ fn a_full_table_refuses_and_heals() {
 }
 
 #[test]
+fn a_refusal_is_heard_also_by_who_spoke_before_it() {
+    let mut bench = Bench::new("reset");
+    let _clients: Vec<_> = (0..CONNECTIONS).map(|_| bench.greeted()).collect();
+    let extra = connect(&bench.path, Duration::ZERO).unwrap();
+    send(&extra, b"hi").unwrap();
+
+    // It is closed with its greeting unread, which the kernel tells the client as a reset.
+    bench.turn();
+
+    assert_eq!(hear(&extra).as_deref(), Some(&b"full"[..]));
+    assert_eq!(hear(&extra), None);
+}
+
+#[test]
 fn a_client_that_does_not_read_its_replies_is_closed_and_holds_up_nobody() {
     let mut bench = Bench::new("deaf");
     let deaf = bench.greeted();

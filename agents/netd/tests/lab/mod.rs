@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use proto::Greeting;
 use proto::net::{Reply, Request};
 use sys::fd::{AsRawFd as _, OwnedFd};
+use sys::io::Errno;
 use sys::seqpacket::{self, Received};
 
 pub(crate) use server::{Script, Seen, Server};
@@ -274,7 +275,11 @@ impl Drop for Lab {
 pub(crate) fn say(socket: &OwnedFd, request: &Request) {
     let mut buffer = [0; 64];
     let len = request.encode(&mut buffer).unwrap();
-    seqpacket::send(socket, &buffer[..len]).unwrap();
+    match seqpacket::send(socket, &buffer[..len]) {
+        // Closed already: what comes next says why.
+        Ok(()) | Err(Errno::PIPE) => {}
+        Err(errno) => panic!("{errno}"),
+    }
 }
 
 /// The next message; `None` when the connection is closed.

@@ -108,6 +108,10 @@ pub enum Received {
 
 /// Receives one message.
 ///
+/// A peer that closes before it has read all that it was sent resets the connection, and the kernel
+/// reports that ahead of what the peer had said, once. What it said is usually why it closed, so
+/// the report is passed over: the message comes, and then [`Received::Closed`].
+///
 /// # Errors
 /// `AGAIN` when there is none (yet, or within the socket's patience).
 pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Received> {
@@ -117,7 +121,8 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Received> {
         let mut parts = [IoSliceMut::new(buffer)];
         match crate::net::recvmsg(&socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
             Ok(message) => break message,
-            Err(Errno::INTR) => {}
+            // The kernel forgets a reset as it reports it, so neither comes for ever.
+            Err(Errno::INTR | Errno::CONNRESET) => {}
             Err(errno) => return Err(errno),
         }
     };
