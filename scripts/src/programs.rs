@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Builds the programs of the workspace: those of the node, those of tests, and the client.
 //!
-//! Owns: which target and which linker arguments each program is built with.
+//! Owns: which target and which compiler's flags each program is built with.
 //! Never: changes how cargo sees the sources; `cargo build` in a crate gives the same code.
 
 use std::path::{Path, PathBuf};
@@ -23,17 +23,8 @@ pub const YARDSTICK: &str = "hello-init";
 
 /// What every program of the node gets from the linker. The build id would only take space.
 const LINK: &[&str] = &["-C", "link-arg=-Wl,--build-id=none"];
-/// A program without libc is started by its own first instruction, at a fixed address.
-const LINK_BARE: &[&str] = &[
-    "-C",
-    "relocation-model=static",
-    "-C",
-    "link-arg=-nostartfiles",
-    "-C",
-    "link-arg=-nostdlib",
-    "-C",
-    "link-arg=-static",
-];
+/// A program without libc lies at a fixed address; `lib/sys/link.rs` tells the linker the rest.
+const BARE_CODE: &[&str] = &["-C", "relocation-model=static"];
 
 /// The toolchain that `./x` laid out, and where cargo puts its results.
 #[derive(Clone, Debug)]
@@ -142,7 +133,7 @@ pub fn build(places: &Places, arch: Arch) -> Result<()> {
     let mut bare = BARE.to_vec();
     bare.push(YARDSTICK);
     let target = arch.bare_target();
-    build_set(places, &toolchain, arch, &target, LINK_BARE, &bare)?;
+    build_set(places, &toolchain, arch, &target, BARE_CODE, &bare)?;
     build_set(places, &toolchain, arch, &arch.musl_target(), &[], STATIC)
 }
 
@@ -157,7 +148,7 @@ pub fn build_yardstick(places: &Places, arch: Arch) -> Result<()> {
         &toolchain,
         arch,
         &arch.bare_target(),
-        LINK_BARE,
+        BARE_CODE,
         &[YARDSTICK],
     )
 }

@@ -14,8 +14,8 @@
 //! sys::entry!(netd::main); // fn main(arguments: sys::start::Arguments) -> u8
 //! ```
 //!
-//! Its `build.rs` says `cargo:rustc-link-arg-bins=` `-nostartfiles`, `-nostdlib`, `-static`,
-//! `-no-pie`.
+//! Its build script is `link.rs` beside this folder (`build = "…/lib/sys/link.rs"`),
+//! which tells the linker what such a program needs.
 //!
 //! Owns: every unsafe block and raw system call of Ichor.
 //! Never: decides anything, or knows what is in a message.

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Links the program without libc: it brings its own first instruction and memory functions, and
-//! no unwind tables: a panic aborts, so nothing could read them.
+//! The build script of every program without libc: it brings its own first instruction and memory
+//! functions (`start.rs`), and no unwind tables: a panic aborts, so nothing could read them.
+//!
+//! Owns: the linker's arguments of these programs.
+//! Never: generates code.
 
 use std::path::PathBuf;
 
-/// Drops the tables that the compiled standard library brings (a fifth of the program). `INSERT`
-/// adds this to the linker's own script.
+/// Drops the tables that the compiled standard library brings (a fifth of a small program).
+/// `INSERT` adds this to the linker's own script.
 const SCRIPT: &str = "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.comment) } } INSERT BEFORE .text;\n";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,6 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("cargo:rustc-link-arg-bins={argument}");
     }
     println!("cargo:rustc-link-arg-bins=-Wl,-T,{}", script.display());
-    println!("cargo:rerun-if-changed=build.rs");
+    // Cargo runs a changed script again by itself; it is to look at nothing else.
+    println!("cargo:rerun-if-changed=Cargo.toml");
     Ok(())
 }
