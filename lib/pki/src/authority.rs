@@ -4,19 +4,13 @@
 //! Owns: the table of authorities and the layout of the certificates they sign.
 //! Never: keeps track of what it issued.
 
-use crate::certificate::{
-    ALT_ADDRESS, ALT_DNS, OID_ALT_NAMES, OID_CLIENT_AUTH, OID_COMMON_NAME, OID_CONSTRAINTS,
-    OID_EXTENDED_USAGE, OID_KEY_ID, OID_ORGANIZATION,
+use crate::certificate::{OID_ALT_NAMES, OID_CONSTRAINTS, OID_KEY_ID};
+use crate::der::{self, BIT_STRING, BOOLEAN, INTEGER, OCTET_STRING, SEQUENCE, context};
+use crate::layout::{Critical, alt_names, extended_usage, extension, key_id, subject};
+use crate::{
+    Algorithm, Certificate, Error, Key, Leaf, Names, Request, Secret, UnixTime, Usage, random_bytes,
 };
-use crate::der::{
-    self, BIT_STRING, BOOLEAN, INTEGER, OCTET_STRING, OID, PRINTABLE_STRING, SEQUENCE, SET,
-    UTF8_STRING, context,
-};
-use crate::leaf::is_dns_name;
-use crate::{Algorithm, Certificate, Error, Key, Leaf, Secret, UnixTime, Usage, random_bytes};
-use core::net::IpAddr;
 use core::time::Duration;
-use ring::digest::{SHA256, digest};
 
 /// Ten years of 365 days, as Talos counts them.
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(87_600 * 3_600);
@@ -28,7 +22,6 @@ const BACKDATE: Duration = Duration::from_secs(10);
 
 const OID_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
 const OID_AUTHORITY_KEY_ID: &[u8] = &[0x55, 0x1d, 0x23];
-const OID_SERVER_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
 
 /// `KeyUsage` as a bit string: how many bits are unused, then the bits (RFC 5280 §4.2.1.3).
 const USAGE_SIGN: &[u8] = &[7, 0b1000_0000];
@@ -104,7 +97,7 @@ impl Authority {
         Ok(Self { identity })
     }
 
-    /// Makes an authority of any kind, signed by itself.
+    /// Makes an authority of any kind, signed by itself. RSA asks for the feature `rsa`.
     pub fn generate(
         algorithm: Algorithm,
         organizations: &[&str],
@@ -112,9 +105,20 @@ impl Authority {
         now: UnixTime,
     ) -> Result<Self, Error> {
         let key = Key::generate(algorithm)?;
+        Self::self_signed(key, organizations, &Names::default(), lifetime, now)
+    }
+
+    /// Makes the authority of a key, signed by itself. With names it can also be a server.
+    pub fn self_signed(
+        key: Key,
+        organizations: &[&str],
+        names: &Names,
+        lifetime: Duration,
+        now: UnixTime,
+    ) -> Result<Self, Error> {
         let organizations: Vec<String> = organizations.iter().map(|o| (*o).to_owned()).collect();
         let subject = subject("", &organizations)?;
-        let extensions = [
+        let mut extensions = [
             extension(
                 OID_KEY_USAGE,
                 Critical::Yes,
@@ -133,11 +137,14 @@ impl Authority {
             ),
         ]
         .concat();
-        let certificate = sign(&Request {
+        if !names.is_empty() {
+            extensions.extend(extension(OID_ALT_NAMES, Critical::No, &alt_names(names)?));
+        }
+        let certificate = sign(&Contents {
             signer: &key,
             issuer: &subject,
             subject: &subject,
-            public: &key,
+            public: &key.public_der(),
             from: now.before(BACKDATE),
             to: now.after(lifetime),
             extensions: &extensions,
@@ -161,6 +168,26 @@ impl Authority {
 
     /// Issues a certificate for a key that exists: how a node renews without a new fingerprint.
     pub fn issue_for(&self, leaf: &Leaf, key: &Key, now: UnixTime) -> Result<Certificate, Error> {
+        self.issue_public(leaf, &key.public_der(), now)
+    }
+
+    /// Issues a certificate for somebody else's key. What it says is decided by `leaf` alone, for
+    /// which [`Request::leaf`] is a start.
+    pub fn issue_request(
+        &self,
+        leaf: &Leaf,
+        request: &Request,
+        now: UnixTime,
+    ) -> Result<Certificate, Error> {
+        self.issue_public(leaf, request.public_der(), now)
+    }
+
+    fn issue_public(
+        &self,
+        leaf: &Leaf,
+        public: &[u8],
+        now: UnixTime,
+    ) -> Result<Certificate, Error> {
         let usage: &[u8] = if leaf.key_encipherment {
             USAGE_SIGN_AND_ENCIPHER
         } else {
@@ -187,13 +214,17 @@ impl Authority {
         ]
         .concat();
         if !leaf.names.is_empty() {
-            extensions.extend(extension(OID_ALT_NAMES, Critical::No, &alt_names(leaf)?));
+            extensions.extend(extension(
+                OID_ALT_NAMES,
+                Critical::No,
+                &alt_names(&leaf.names)?,
+            ));
         }
-        sign(&Request {
+        sign(&Contents {
             signer: self.key(),
             issuer: own.subject(),
             subject: &subject(&leaf.common_name, &leaf.organizations)?,
-            public: key,
+            public,
             from: now.before(BACKDATE),
             to: now.after(leaf.lifetime),
             extensions: &extensions,
@@ -218,33 +249,28 @@ impl Authority {
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Critical {
-    Yes,
-    No,
-}
-
 /// Everything that goes into one certificate.
-struct Request<'a> {
+struct Contents<'a> {
     signer: &'a Key,
     issuer: &'a [u8],
     subject: &'a [u8],
-    public: &'a Key,
+    /// `SubjectPublicKeyInfo`.
+    public: &'a [u8],
     from: UnixTime,
     to: UnixTime,
     extensions: &'a [u8],
 }
 
 /// Lays out and signs a version 3 certificate (RFC 5280 §4.1).
-fn sign(request: &Request<'_>) -> Result<Certificate, Error> {
+fn sign(contents: &Contents<'_>) -> Result<Certificate, Error> {
     let mut serial = *random_bytes::<16>()?;
     // The first bits make it positive and of full length, which DER then writes as it is.
     if let Some(first) = serial.first_mut() {
         *first = (*first & 0x7f) | 0x40;
     }
-    let algorithm = request.signer.signature_identifier();
-    let (from_tag, from) = request.from.to_der()?;
-    let (to_tag, to) = request.to.to_der()?;
+    let algorithm = contents.signer.signature_identifier();
+    let (from_tag, from) = contents.from.to_der()?;
+    let (to_tag, to) = contents.to.to_der()?;
     let validity = der::write(
         SEQUENCE,
         &[
@@ -258,112 +284,13 @@ fn sign(request: &Request<'_>) -> Result<Certificate, Error> {
             &der::write(context(0), &[&[INTEGER, 1, 2]]),
             &der::write(INTEGER, &[&serial]),
             &algorithm,
-            request.issuer,
+            contents.issuer,
             &validity,
-            request.subject,
-            &request.public.public_der(),
-            &der::write(context(3), &[&der::write(SEQUENCE, &[request.extensions])]),
+            contents.subject,
+            contents.public,
+            &der::write(context(3), &[&der::write(SEQUENCE, &[contents.extensions])]),
         ],
     );
-    let signature = der::write_bits(&request.signer.sign(&signed)?);
+    let signature = der::write_bits(&contents.signer.sign(&signed)?);
     Certificate::from_der(&der::write(SEQUENCE, &[&signed, &algorithm, &signature]))
-}
-
-/// A name of organisations, all in one set as Go's tools write them, and a common name.
-fn subject(common_name: &str, organizations: &[String]) -> Result<Vec<u8>, Error> {
-    let mut sets = Vec::new();
-    if !organizations.is_empty() {
-        let mut attributes = organizations
-            .iter()
-            .map(|name| attribute(OID_ORGANIZATION, name))
-            .collect::<Result<Vec<_>, _>>()?;
-        // DER: the members of a set are in order (X.690 §11.6).
-        attributes.sort();
-        sets.extend(der::write(SET, &[&attributes.concat()]));
-    }
-    if !common_name.is_empty() {
-        sets.extend(der::write(
-            SET,
-            &[&attribute(OID_COMMON_NAME, common_name)?],
-        ));
-    }
-    Ok(der::write(SEQUENCE, &[&sets]))
-}
-
-fn attribute(kind: &[u8], text: &str) -> Result<Vec<u8>, Error> {
-    // RFC 5280 appendix A: ub-common-name and ub-organization-name are 64 letters.
-    if text.is_empty() || text.chars().count() > 64 || text.chars().any(char::is_control) {
-        return Err(Error::BadName(text.to_owned()));
-    }
-    let printable = |b: u8| b.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&b);
-    let tag = if text.bytes().all(printable) {
-        PRINTABLE_STRING
-    } else {
-        UTF8_STRING
-    };
-    Ok(der::write(
-        SEQUENCE,
-        &[
-            &der::write(OID, &[kind]),
-            &der::write(tag, &[text.as_bytes()]),
-        ],
-    ))
-}
-
-fn extension(kind: &[u8], critical: Critical, value: &[u8]) -> Vec<u8> {
-    let flag: &[u8] = match critical {
-        Critical::Yes => &[BOOLEAN, 1, 0xff],
-        // DEFAULT FALSE is not written.
-        Critical::No => &[],
-    };
-    der::write(
-        SEQUENCE,
-        &[
-            &der::write(OID, &[kind]),
-            flag,
-            &der::write(OCTET_STRING, &[value]),
-        ],
-    )
-}
-
-fn extended_usage(usage: Usage) -> Vec<u8> {
-    let server = der::write(OID, &[OID_SERVER_AUTH]);
-    let client = der::write(OID, &[OID_CLIENT_AUTH]);
-    let purposes: &[&[u8]] = match usage {
-        Usage::Client => &[&client],
-        Usage::Server => &[&server],
-        Usage::ServerAndClient => &[&server, &client],
-    };
-    extension(
-        OID_EXTENDED_USAGE,
-        Critical::No,
-        &der::write(SEQUENCE, purposes),
-    )
-}
-
-fn alt_names(leaf: &Leaf) -> Result<Vec<u8>, Error> {
-    let mut names = Vec::new();
-    for name in &leaf.names.dns {
-        if !is_dns_name(name) {
-            return Err(Error::BadName(name.clone()));
-        }
-        names.extend(der::write(ALT_DNS, &[name.as_bytes()]));
-    }
-    for address in &leaf.names.addresses {
-        names.extend(match address {
-            IpAddr::V4(v4) => der::write(ALT_ADDRESS, &[&v4.octets()]),
-            IpAddr::V6(v6) => der::write(ALT_ADDRESS, &[&v6.octets()]),
-        });
-    }
-    Ok(der::write(SEQUENCE, &[&names]))
-}
-
-/// The first 160 bits of the SHA-256 of the public key (RFC 7093 §2, method 1).
-fn key_id(public_bits: &[u8]) -> Vec<u8> {
-    digest(&SHA256, public_bits)
-        .as_ref()
-        .iter()
-        .take(20)
-        .copied()
-        .collect()
 }

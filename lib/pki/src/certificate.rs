@@ -8,7 +8,7 @@ use crate::der::{
     BOOLEAN, IA5_STRING, INTEGER, OCTET_STRING, OID, PRINTABLE_STRING, Reader, SEQUENCE, SET,
     UTF8_STRING, context,
 };
-use crate::{Error, UnixTime, pem};
+use crate::{Error, Names, UnixTime, pem};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use core::net::IpAddr;
@@ -90,7 +90,7 @@ impl Certificate {
             dns_names: Vec::new(),
             addresses: Vec::new(),
         };
-        certificate.read_subject()?;
+        (certificate.organizations, certificate.common_name) = read_subject(subject)?;
         while let Some(tag) = signed.peek() {
             let element = signed.element()?;
             if tag == context(3) {
@@ -98,29 +98,6 @@ impl Certificate {
             }
         }
         Ok(certificate)
-    }
-
-    fn read_subject(&mut self) -> Result<(), Error> {
-        let mut names = Reader::open(&self.subject, SEQUENCE, PART)?;
-        while !names.is_empty() {
-            let mut set = names.enter(SET)?;
-            while !set.is_empty() {
-                let mut attribute = set.enter(SEQUENCE)?;
-                let kind = attribute.expect(OID)?;
-                let value = attribute.element()?;
-                // Other attributes and the string types of the 1980s are of no use to us.
-                if !matches!(value.tag, UTF8_STRING | PRINTABLE_STRING | IA5_STRING) {
-                    continue;
-                }
-                let text = core::str::from_utf8(value.content).map_err(|_| Error::BadDer(PART))?;
-                match kind {
-                    OID_ORGANIZATION => self.organizations.push(text.to_owned()),
-                    OID_COMMON_NAME => self.common_name = Some(text.to_owned()),
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
     }
 
     fn read_extensions(&mut self, bytes: &[u8]) -> Result<(), Error> {
@@ -146,29 +123,10 @@ impl Certificate {
                     self.is_only_for_clients =
                         usages.expect(OID)? == OID_CLIENT_AUTH && usages.is_empty();
                 }
-                OID_ALT_NAMES => self.read_alt_names(value)?,
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn read_alt_names(&mut self, value: &[u8]) -> Result<(), Error> {
-        let mut names = Reader::open(value, SEQUENCE, PART)?;
-        while !names.is_empty() {
-            let name = names.element()?;
-            match name.tag {
-                ALT_DNS => self.dns_names.push(
-                    core::str::from_utf8(name.content)
-                        .map_err(|_| Error::BadDer(PART))?
-                        .to_owned(),
-                ),
-                ALT_ADDRESS => {
-                    let address = <[u8; 4]>::try_from(name.content)
-                        .map(IpAddr::from)
-                        .or_else(|_| <[u8; 16]>::try_from(name.content).map(IpAddr::from))
-                        .map_err(|_| Error::BadDer(PART))?;
-                    self.addresses.push(address);
+                OID_ALT_NAMES => {
+                    let names = read_alt_names(value)?;
+                    self.dns_names.extend(names.dns);
+                    self.addresses.extend(names.addresses);
                 }
                 _ => {}
             }
@@ -254,13 +212,13 @@ impl Certificate {
     /// SHA-256 of the certificate in lower-case hexadecimal.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        use core::fmt::Write as _;
-        let mut text = String::with_capacity(64);
-        for byte in digest(&SHA256, &self.der).as_ref() {
-            // Writing to a string does not fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        text
+        hexadecimal(digest(&SHA256, &self.der).as_ref())
+    }
+
+    /// SHA-256 of the public key in lower-case hexadecimal, as Kubernetes pins an authority.
+    #[must_use]
+    pub fn key_digest(&self) -> String {
+        hexadecimal(digest(&SHA256, &self.public_der).as_ref())
     }
 
     /// SHA-256 of the public key in base64: stays the same when the certificate is renewed with the
@@ -271,7 +229,67 @@ impl Certificate {
     }
 }
 
+fn hexadecimal(bytes: &[u8]) -> String {
+    use core::fmt::Write as _;
+    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 /// The organisations of a certificate in DER: the roles of a caller.
 pub fn organizations(der: &[u8]) -> Result<Vec<String>, Error> {
     Certificate::from_der(der).map(|certificate| certificate.organizations)
+}
+
+/// The organisations and the common name of a subject.
+pub(crate) fn read_subject(subject: &[u8]) -> Result<(Vec<String>, Option<String>), Error> {
+    let (mut organizations, mut common_name) = (Vec::new(), None);
+    let mut names = Reader::open(subject, SEQUENCE, PART)?;
+    while !names.is_empty() {
+        let mut set = names.enter(SET)?;
+        while !set.is_empty() {
+            let mut attribute = set.enter(SEQUENCE)?;
+            let kind = attribute.expect(OID)?;
+            let value = attribute.element()?;
+            // Other attributes and the string types of the 1980s are of no use to us.
+            if !matches!(value.tag, UTF8_STRING | PRINTABLE_STRING | IA5_STRING) {
+                continue;
+            }
+            let text = core::str::from_utf8(value.content).map_err(|_| Error::BadDer(PART))?;
+            match kind {
+                OID_ORGANIZATION => organizations.push(text.to_owned()),
+                OID_COMMON_NAME => common_name = Some(text.to_owned()),
+                _ => {}
+            }
+        }
+    }
+    Ok((organizations, common_name))
+}
+
+/// The names of the value of an extension.
+pub(crate) fn read_alt_names(value: &[u8]) -> Result<Names, Error> {
+    let mut found = Names::default();
+    let mut names = Reader::open(value, SEQUENCE, PART)?;
+    while !names.is_empty() {
+        let name = names.element()?;
+        match name.tag {
+            ALT_DNS => found.dns.push(
+                core::str::from_utf8(name.content)
+                    .map_err(|_| Error::BadDer(PART))?
+                    .to_owned(),
+            ),
+            ALT_ADDRESS => {
+                let address = <[u8; 4]>::try_from(name.content)
+                    .map(IpAddr::from)
+                    .or_else(|_| <[u8; 16]>::try_from(name.content).map(IpAddr::from))
+                    .map_err(|_| Error::BadDer(PART))?;
+                found.addresses.push(address);
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
 }

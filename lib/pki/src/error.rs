@@ -25,6 +25,8 @@ pub enum Error {
     BadKey,
     /// The private key does not belong to the certificate.
     KeyMismatch,
+    /// The signature was not made by the key beside it, or the bytes were changed since.
+    BadSignature,
     /// The certificate may not sign others.
     NotAnAuthority,
     /// A name cannot stand in a certificate.
@@ -46,6 +48,7 @@ impl fmt::Display for Error {
             Self::UnknownAlgorithm => f.write_str("unknown key algorithm"),
             Self::BadKey => f.write_str("damaged private key"),
             Self::KeyMismatch => f.write_str("the key does not belong to the certificate"),
+            Self::BadSignature => f.write_str("the signature does not fit"),
             Self::NotAnAuthority => f.write_str("the certificate is not a certificate authority"),
             Self::BadName(name) => write!(f, "{name:?} cannot stand in a certificate"),
             Self::TimeOutOfRange => f.write_str("the date is out of range"),

@@ -14,12 +14,12 @@ use ring::signature::{
 };
 use zeroize::Zeroizing;
 
-const OID_ED25519: &[u8] = &[0x2b, 0x65, 0x70];
-const OID_EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
-const OID_P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
-const OID_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
-const OID_ECDSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
-const OID_RSA_SHA512: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d];
+pub(crate) const OID_ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+pub(crate) const OID_EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+pub(crate) const OID_P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+pub(crate) const OID_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+pub(crate) const OID_ECDSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+pub(crate) const OID_RSA_SHA512: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d];
 
 const PART: &str = "private key";
 
@@ -30,7 +30,7 @@ pub enum Algorithm {
     Ed25519,
     /// ECDSA on P-256 with SHA-256: Kubernetes and etcd.
     EcdsaP256,
-    /// RSA with SHA-512: read and used when a cluster brings it along, never made.
+    /// RSA with SHA-512: read and used when a cluster brings it along; made by the command line.
     Rsa,
 }
 
@@ -45,7 +45,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// Makes a new key. There is no new RSA: `ring` makes none.
+    /// Makes a new key. RSA is made only with the feature `rsa`, which no program of a node has.
     pub fn generate(algorithm: Algorithm) -> Result<Self, Error> {
         match algorithm {
             Algorithm::Ed25519 => {
@@ -60,7 +60,7 @@ impl Key {
                 .map_err(|_| Error::NoRandomness)?;
                 Self::from_pkcs8(made.as_ref())
             }
-            Algorithm::Rsa => Err(Error::UnknownAlgorithm),
+            Algorithm::Rsa => crate::rsa::generate(),
         }
     }
 
