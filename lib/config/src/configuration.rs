@@ -9,22 +9,12 @@ use crate::emit::Emitter;
 use crate::error::{Fault, LoadError, Path, Problem};
 use crate::guard;
 use crate::locate::locate;
-use crate::read::{self, read};
-use crate::schema::{Cursor, Field, Kind, MAX_PROBLEMS};
+use crate::schema::{Cursor, Field, MAX_PROBLEMS};
+use crate::stream::{Piece, Which, read_shape, stream};
 use crate::value::Value;
 use std::collections::BTreeSet;
 
-/// The version of the main document and the others.
-pub(crate) const VERSION: &str = "v1alpha1";
-
-/// Kinds of newer releases. Their names are known, what they ask for is not done yet.
-const NEWER_KINDS: &[&str] = &["ExtensionServiceConfig"];
-
-/// Most documents of one file: a file has a main one and a rule or two for each port.
-const MAX_DOCUMENTS: usize = 1_000;
-
-/// What is read of each document first, to know what it is.
-const HEAD: &Kind = &Kind::Map(&Kind::Free);
+pub(crate) use crate::stream::VERSION;
 
 /// A configuration as it was loaded.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +26,8 @@ pub struct Configuration {
     extras: Vec<Extra>,
     /// Which document of the file each of them is.
     places: Vec<usize>,
+    /// What of it belongs to newer releases.
+    newer: Vec<Problem>,
 }
 
 impl Configuration {
@@ -43,16 +35,14 @@ impl Configuration {
     /// is wrong is listed, up to a limit.
     pub fn load(bytes: &[u8]) -> Result<Self, LoadError> {
         let source = guard::check(bytes)?;
+        let stream = stream(source)?;
         let mut loader = Loader {
             source,
+            problems: stream.problems,
             ..Loader::default()
         };
-        let heads = loader.heads()?;
-        let documents = serde_yaml_ng::Deserializer::from_str(source);
-        for (number, (head, from)) in heads.into_iter().zip(documents).enumerate() {
-            if let Some(head) = loader.judge(number, head) {
-                loader.load(number, head, from)?;
-            }
+        for piece in stream.pieces {
+            loader.load(piece);
         }
         loader.finish()
     }
@@ -66,6 +56,7 @@ impl Configuration {
             main: 0,
             extras: Vec::new(),
             places: Vec::new(),
+            newer: Vec::new(),
         }
     }
 
@@ -87,7 +78,14 @@ impl Configuration {
         &self.extras
     }
 
-    /// Writes all documents anew: the main one first.
+    /// Keys and documents of newer releases: kept in the text, without effect. Validation repeats them as
+    /// warnings.
+    #[must_use]
+    pub fn newer(&self) -> &[Problem] {
+        &self.newer
+    }
+
+    /// Writes all documents anew: the main one first. What belongs to newer releases is left out.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         let mut texts: Vec<String> = self.document.iter().map(Document::to_yaml).collect();
@@ -145,59 +143,67 @@ struct Loader<'a> {
     extras: Vec<Extra>,
     places: Vec<usize>,
     problems: Vec<Problem>,
-    identities: BTreeSet<(&'static str, String)>,
+    newer: Vec<Problem>,
+    identities: BTreeSet<(String, String)>,
 }
 
 impl Loader<'_> {
-    /// Reads one document. A text that is not YAML ends everything, because its rest means nothing.
-    fn load(
-        &mut self,
-        number: usize,
-        head: Head,
-        from: serde_yaml_ng::Deserializer<'_>,
-    ) -> Result<(), LoadError> {
-        let kind = match &head {
-            Head::Main => Document::KIND,
-            Head::Extra(name) => Extra::kind_of(name).unwrap_or(HEAD),
-        };
-        let (value, mut problems) = match read_shape(self.source, number, from, kind) {
-            Ok(read) => read,
-            Err(mut problem) => {
-                problem.document = number;
-                return Err(LoadError {
-                    problems: vec![*problem],
-                });
-            }
-        };
+    /// Fills the struct that the document is.
+    fn load(&mut self, piece: Piece) {
+        let Piece {
+            number,
+            which,
+            value,
+            mut problems,
+        } = piece;
         let mut at = Cursor::default();
-        match head {
-            Head::Main => {
-                let document = Document::take(value, &mut at);
-                if document.version != VERSION {
-                    let fault = if document.version.is_empty() {
-                        Fault::Missing
-                    } else {
-                        Fault::WrongVersion {
-                            found: document.version.clone(),
-                        }
-                    };
-                    at.problems.push(Problem::new(Path::new("version"), fault));
-                }
-                if self.identities.insert(("", String::new())) {
-                    self.document = Some(document);
-                    self.main = number;
-                } else {
-                    at.report(Fault::DuplicateDocument);
-                }
-            }
-            Head::Extra(name) => self.take_extra(number, &name, value, &mut at),
+        match which {
+            Which::Main => self.take_main(number, value, &mut at),
+            Which::Extra(name) => self.take_extra(number, &name, value, &mut at),
+            Which::Newer { kind, since } => self.take_newer(kind, since, &value, &mut at),
         }
         problems.append(&mut at.problems);
-        for problem in &mut problems {
+        for problem in problems.iter_mut().chain(&mut at.warnings) {
             problem.document = number;
         }
         self.problems.append(&mut problems);
-        Ok(())
+        self.newer.append(&mut at.warnings);
+    }
+
+    fn take_main(&mut self, number: usize, value: Value, at: &mut Cursor) {
+        let document = Document::take(value, at);
+        if document.version != VERSION {
+            let fault = if document.version.is_empty() {
+                Fault::Missing
+            } else {
+                Fault::WrongVersion {
+                    found: document.version.clone(),
+                }
+            };
+            at.problems.push(Problem::new(Path::new("version"), fault));
+        }
+        if self.identities.insert((String::new(), String::new())) {
+            self.document = Some(document);
+            self.main = number;
+        } else {
+            at.report(Fault::DuplicateDocument);
+        }
+    }
+
+    /// A document of newer releases can only be kept.
+    fn take_newer(
+        &mut self,
+        kind: &'static str,
+        since: &'static str,
+        value: &Value,
+        at: &mut Cursor,
+    ) {
+        if self.identities.insert((kind.to_owned(), name_of(value))) {
+            let fault = Fault::NewerKind { kind, since };
+            at.warnings.push(Problem::new(Path::new("kind"), fault));
+        } else {
+            at.report(Fault::DuplicateDocument);
+        }
     }
 
     fn take_extra(&mut self, number: usize, name: &str, value: Value, at: &mut Cursor) {
@@ -205,71 +211,11 @@ impl Loader<'_> {
             return;
         };
         let (kind, own) = extra.identity();
-        if self.identities.insert((kind, own.to_owned())) {
+        if self.identities.insert((kind.to_owned(), own.to_owned())) {
             self.extras.push(extra);
             self.places.push(number);
         } else {
             at.report(Fault::DuplicateDocument);
-        }
-    }
-
-    /// Reads what tells the documents apart; `None` for those with nothing in them.
-    fn heads(&self) -> Result<Vec<Option<read::Head>>, LoadError> {
-        let mut heads = Vec::new();
-        for (document, from) in serde_yaml_ng::Deserializer::from_str(self.source).enumerate() {
-            if document >= MAX_DOCUMENTS {
-                return Err(LoadError::one(Fault::TooManyItems, None));
-            }
-            heads.push(read::head(from).map_err(|error| {
-                let (fault, position) = (read::fault(&error), read::position(&error));
-                let path = Path::default();
-                LoadError {
-                    problems: vec![Problem {
-                        document,
-                        path,
-                        position,
-                        fault,
-                    }],
-                }
-            })?);
-        }
-        Ok(heads)
-    }
-
-    /// Finds out what the document is; `None` when there is nothing more to read of it.
-    fn judge(&mut self, number: usize, head: Option<read::Head>) -> Option<Head> {
-        let head = head?;
-        let mut refuse = |key: &str, fault| {
-            let path = Path::new(key);
-            self.problems.push(Problem {
-                document: number,
-                path,
-                position: None,
-                fault,
-            });
-            None
-        };
-        match head.kind.as_deref() {
-            None if head.is_main || head.api_version.as_deref() == Some(VERSION) => {
-                Some(Head::Main)
-            }
-            None => refuse("kind", Fault::Missing),
-            Some(kind) if NEWER_KINDS.contains(&kind) => {
-                refuse("kind", Fault::UnsupportedKind(kind.to_owned()))
-            }
-            Some(kind) if Extra::kind_of(kind).is_none() => {
-                refuse("kind", Fault::UnknownKind(kind.to_owned()))
-            }
-            Some(kind) => match head.api_version.as_deref() {
-                Some(VERSION) => Some(Head::Extra(kind.to_owned())),
-                None => refuse("apiVersion", Fault::Missing),
-                Some(found) => refuse(
-                    "apiVersion",
-                    Fault::WrongVersion {
-                        found: found.to_owned(),
-                    },
-                ),
-            },
         }
     }
 
@@ -282,39 +228,27 @@ impl Loader<'_> {
                 problems: self.problems,
             });
         }
-        if self.document.is_none() && self.extras.is_empty() {
+        if self.identities.is_empty() {
             return Err(LoadError::one(Fault::Empty, None));
         }
+        self.newer.truncate(MAX_PROBLEMS);
+        locate(self.source, &mut self.newer);
         Ok(Configuration {
             source: self.source.to_owned(),
             document: self.document,
             main: self.main,
             extras: self.extras,
             places: self.places,
+            newer: self.newer,
         })
     }
 }
 
-/// Reads a document as `kind`. When something in it has another shape than its key takes, the parser
-/// stops there; it is then read as it is, so that filling the struct finds that and all other problems.
-fn read_shape<'de>(
-    source: &'de str,
-    number: usize,
-    from: serde_yaml_ng::Deserializer<'de>,
-    kind: &'static Kind,
-) -> Result<(Value, Vec<Problem>), Box<Problem>> {
-    let size = source.len();
-    match read(from, kind, size) {
-        Err(problem) if matches!(problem.fault, Fault::WrongType { .. }) => {
-            let Some(again) = serde_yaml_ng::Deserializer::from_str(source).nth(number) else {
-                return Err(problem);
-            };
-            let (value, mut problems) = read(again, &Kind::Free, size)?;
-            // Whatever happens, the document stays refused.
-            problems.push(*problem);
-            Ok((value, problems))
-        }
-        other => other,
+/// The name that a document of any kind has; empty without one.
+pub(crate) fn name_of(value: &Value) -> String {
+    match value.get("name") {
+        Some(Value::Text(name)) => name.clone(),
+        _ => String::new(),
     }
 }
 
@@ -352,9 +286,4 @@ pub(crate) fn print<T: Field>(document: &T) -> String {
     let mut out = Emitter::new();
     document.emit(&mut out);
     out.finish()
-}
-
-enum Head {
-    Main,
-    Extra(String),
 }

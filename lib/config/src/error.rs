@@ -109,8 +109,18 @@ pub enum Fault {
     Missing,
     /// Neither a kind of document that we know, nor the main one.
     UnknownKind(String),
-    /// A kind of document of newer releases.
-    UnsupportedKind(String),
+    /// The key belongs to newer releases and has no effect.
+    NewerKey {
+        /// The first release that knows it, `1.8`.
+        since: &'static str,
+    },
+    /// The kind of document belongs to newer releases and has no effect.
+    NewerKind {
+        /// The kind.
+        kind: &'static str,
+        /// The first release that knows it, `1.8`.
+        since: &'static str,
+    },
     /// Another version than we speak.
     WrongVersion {
         /// What the document says.
@@ -149,9 +159,14 @@ impl fmt::Display for Fault {
             Self::DuplicateKey => f.write_str("the key is there twice"),
             Self::Missing => f.write_str("missing"),
             Self::UnknownKind(kind) => write!(f, "unknown kind of document {kind:?}"),
-            Self::UnsupportedKind(kind) => {
-                write!(f, "documents of kind {kind} are not supported yet")
-            }
+            Self::NewerKey { since } => write!(
+                f,
+                "this key came with v{since}, which is newer than this release: it has no effect"
+            ),
+            Self::NewerKind { kind, since } => write!(
+                f,
+                "documents of kind {kind} came with v{since}, which is newer than this release: it has no effect"
+            ),
             Self::WrongVersion { found } => {
                 write!(f, "unknown version {found:?}, expected v1alpha1")
             }

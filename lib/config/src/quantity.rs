@@ -126,7 +126,7 @@ impl fmt::Display for GoDuration {
 }
 
 impl Field for GoDuration {
-    const KIND: &'static Kind = &Kind::Text;
+    const KIND: &'static Kind = &Kind::Word;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
         let text = at.text(value, "text");
@@ -208,7 +208,7 @@ impl fmt::Display for DiskSize {
 }
 
 impl Field for DiskSize {
-    const KIND: &'static Kind = &Kind::Text;
+    const KIND: &'static Kind = &Kind::Word;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
         let text = at.text(value, "text");

@@ -114,7 +114,7 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
         self.state.spend::<D::Error>(1)?;
         match self.kind {
             Kind::Free => from.deserialize_any(self),
-            Kind::Text | Kind::List(_) | Kind::Map(_) | Kind::Struct(_) => {
+            Kind::Text | Kind::Word | Kind::List(_) | Kind::Map(_) | Kind::Struct(_) => {
                 from.deserialize_option(self)
             }
         }
@@ -146,7 +146,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            Kind::Text => "text",
+            Kind::Text | Kind::Word => "text",
             Kind::List(_) => "a list",
             Kind::Map(_) | Kind::Struct(_) => "a mapping",
             Kind::Free => "a plain value",
@@ -163,7 +163,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
 
     fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
         match self.kind {
-            Kind::Text => from.deserialize_str(self),
+            Kind::Text | Kind::Word => from.deserialize_str(self),
             Kind::List(_) => from.deserialize_seq(self),
             Kind::Map(_) | Kind::Struct(_) => from.deserialize_map(self),
             Kind::Free => from.deserialize_any(self),
@@ -257,7 +257,7 @@ impl Seed<'_> {
                 .iter()
                 .find(|entry| entry.key == key)
                 .map_or(&Kind::Free, |e| e.kind),
-            Kind::Text | Kind::List(_) | Kind::Free => &Kind::Free,
+            Kind::Text | Kind::Word | Kind::List(_) | Kind::Free => &Kind::Free,
         }
     }
 }

@@ -34,7 +34,7 @@ impl Field for String {
 }
 
 impl Field for bool {
-    const KIND: &'static Kind = &Kind::Text;
+    const KIND: &'static Kind = &Kind::Word;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
         // YAML 1.1 knows more words for it, and people write them.
@@ -97,7 +97,7 @@ fn take_number(value: Value, at: &mut Cursor) -> i64 {
 macro_rules! number_field {
     ($($type:ty, $range:literal;)*) => { $(
         impl Field for $type {
-            const KIND: &'static Kind = &Kind::Text;
+            const KIND: &'static Kind = &Kind::Word;
 
             fn take(value: Value, at: &mut Cursor) -> Self {
                 Self::try_from(take_number(value, at)).unwrap_or_else(|_| {
@@ -234,7 +234,7 @@ impl Field for Secret {
 pub struct FileMode(pub u32);
 
 impl Field for FileMode {
-    const KIND: &'static Kind = &Kind::Text;
+    const KIND: &'static Kind = &Kind::Word;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
         Self(u32::take(value, at))
@@ -259,7 +259,7 @@ pub struct PortRange {
 }
 
 impl Field for PortRange {
-    const KIND: &'static Kind = &Kind::Text;
+    const KIND: &'static Kind = &Kind::Word;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
         let text = at.text(value, "text");

@@ -6,6 +6,7 @@
 
 use crate::emit::Emitter;
 use crate::error::{Fault, Path, Problem, Step};
+use crate::newer;
 use crate::value::Value;
 use std::collections::BTreeMap;
 
@@ -15,13 +16,15 @@ pub const MAX_PROBLEMS: usize = 20;
 /// What a key takes. Guides the reader, which knows nothing else about the structs.
 #[derive(Debug)]
 pub(crate) enum Kind {
-    /// A scalar, kept as the text it was written as.
+    /// Text, kept as it was written.
     Text,
+    /// A flag, a number or the like, kept as it was written; never needs quotes.
+    Word,
     /// A list.
     List(&'static Kind),
     /// A mapping with keys of the user.
     Map(&'static Kind),
-    /// A mapping with these keys.
+    /// A mapping with these keys, in the order they are written.
     Struct(&'static [Entry]),
     /// Anything.
     Free,
@@ -51,6 +54,7 @@ pub(crate) trait Field: Default {
 pub(crate) struct Cursor {
     path: Path,
     pub(crate) problems: Vec<Problem>,
+    pub(crate) warnings: Vec<Problem>,
 }
 
 impl Cursor {
@@ -100,10 +104,20 @@ impl Cursor {
         }
     }
 
-    /// Reports the keys that nobody took.
-    pub(crate) fn unknown(&mut self, map: BTreeMap<String, Value>) {
+    /// Reports the keys that nobody took: newer releases may know them.
+    pub(crate) fn unknown(&mut self, section: &str, map: BTreeMap<String, Value>) {
         for key in map.into_keys() {
-            self.below(Step::Key(key), |at| at.report(Fault::UnknownKey));
+            let since = newer::key(section, &key);
+            self.below(Step::Key(key), |at| match since {
+                Some(since) => at.warn(Fault::NewerKey { since }),
+                None => at.report(Fault::UnknownKey),
+            });
+        }
+    }
+
+    fn warn(&mut self, fault: Fault) {
+        if self.warnings.len() < MAX_PROBLEMS {
+            self.warnings.push(Problem::new(self.path.clone(), fault));
         }
     }
 
@@ -150,7 +164,7 @@ macro_rules! document {
             fn take(value: $crate::value::Value, at: &mut $crate::schema::Cursor) -> Self {
                 let mut map = at.entries(value);
                 let taken = Self { $( $field: at.field(&mut map, $key), )* };
-                at.unknown(std::mem::take(&mut map));
+                at.unknown(stringify!($name), std::mem::take(&mut map));
                 taken
             }
 
@@ -303,7 +317,7 @@ mod tests {
 
     fn list(kind: &Kind, path: &str, keys: &mut Vec<String>) {
         match kind {
-            Kind::Text | Kind::Free => keys.push(path.to_owned()),
+            Kind::Text | Kind::Word | Kind::Free => keys.push(path.to_owned()),
             Kind::List(inner) => list(inner, &format!("{path}[]"), keys),
             Kind::Map(inner) => list(inner, &format!("{path}.*"), keys),
             Kind::Struct(entries) => {

@@ -27,6 +27,7 @@ macro_rules! rows {
 }
 
 const MACHINE: &[Row<MachineConfig>] = rows! { MachineConfig:
+    "machine.acceptedCAs" accepted_cas,
     "machine.controlPlane" control_plane,
     "machine.kubelet" kubelet,
     "machine.pods" pods,

@@ -6,7 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use config::document::MachineConfig;
-use config::{Cidr, Configuration, DhcpSpec, DiskSize, FileMode, GoDuration, Value};
+use config::{
+    Cidr, Circumstances, Configuration, DhcpSpec, DiskSize, Extra, FileMode, GoDuration, Value,
+};
 
 fn load(text: &str) -> Configuration {
     Configuration::load(text.as_bytes()).unwrap()
@@ -216,4 +218,80 @@ fn links_mean_what_is_written_with_defaults_filled_in() {
     );
     assert_eq!(spec.links[1].addresses[0].prefix, 128);
     assert_eq!(spec.links[1].dhcp, None);
+}
+
+#[test]
+fn keys_of_newer_releases_load_with_a_warning_that_names_the_release() {
+    let text = "version: v1alpha1\nmachine:\n  features:\n    hostDNS: {enabled: true}\n  nodeAnnotations: {a: b}\ncluster:\n  apiServer: {authorizationConfig: []}\n---\napiVersion: v1alpha1\nkind: SideroLinkConfig\napiUrl: https://a\nuniqueToken: b\n";
+    let loaded = load(text);
+
+    assert_eq!(loaded.source(), text);
+    let newer: Vec<String> = loaded.newer().iter().map(ToString::to_string).collect();
+    let rest = "which is newer than this release: it has no effect";
+    assert_eq!(
+        newer,
+        [
+            format!("machine.features.hostDNS: this key came with v1.7, {rest}, line 4 column 5"),
+            format!("machine.nodeAnnotations: this key came with v1.8, {rest}, line 5 column 3"),
+            format!(
+                "cluster.apiServer.authorizationConfig: this key came with v1.9, {rest}, line 7 column 15"
+            ),
+            format!("uniqueToken: this key came with v1.10, {rest}, line 12 column 1"),
+        ]
+    );
+    let warnings = loaded.validate(Circumstances::default()).warnings;
+    assert!(loaded.newer().iter().all(|p| warnings.contains(p)));
+}
+
+#[test]
+fn kinds_of_newer_releases_are_kept_with_a_warning_and_may_not_be_there_twice() {
+    let volume = "apiVersion: v1alpha1\nkind: VolumeConfig\nname: EPHEMERAL\nprovisioning:\n  maxSize: 50GB\n";
+    let text = format!("version: v1alpha1\nmachine: {{}}\n---\n{volume}");
+    let loaded = load(&text);
+
+    assert_eq!(loaded.source(), text);
+    assert_eq!(
+        loaded.newer()[0].to_string(),
+        "kind: documents of kind VolumeConfig came with v1.8, which is newer than this release: it has no effect, line 5 column 1"
+    );
+    let twice = format!("{text}---\n{volume}");
+    assert!(Configuration::load(twice.as_bytes()).is_err());
+    let other = format!("{text}---\n{}", volume.replace("EPHEMERAL", "STATE"));
+    assert_eq!(load(&other).newer().len(), 2);
+}
+
+#[test]
+fn an_extension_service_gets_files_and_variables() {
+    let text = "apiVersion: v1alpha1\nkind: ExtensionServiceConfig\nname: nut-client\nconfigFiles:\n  - content: MONITOR a\n    mountPath: /usr/local/etc/nut/upsmon.conf\nenvironment:\n  - UPS_NAME=ups\n";
+    let loaded = load(text);
+
+    let [Extra::ExtensionServiceConfig(service)] = loaded.extras() else {
+        panic!("{:?}", loaded.extras());
+    };
+    assert_eq!(service.config_files[0].content, "MONITOR a");
+    assert_eq!(service.environment, ["UPS_NAME=ups"]);
+    assert_eq!(loaded.validate(Circumstances::default()).errors, []);
+    for (bad, path) in [
+        (text.replace("/usr", "usr"), "configFiles: "),
+        (text.replace("UPS_NAME=", "="), "environment: "),
+        (text.replace("nut-client", "''"), "name: "),
+        (
+            text.split("configFiles").next().unwrap().to_owned(),
+            "either configFiles or environment",
+        ),
+    ] {
+        let report = load(&bad).validate(Circumstances::default());
+        assert!(report.to_string().starts_with(path), "{report}");
+    }
+}
+
+#[test]
+fn authorities_to_accept_besides_are_read_and_checked() {
+    let text = "version: v1alpha1\nmachine:\n  acceptedCAs:\n    - crt: aGVsbG8=\ncluster: {}\n";
+    let errors = load(text).validate(Circumstances::default()).to_string();
+
+    assert!(
+        errors.contains("machine.acceptedCAs[0].crt: not PEM, line 4 column 7"),
+        "{errors}"
+    );
 }

@@ -218,10 +218,6 @@ fn versions_and_kinds_that_we_do_not_know_are_refused_by_name() {
         ),
         ("a: b\n", "kind: missing, line 1 column 1"),
         (
-            "apiVersion: v1alpha1\nkind: ExtensionServiceConfig\n",
-            "kind: documents of kind ExtensionServiceConfig are not supported yet, line 2 column 1",
-        ),
-        (
             "apiVersion: v1beta1\nkind: KmsgLogConfig\n",
             "apiVersion: unknown version \"v1beta1\", expected v1alpha1, line 1 column 1",
         ),

@@ -48,6 +48,21 @@ document! {
         "ingress" ingress: Vec<IngressRule>, keep, "From where.";
     }
 
+    /// What an extension service reads (v1.7 and newer).
+    pub struct ExtensionServiceConfig {
+        "apiVersion" api_version: String, omit, "`v1alpha1`.";
+        "kind" kind: String, keep, "`ExtensionServiceConfig`.";
+        "name" name: String, keep, "The service's name.";
+        "configFiles" config_files: Vec<ExtensionServiceFile>, omit, "Files to put into its container.";
+        "environment" environment: Vec<String>, omit, "Environment variables, `NAME=value`.";
+    }
+
+    /// A file of an extension service.
+    pub struct ExtensionServiceFile {
+        "content" content: String, keep, "What is in it.";
+        "mountPath" mount_path: String, keep, "Where it is in the container.";
+    }
+
     /// Which packets a rule is about.
     pub struct RulePortSelector {
         "ports" ports: Vec<PortRange>, keep, "Ports.";
@@ -97,6 +112,7 @@ macro_rules! extras {
 extras! {
     SideroLinkConfig
     EventSinkConfig
+    ExtensionServiceConfig
     KmsgLogConfig
     NetworkDefaultActionConfig
     NetworkRuleConfig
@@ -109,6 +125,7 @@ impl Extra {
         match self {
             Self::SideroLinkConfig(_) => ("SideroLinkConfig", ""),
             Self::EventSinkConfig(_) => ("EventSinkConfig", ""),
+            Self::ExtensionServiceConfig(document) => ("ExtensionServiceConfig", &document.name),
             Self::KmsgLogConfig(document) => ("KmsgLogConfig", &document.name),
             Self::NetworkDefaultActionConfig(_) => ("NetworkDefaultActionConfig", ""),
             Self::NetworkRuleConfig(document) => ("NetworkRuleConfig", &document.name),

@@ -18,6 +18,7 @@ document! {
         "type" kind: String, keep, "The role: `controlplane`, `worker` or `init`.";
         "token" token: SecretText, keep, "The token with which nodes join.";
         "ca" ca: Option<CertificateAndKey>, omit, "The authority of the machine API; workers have no key.";
+        "acceptedCAs" accepted_cas: Vec<CertificateOnly>, omit, "More authorities whose clients are let in (v1.7 and newer).";
         "certSANs" cert_sans: Vec<String>, keep, "More names and addresses for the node's certificate.";
         "controlPlane" control_plane: Option<MachineControlPlaneConfig>, omit, "What of the control plane runs here.";
         "kubelet" kubelet: Option<KubeletConfig>, omit, "The kubelet.";
@@ -45,6 +46,11 @@ document! {
     pub struct CertificateAndKey {
         "crt" crt: Base64Bytes, keep, "The certificate, PEM.";
         "key" key: Secret, keep, "The private key, PEM; empty where a node must not have it.";
+    }
+
+    /// A certificate alone, PEM in base64.
+    pub struct CertificateOnly {
+        "crt" crt: Base64Bytes, keep, "The certificate, PEM.";
     }
 
     /// A private key alone, PEM in base64.

@@ -7,7 +7,7 @@
 use super::Situation;
 use crate::document::CertificateAndKey;
 use crate::error::{Fault, Path, Problem};
-use crate::scalar::REDACTED;
+use crate::scalar::{Base64Bytes, REDACTED};
 use pki::{Authority, Certificate, Key};
 
 /// An authority of the configuration.
@@ -59,7 +59,26 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Problem> {
             problems.push(Problem::new(path, Fault::BadPem(error)));
         }
     }
+    let accepted = Path::new("machine.acceptedCAs");
+    for (index, authority) in machine.accepted_cas.iter().enumerate() {
+        if let Some(fault) = not_an_authority(&authority.crt) {
+            let path = accepted.index(index).key("crt");
+            problems.push(Problem::new(path, fault));
+        }
+    }
     problems
+}
+
+/// What keeps the certificate from being an authority's.
+fn not_an_authority(certificate: &Base64Bytes) -> Option<Fault> {
+    if certificate.0.is_empty() {
+        return Some(Fault::Missing);
+    }
+    match Certificate::from_pem(&certificate.0) {
+        Ok(certificate) if certificate.is_authority() => None,
+        Ok(_) => Some(Fault::BadPem(pki::Error::NotAnAuthority)),
+        Err(error) => Some(Fault::BadPem(error)),
+    }
 }
 
 fn problem(row: &Row<'_>) -> Option<Problem> {
@@ -68,15 +87,8 @@ fn problem(row: &Row<'_>) -> Option<Problem> {
     let Some(pair) = row.pair else {
         return row.is_required.then(|| Problem::new(path, Fault::Missing));
     };
-    if pair.crt.0.is_empty() {
-        return Some(Problem::new(crt, Fault::Missing));
-    }
-    let certificate = match Certificate::from_pem(&pair.crt.0) {
-        Ok(certificate) => certificate,
-        Err(error) => return Some(Problem::new(crt, Fault::BadPem(error))),
-    };
-    if !certificate.is_authority() {
-        return Some(Problem::new(crt, Fault::BadPem(pki::Error::NotAnAuthority)));
+    if let Some(fault) = not_an_authority(&pair.crt) {
+        return Some(Problem::new(crt, fault));
     }
     if pair.key.is_empty() {
         return row.needs_key.then(|| Problem::new(key, Fault::Missing));

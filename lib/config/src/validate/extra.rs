@@ -4,7 +4,7 @@
 //! Owns: what each kind needs.
 //! Never: looks at the main document.
 
-use crate::document::{Extra, NetworkRuleConfig};
+use crate::document::{ExtensionServiceConfig, ExtensionServiceFile, Extra, NetworkRuleConfig};
 use crate::error::{Fault, Path, Problem};
 use crate::network::Cidr;
 use crate::url::{Url, split_port};
@@ -38,6 +38,7 @@ fn faults(extra: &Extra) -> Vec<(&'static str, Fault)> {
             Some((_, Some(_))) => Vec::new(),
             _ => bad("endpoint", "a host and a port"),
         },
+        Extra::ExtensionServiceConfig(service) => service_faults(service),
         Extra::KmsgLogConfig(log) => {
             let mut faults = Vec::new();
             if log.name.is_empty() {
@@ -62,6 +63,34 @@ fn faults(extra: &Extra) -> Vec<(&'static str, Fault)> {
 /// Whether there is no path; a query is fine.
 fn is_root(url: &Url) -> bool {
     matches!(url.path.split(['?', '#']).next(), Some("" | "/") | None)
+}
+
+fn service_faults(service: &ExtensionServiceConfig) -> Vec<(&'static str, Fault)> {
+    let mut faults = Vec::new();
+    if service.name.is_empty() {
+        faults.push(("name", Fault::Missing));
+    }
+    let files = &service.config_files;
+    let is_placed =
+        |file: &ExtensionServiceFile| file.mount_path.starts_with('/') && !file.content.is_empty();
+    if !files.iter().all(is_placed) {
+        let what = "a content and an absolute mountPath each";
+        faults.push(("configFiles", Fault::BadValue(what)));
+    }
+    let is_named = |text: &String| {
+        text.split_once('=')
+            .is_some_and(|(name, _)| !name.is_empty())
+    };
+    if !service.environment.iter().all(is_named) {
+        faults.push(("environment", Fault::BadValue("NAME=value")));
+    }
+    if files.is_empty() && service.environment.is_empty() {
+        faults.push((
+            "",
+            Fault::Rule("either configFiles or environment is needed"),
+        ));
+    }
+    faults
 }
 
 fn rule_faults(rule: &NetworkRuleConfig) -> Vec<(&'static str, Fault)> {

@@ -153,6 +153,7 @@ impl Configuration {
         }
         self.place(&mut report.errors);
         self.place(&mut report.warnings);
+        report.warnings.extend_from_slice(self.newer());
         let mut others = extra::check(self.extras());
         self.place_extras(&mut others);
         report.errors.append(&mut others);
