@@ -21,18 +21,18 @@ const CONTROLLERS: &[&str] = &["+memory", "+pids", "+cpu"];
 /// The longest path: a service's name has 63 bytes.
 type Path = Text<128>;
 
-/// Makes the groups that all others stand in, moves init into its own, and gives the rest their
-/// controllers (a group with processes of its own cannot: cgroup-v2.rst, "No Internal Process
-/// Constraint").
+/// Where init's own group is.
+const INIT: &str = "/sys/fs/cgroup/init";
+
+/// Makes the groups that all others stand in and gives them their controllers. init itself moves
+/// later ([`adopt_init`]): nothing waits for the kernel as long as the groups are empty.
 ///
 /// # Errors
 /// When the groups cannot be made. A missing controller is only said.
 pub fn make_tree() -> Result<(), Fatal> {
-    for folder in ["/sys/fs/cgroup/init", SYSTEM] {
+    for folder in [INIT, SYSTEM] {
         make_folder(folder).map_err(Fatal::during("make", "the control groups"))?;
     }
-    write("/sys/fs/cgroup/init/cgroup.procs", "0")
-        .map_err(Fatal::during("join", "/sys/fs/cgroup/init"))?;
     for group in ["/sys/fs/cgroup", SYSTEM] {
         for controller in CONTROLLERS {
             let mut path = Path::new();
@@ -46,6 +46,18 @@ pub fn make_tree() -> Result<(), Fatal> {
         }
     }
     Ok(())
+}
+
+/// Moves init into its group, from another process: to move one, the kernel first lets every
+/// processor pass through a quiet moment, which takes several clock ticks (cgroup_attach_lock,
+/// RCU), and init has services to start.
+///
+/// # Errors
+/// The kernel's.
+pub fn adopt_init() -> Result<(), Errno> {
+    let mut path = Path::new();
+    let _ = write!(path, "{INIT}/cgroup.procs");
+    write(path.as_str(), "1")
 }
 
 /// The limits of a service.

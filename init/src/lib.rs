@@ -10,6 +10,7 @@ pub mod cgroup;
 pub mod clock;
 pub mod console;
 pub mod down;
+pub mod errands;
 pub mod fatal;
 pub mod folders;
 pub mod limits;

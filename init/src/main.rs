@@ -12,7 +12,7 @@ use core::convert::Infallible;
 
 use init::fatal::{self, Fatal};
 use init::say::Phase;
-use init::{cgroup, console, down, folders, limits, mounts, root, supervisor};
+use init::{cgroup, console, down, errands, folders, limits, mounts, root, supervisor};
 
 sys::entry!(main, panic = fatal::panicked);
 
@@ -51,6 +51,8 @@ fn first_stage() -> Result<Infallible, Fatal> {
 
 /// In the root: prepares what every service stands on, and supervises them until the end.
 fn second_stage() -> Result<Infallible, Fatal> {
+    errands::read_programs_ahead();
+
     let phase = Phase::begin("mounts");
     mounts::make(mounts::LATE)?;
     folders::make()?;
@@ -59,6 +61,7 @@ fn second_stage() -> Result<Infallible, Fatal> {
 
     let phase = Phase::begin("cgroups");
     cgroup::make_tree()?;
+    errands::join_group();
     phase.done();
 
     let action = supervisor::run()?;

@@ -86,9 +86,8 @@ pub const LATE: &[Mount] = &[
     mount!("devpts" "/dev/pts" NOEXEC "ptmxmode=000,mode=620,gid=5" Optional),
     // POSIX shared memory.
     mount!("tmpfs" "/dev/shm" NODEV "mode=1777,size=25%" Required),
-    // What holds every service. Delegation keeps a container inside its own part; the other option
-    // makes moving into groups quick, which is all that happens here.
-    mount!("cgroup2" "/sys/fs/cgroup" NODEV "nsdelegate,favordynmods" Required),
+    // What holds every service. Delegation keeps a container inside its own part.
+    mount!("cgroup2" "/sys/fs/cgroup" NODEV "nsdelegate" Required),
     // Pinned BPF programs of network plugins.
     mount!("bpf" "/sys/fs/bpf" NODEV "mode=0700" Optional),
     // Security modules tell here what is on.

@@ -40,7 +40,8 @@ pub const CONTROL: Listener = open_to(INIT_SOCKET, Kind::Messages, UID_LOGD);
 #[derive(Debug, Clone, Copy)]
 pub struct CoreService {
     name: &'static str,
-    path: &'static str,
+    /// Its program.
+    pub path: &'static str,
     /// User and group.
     uid: u32,
     capabilities: CapabilitySet,
@@ -78,8 +79,8 @@ const fn open_to(path: &'static str, kind: Kind, gid: u32) -> Listener {
 }
 
 /// The core services in their start order. Sockets are there before any of them runs, so nobody
-/// waits for the readiness of those it calls; `after` orders the end: logd outlives the others to
-/// hear their last words. Memory limits fit a machine of 128 MiB together.
+/// waits for those it calls ([`supervise::order`]); `after` orders the end: logd outlives the
+/// others to hear their last words. Memory limits fit a machine of 128 MiB together.
 pub const CORE: &[CoreService] = &[
     // First, to have everybody's words. SYSLOG: reading the kernel's log where dmesg is
     // restricted. Its rings are fixed in size.

@@ -4,13 +4,13 @@
 //! Owns: permissions, and what each subscriber has heard.
 //! Never: waits for a client; what one has not heard is merged into the latest.
 
-use proto::greeting::{self, Access};
+use proto::greeting;
 use proto::paths::{UID_LOGD, UID_ROOT};
 use proto::supervisor::{ListFrom, PAGE_MAX, Page, PipeOf, Reply, Request, SERVICES_MAX};
 use proto::{Greeting, Refusal};
 use supervise::Event;
 use sys::fd::AsFd as _;
-use sys::seqpacket::{Greeted, Next, Peer, Service, Trouble};
+use sys::seqpacket::{Manners, Next, Peer, Service};
 
 use super::Supervisor;
 use super::slot::Slot;
@@ -47,15 +47,15 @@ enum News<'s> {
 impl Service for Supervisor {
     type Connection = Client;
 
-    fn greet(&mut self, peer: Peer, first: &[u8], reply: &mut [u8]) -> (usize, Greeted) {
-        let access = match peer.uid {
-            UID_ROOT | UID_LOGD => Access::Allowed,
-            _ => Access::Denied,
-        };
-        match greeting::greet(first, access, reply) {
-            Ok(len) => (len, Greeted::Welcome),
-            Err(len) => (len, Greeted::Refused),
-        }
+    const MANNERS: Manners = Manners {
+        greet: greeting::greet,
+        deny: greeting::deny,
+        full: greeting::full,
+        too_long: greeting::too_long,
+    };
+
+    fn admits(&self, peer: Peer) -> bool {
+        matches!(peer.uid, UID_ROOT | UID_LOGD)
     }
 
     fn request(
@@ -72,14 +72,6 @@ impl Service for Supervisor {
         };
         let answer = answer.unwrap_or_else(Reply::Refused);
         Some(answer.encode(reply).unwrap_or(0))
-    }
-
-    fn refuse(&mut self, trouble: Trouble, reply: &mut [u8]) -> usize {
-        let refusal = match trouble {
-            Trouble::Full => Refusal::Full,
-            Trouble::TooLong => Refusal::Malformed,
-        };
-        greeting::refuse(refusal, reply)
     }
 
     fn next(&self, client: &Client, message: &mut [u8]) -> Next<'_> {

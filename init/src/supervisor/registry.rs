@@ -249,6 +249,11 @@ impl order::Services for Supervisor {
         slot.is_some_and(|slot| slot.after & bit(other) != 0)
     }
 
+    fn keeps_sockets(&self, place: usize) -> bool {
+        let slot = self.slots.get(place).and_then(Option::as_ref);
+        slot.is_some_and(|slot| !slot.listeners.is_empty())
+    }
+
     fn lacks(&self, place: usize) -> bool {
         let slot = self.slots.get(place).and_then(Option::as_ref);
         slot.is_none_or(|slot| slot.lacks)

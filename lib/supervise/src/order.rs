@@ -19,16 +19,26 @@ pub trait Services {
     /// Whether the service at `place` starts after the one at `other`.
     fn is_after(&self, place: usize, other: usize) -> bool;
 
+    /// Whether the sockets of the service at `place` are there whether it runs or not, so that who
+    /// calls it early is answered when it can.
+    fn keeps_sockets(&self, place: usize) -> bool;
+
     /// Whether the service at `place` needs one that is not in the list.
     fn lacks(&self, place: usize) -> bool;
 }
 
-/// Whether all that the service at `place` needs is ready.
+/// Whether all that the service at `place` needs is ready, or takes calls until it is.
 pub fn may_start(services: &impl Services, place: usize) -> bool {
     !services.lacks(place)
-        && (0..services.count()).all(|other| {
-            !services.is_after(place, other) || services.state(other).is_some_and(State::satisfies)
-        })
+        && (0..services.count())
+            .all(|other| !services.is_after(place, other) || can_be_called(services, other))
+}
+
+/// Whether those that start after the service at a place may start.
+fn can_be_called(services: &impl Services, place: usize) -> bool {
+    services.state(place).is_some_and(|state| {
+        state.satisfies() || (services.keeps_sockets(place) && state.is_active())
+    })
 }
 
 /// Whether the service at `place` may be stopped when everything is to end: all that start after

@@ -132,6 +132,8 @@ proptest! {
 struct World {
     states: Vec<Option<State>>,
     needs: Vec<u8>,
+    /// Whose sockets are there whether or not they run, one bit each.
+    sockets: u8,
 }
 
 impl World {
@@ -140,6 +142,7 @@ impl World {
         Self {
             states: states.iter().map(|kind| kinds[*kind]).collect(),
             needs: needs.to_vec(),
+            sockets: 0,
         }
     }
 }
@@ -155,6 +158,10 @@ impl Services for World {
 
     fn is_after(&self, place: usize, other: usize) -> bool {
         self.needs[place] & (1 << other) != 0
+    }
+
+    fn keeps_sockets(&self, place: usize) -> bool {
+        self.sockets & (1 << place) != 0
     }
 
     fn lacks(&self, place: usize) -> bool {
@@ -176,6 +183,28 @@ fn a_service_starts_when_all_that_it_needs_is_ready() {
         let world = World {
             states: vec![Some(State::Waiting), other],
             needs: vec![0b10, 0],
+            sockets: 0,
+        };
+
+        assert_eq!(order::may_start(&world, 0), may, "{other:?}");
+    }
+}
+
+#[test]
+fn who_is_called_on_a_kept_socket_need_not_be_ready() {
+    for (other, may) in [
+        (Some(State::Running), true),
+        (Some(State::Waiting), true),
+        (Some(State::Starting), true),
+        (Some(State::BackingOff), true),
+        (Some(State::Stopped), false),
+        (Some(State::Failed), false),
+        (None, false),
+    ] {
+        let world = World {
+            states: vec![Some(State::Waiting), other],
+            needs: vec![0b10, 0],
+            sockets: 0b10,
         };
 
         assert_eq!(order::may_start(&world, 0), may, "{other:?}");
@@ -188,6 +217,7 @@ fn who_is_needed_stops_last() {
     let mut world = World {
         states: vec![running; 3],
         needs: vec![0, 0b001, 0b011],
+        sockets: 0,
     };
 
     assert!(!order::may_stop(&world, 0));
@@ -204,6 +234,7 @@ fn services_that_need_each_other_stop_together() {
     let world = World {
         states: vec![running; 2],
         needs: vec![0b10, 0b01],
+        sockets: 0,
     };
 
     assert!(order::may_stop(&world, 0));
@@ -215,6 +246,7 @@ fn a_service_that_needs_itself_never_starts_and_still_stops() {
     let world = World {
         states: vec![Some(State::Waiting)],
         needs: vec![0b1],
+        sockets: 0,
     };
 
     assert!(!order::may_start(&world, 0));
