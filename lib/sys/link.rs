@@ -4,6 +4,10 @@
 //!
 //! Owns: the linker's arguments of these programs.
 //! Never: generates code.
+#![expect(
+    clippy::print_stdout,
+    reason = "cargo reads what a build script prints"
+)]
 
 use std::path::PathBuf;
 
