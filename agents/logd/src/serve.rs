@@ -4,11 +4,11 @@
 //! Owns: the answers of `proto::log`, and which readers wait for more.
 //! Never: keeps bytes for a reader: a reader that waits is a cursor.
 
-use proto::greeting::{self, Access};
+use proto::greeting;
 use proto::log::{CHUNK_MAX, Chunk, Cursor, From, Index, KERNEL, LogName, Reply, Request};
 use proto::paths::UID_ROOT;
 use proto::{Greeting, MAX_MESSAGE, Refusal};
-use sys::seqpacket::{Greeted, Next, Peer, Server, Service, Trouble};
+use sys::seqpacket::{Manners, Next, Peer, Server, Service};
 
 use crate::clock;
 use crate::ring::Ring;
@@ -137,16 +137,15 @@ fn failed(errno: sys::io::Errno) -> Refusal {
 impl Service for Shelf {
     type Connection = Reader;
 
-    fn greet(&mut self, peer: Peer, first: &[u8], reply: &mut [u8]) -> (usize, Greeted) {
-        let access = if peer.uid == UID_ROOT {
-            Access::Allowed
-        } else {
-            Access::Denied
-        };
-        match greeting::greet(first, access, reply) {
-            Ok(len) => (len, Greeted::Welcome),
-            Err(len) => (len, Greeted::Refused),
-        }
+    const MANNERS: Manners = Manners {
+        greet: greeting::greet,
+        deny: greeting::deny,
+        full: greeting::full,
+        too_long: greeting::too_long,
+    };
+
+    fn admits(&self, peer: Peer) -> bool {
+        peer.uid == UID_ROOT
     }
 
     fn request(
@@ -164,14 +163,6 @@ impl Service for Shelf {
             Ok(answer) => Some(answer?.encode(reply).unwrap_or(0)),
             Err(refusal) => Some(greeting::refuse(refusal, reply)),
         }
-    }
-
-    fn refuse(&mut self, trouble: Trouble, reply: &mut [u8]) -> usize {
-        let refusal = match trouble {
-            Trouble::Full => Refusal::Full,
-            Trouble::TooLong => Refusal::Malformed,
-        };
-        greeting::refuse(refusal, reply)
     }
 
     fn next(&self, reader: &Reader, message: &mut [u8]) -> Next<'_> {

@@ -9,9 +9,10 @@
 //! Never: keeps anything for a subscriber that does not read.
 
 use heapless::{String, Vec};
+use proto::greeting;
 use proto::net::{Address, Lease, Link, LinkIndex, Reply, Request, Route};
 use proto::{Greeting, Refusal};
-use sys::seqpacket::{Greeted, Next, Peer, Service, Trouble};
+use sys::seqpacket::{Manners, Next, Peer, Service};
 use wire::rtnetlink;
 
 use crate::links::{Gone, Links};
@@ -131,18 +132,15 @@ impl Network {
 impl Service for Network {
     type Connection = Told;
 
-    fn greet(&mut self, peer: Peer, first: &[u8], reply: &mut [u8]) -> (usize, Greeted) {
-        let refusal = match Request::decode(first) {
-            _ if peer.uid != self.user => Refusal::NotAllowed,
-            Ok(Request::Hello(theirs)) if theirs == Greeting::OURS => {
-                let welcome = Reply::Welcome(Greeting::OURS);
-                return (welcome.encode(reply).unwrap_or(0), Greeted::Welcome);
-            }
-            Ok(Request::Hello(_)) => Refusal::Version,
-            Ok(Request::Subscribe(())) => Refusal::NotGreeted,
-            Err(_) => Refusal::Malformed,
-        };
-        (refuse(refusal, reply), Greeted::Refused)
+    const MANNERS: Manners = Manners {
+        greet: greeting::greet,
+        deny: greeting::deny,
+        full: greeting::full,
+        too_long: greeting::too_long,
+    };
+
+    fn admits(&self, peer: Peer) -> bool {
+        peer.uid == self.user
     }
 
     fn request(
@@ -157,7 +155,7 @@ impl Service for Network {
                 let welcome = Reply::Welcome(Greeting::OURS);
                 Some(welcome.encode(reply).unwrap_or(0))
             }
-            Ok(Request::Hello(_)) => Some(refuse(Refusal::Version, reply)),
+            Ok(Request::Hello(_)) => Some(greeting::refuse(Refusal::Version, reply)),
             Ok(Request::Subscribe(())) => {
                 *connection = Told::Some {
                     until: 0,
@@ -165,16 +163,8 @@ impl Service for Network {
                 };
                 None
             }
-            Err(_) => Some(refuse(Refusal::Malformed, reply)),
+            Err(_) => Some(greeting::refuse(Refusal::Malformed, reply)),
         }
-    }
-
-    fn refuse(&mut self, trouble: Trouble, reply: &mut [u8]) -> usize {
-        let refusal = match trouble {
-            Trouble::Full => Refusal::Full,
-            Trouble::TooLong => Refusal::Malformed,
-        };
-        refuse(refusal, reply)
     }
 
     fn next(&self, connection: &Told, message: &mut [u8]) -> Next<'_> {
@@ -192,11 +182,6 @@ impl Service for Network {
             *connection = told;
         }
     }
-}
-
-/// Writes a refusal.
-fn refuse(refusal: Refusal, reply: &mut [u8]) -> usize {
-    Reply::Refused(refusal).encode(reply).unwrap_or(0)
 }
 
 fn tell_link(link: &rtnetlink::Link) -> Link {

@@ -18,8 +18,7 @@ use netd::news::{Network, Told};
 use netd::slots::{Followed, SLOTS_MAX, Slots};
 use proptest::prelude::{any, prop, prop_assert, proptest};
 use proto::net::{LeaseState, Reply, Request};
-use proto::{Greeting, Refusal};
-use sys::seqpacket::{Greeted, Next, Peer, Service as _, Trouble};
+use sys::seqpacket::{Next, Peer, Service as _};
 use wire::dhcp::{Kind, Message};
 use wire::rtnetlink::{Address, Dump, IFF_LOWER_UP, IFF_UP, Link, News, PROTOCOL_DHCP, Route};
 
@@ -448,42 +447,20 @@ fn subscribed(network: &mut Network) -> Told {
 }
 
 #[test]
-fn only_the_right_user_may_connect() {
-    let hello = encoded(&Request::Hello(Greeting::OURS));
-    let mut reply = [0; 64];
+fn only_the_right_user_is_admitted() {
+    let other = Peer { uid: 50, ..ROOT };
     for (user, peer, expected) in [
-        (0, ROOT, Reply::Welcome(Greeting::OURS)),
-        (
-            0,
-            Peer { uid: 50, ..ROOT },
-            Reply::Refused(Refusal::NotAllowed),
-        ),
-        (7, ROOT, Reply::Refused(Refusal::NotAllowed)),
-        (7, Peer { uid: 7, ..ROOT }, Reply::Welcome(Greeting::OURS)),
+        (0, ROOT, true),
+        (0, other, false),
+        (50, ROOT, false),
+        (50, other, true),
     ] {
-        let mut network = Network {
+        let network = Network {
             user,
             ..Network::default()
         };
-        let (len, greeted) = network.greet(peer, &hello, &mut reply);
-        assert_eq!(Reply::decode(&reply[..len]), Ok(expected.clone()));
-        assert_eq!(
-            greeted == Greeted::Welcome,
-            matches!(expected, Reply::Welcome(_))
-        );
-    }
-}
 
-#[test]
-fn troubles_of_the_server_have_refusals() {
-    let mut network = Network::default();
-    for (trouble, refusal) in [
-        (Trouble::Full, Refusal::Full),
-        (Trouble::TooLong, Refusal::Malformed),
-    ] {
-        let mut reply = [0; 64];
-        let len = network.refuse(trouble, &mut reply);
-        assert_eq!(Reply::decode(&reply[..len]), Ok(Reply::Refused(refusal)));
+        assert_eq!(network.admits(peer), expected, "{user} {peer:?}");
     }
 }
 

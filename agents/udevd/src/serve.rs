@@ -4,11 +4,11 @@
 //! Owns: who waits for quiet, and the counts that they hear.
 //! Never: answers before everything that the kernel had said is done.
 
-use proto::greeting::{self, Access};
+use proto::greeting;
 use proto::paths::UID_ROOT;
 use proto::udev::{Reply, Request, Settled};
 use proto::{Greeting, Refusal};
-use sys::seqpacket::{Greeted, Next, Peer, Server, Service, Trouble};
+use sys::seqpacket::{Manners, Next, Peer, Server, Service};
 
 /// The most callers at once: machined, and one more while it starts again.
 const CALLERS_MAX: usize = 8;
@@ -40,16 +40,15 @@ pub struct Work {
 impl Service for Work {
     type Connection = Caller;
 
-    fn greet(&mut self, peer: Peer, first: &[u8], reply: &mut [u8]) -> (usize, Greeted) {
-        let access = if peer.uid == UID_ROOT {
-            Access::Allowed
-        } else {
-            Access::Denied
-        };
-        match greeting::greet(first, access, reply) {
-            Ok(len) => (len, Greeted::Welcome),
-            Err(len) => (len, Greeted::Refused),
-        }
+    const MANNERS: Manners = Manners {
+        greet: greeting::greet,
+        deny: greeting::deny,
+        full: greeting::full,
+        too_long: greeting::too_long,
+    };
+
+    fn admits(&self, peer: Peer) -> bool {
+        peer.uid == UID_ROOT
     }
 
     fn request(
@@ -71,14 +70,6 @@ impl Service for Work {
                 None
             }
         }
-    }
-
-    fn refuse(&mut self, trouble: Trouble, reply: &mut [u8]) -> usize {
-        let refusal = match trouble {
-            Trouble::Full => Refusal::Full,
-            Trouble::TooLong => Refusal::Malformed,
-        };
-        greeting::refuse(refusal, reply)
     }
 
     fn next(&self, caller: &Caller, message: &mut [u8]) -> Next<'_> {

@@ -14,25 +14,32 @@ const HELLO: u8 = 1;
 /// The number of `Refused`.
 const REFUSED: u8 = 2;
 
-/// Whether the peer's user may ask anything on this socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// It may.
-    Allowed,
-    /// It may not.
-    Denied,
-}
-
-/// Answers the first message of a connection: writes the answer to the front of `reply` and
-/// returns its length. `Err` holds the length of a refusal, after which the server closes.
+/// Answers the first message of a connection whose user may ask: writes the answer to the front of
+/// `reply` and returns its length. `Err` holds the length of a refusal, after which the server
+/// closes.
 ///
 /// # Errors
 /// The client is not let in.
-pub fn greet(first: &[u8], access: Access, reply: &mut [u8]) -> Result<usize, usize> {
-    match judge(first, access) {
+pub fn greet(first: &[u8], reply: &mut [u8]) -> Result<usize, usize> {
+    match judge(first) {
         Ok(()) => encode(HELLO, &Greeting::OURS, reply).map_err(|EncodeError| 0),
         Err(refusal) => Err(refuse(refusal, reply)),
     }
+}
+
+/// Refuses a connection whose user may not ask anything on this socket.
+pub fn deny(reply: &mut [u8]) -> usize {
+    refuse(Refusal::NotAllowed, reply)
+}
+
+/// Refuses a connection for which there is no room.
+pub fn full(reply: &mut [u8]) -> usize {
+    refuse(Refusal::Full, reply)
+}
+
+/// Refuses a message that is longer than any message can be.
+pub fn too_long(reply: &mut [u8]) -> usize {
+    refuse(Refusal::Malformed, reply)
 }
 
 /// Writes a refusal to the front of `reply` and returns its length; 0 when it does not fit.
@@ -41,11 +48,7 @@ pub fn refuse(refusal: Refusal, reply: &mut [u8]) -> usize {
 }
 
 /// Whether a client that says `first` is let in.
-fn judge(first: &[u8], access: Access) -> Result<(), Refusal> {
-    match access {
-        Access::Allowed => {}
-        Access::Denied => return Err(Refusal::NotAllowed),
-    }
+fn judge(first: &[u8]) -> Result<(), Refusal> {
     let (number, body) = first.split_first().ok_or(Refusal::Malformed)?;
     if *number != HELLO {
         return Err(Refusal::NotGreeted);
@@ -60,17 +63,21 @@ fn judge(first: &[u8], access: Access) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Access, greet, refuse};
+    use super::{deny, full, greet, refuse, too_long};
     use crate::{Greeting, Refusal, door, log, net, supervisor, udev};
 
-    fn refused(first: &[u8], access: Access) -> Refusal {
+    fn said(write: impl FnOnce(&mut [u8]) -> usize) -> Refusal {
         let mut reply = [0; 64];
-        let len = greet(first, access, &mut reply).unwrap_err();
+        let len = write(&mut reply);
         let reply = supervisor::Reply::decode(&reply[..len]);
         let Ok(supervisor::Reply::Refused(refusal)) = reply else {
             panic!("no refusal: {reply:?}");
         };
         refusal
+    }
+
+    fn refused(first: &[u8]) -> Refusal {
+        said(|reply| greet(first, reply).unwrap_err())
     }
 
     #[test]
@@ -81,7 +88,7 @@ mod tests {
             .unwrap();
         let hello = &hello[..len];
         let mut welcome = [0; 16];
-        let welcome_len = greet(hello, Access::Allowed, &mut welcome).unwrap();
+        let welcome_len = greet(hello, &mut welcome).unwrap();
         let welcome = &welcome[..welcome_len];
         let mut refusal = [0; 16];
         let refusal_len = refuse(Refusal::Full, &mut refusal);
@@ -108,18 +115,24 @@ mod tests {
 
     #[test]
     fn a_client_that_is_not_welcome_hears_why() {
-        assert_eq!(refused(&[1, 1], Access::Denied), Refusal::NotAllowed);
-        assert_eq!(refused(&[], Access::Allowed), Refusal::Malformed);
-        assert_eq!(refused(&[1], Access::Allowed), Refusal::Malformed);
-        assert_eq!(refused(&[1, 1, 1], Access::Allowed), Refusal::Malformed);
-        assert_eq!(refused(&[1, 2], Access::Allowed), Refusal::Version);
-        assert_eq!(refused(&[2, 0], Access::Allowed), Refusal::NotGreeted);
-        assert_eq!(refused(&[255], Access::Allowed), Refusal::NotGreeted);
+        assert_eq!(refused(&[]), Refusal::Malformed);
+        assert_eq!(refused(&[1]), Refusal::Malformed);
+        assert_eq!(refused(&[1, 1, 1]), Refusal::Malformed);
+        assert_eq!(refused(&[1, 2]), Refusal::Version);
+        assert_eq!(refused(&[2, 0]), Refusal::NotGreeted);
+        assert_eq!(refused(&[255]), Refusal::NotGreeted);
+    }
+
+    #[test]
+    fn a_client_that_nobody_asked_in_hears_why() {
+        assert_eq!(said(deny), Refusal::NotAllowed);
+        assert_eq!(said(full), Refusal::Full);
+        assert_eq!(said(too_long), Refusal::Malformed);
     }
 
     #[test]
     fn an_answer_that_does_not_fit_is_empty() {
         assert_eq!(refuse(Refusal::Full, &mut []), 0);
-        assert_eq!(greet(&[1, 1], Access::Allowed, &mut []), Err(0));
+        assert_eq!(greet(&[1, 1], &mut []), Err(0));
     }
 }

@@ -15,8 +15,7 @@ use sys::fd::{AsFd as _, OwnedFd};
 use sys::io::Errno;
 use sys::net::SocketType;
 use sys::seqpacket::{
-    Greeted, Next, Peer, Received, Server, Service, Trouble, connect, listen, receive, send,
-    send_with,
+    Manners, Next, Peer, Received, Server, Service, connect, listen, receive, send, send_with,
 };
 
 /// How many connections the server under test has at most.
@@ -40,6 +39,7 @@ struct Echo {
     latest: u32,
     closed: usize,
     descriptor: Option<OwnedFd>,
+    admits_nobody: bool,
 }
 
 fn put(text: &[u8], reply: &mut [u8]) -> usize {
@@ -50,12 +50,19 @@ fn put(text: &[u8], reply: &mut [u8]) -> usize {
 impl Service for Echo {
     type Connection = State;
 
-    fn greet(&mut self, peer: Peer, first: &[u8], reply: &mut [u8]) -> (usize, Greeted) {
+    const MANNERS: Manners = Manners {
+        greet: |first, reply| match first {
+            b"hi" => Ok(put(b"hi", reply)),
+            _ => Err(put(b"go", reply)),
+        },
+        deny: |reply| put(b"not you", reply),
+        full: |reply| put(b"full", reply),
+        too_long: |reply| put(b"long", reply),
+    };
+
+    fn admits(&self, peer: Peer) -> bool {
         assert_eq!(peer.pid, std::process::id());
-        match first {
-            b"hi" => (put(b"hi", reply), Greeted::Welcome),
-            _ => (put(b"go", reply), Greeted::Refused),
-        }
+        !self.admits_nobody
     }
 
     fn request(
@@ -70,13 +77,6 @@ impl Service for Echo {
             return None;
         }
         Some(put(message, reply))
-    }
-
-    fn refuse(&mut self, trouble: Trouble, reply: &mut [u8]) -> usize {
-        match trouble {
-            Trouble::Full => put(b"full", reply),
-            Trouble::TooLong => put(b"long", reply),
-        }
     }
 
     fn next(&self, state: &State, message: &mut [u8]) -> Next<'_> {
@@ -187,6 +187,19 @@ fn who_does_not_greet_is_told_and_closed() {
 
     assert_eq!(bench.ask(&client, b"what"), b"go");
     assert_eq!(hear(&client), None);
+    assert_eq!(bench.server.connections(), 0);
+}
+
+#[test]
+fn who_may_not_ask_is_told_and_closed_whatever_it_says() {
+    let mut bench = Bench::new("deny");
+    bench.echo.admits_nobody = true;
+    for first in [&b"hi"[..], b"what"] {
+        let client = bench.client();
+
+        assert_eq!(bench.ask(&client, first), b"not you");
+        assert_eq!(hear(&client), None);
+    }
     assert_eq!(bench.server.connections(), 0);
 }
 

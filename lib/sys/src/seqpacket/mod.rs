@@ -18,7 +18,7 @@ use crate::net::{
     sockopt,
 };
 
-pub use server::{Greeted, Next, Server, Service, Trouble};
+pub use server::{Manners, Next, Server, Service};
 
 /// How many callers the kernel lets wait until they are accepted.
 const BACKLOG: i32 = 16;

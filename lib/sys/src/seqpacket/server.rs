@@ -27,13 +27,19 @@ const NEWS_PER_PUMP: usize = 64;
 /// The epoll data of the listener; connections have their index.
 const LISTENER: u64 = u64::MAX;
 
-/// Why a client hears a refusal that the service did not decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// The table of connections is full; this one is closed after the refusal.
-    Full,
+/// What the protocol says before any service is asked. `proto::greeting` has all four; each writes
+/// to the front of the buffer and returns how much.
+#[derive(Debug, Clone, Copy)]
+pub struct Manners {
+    /// Answers the first message of a connection whose user may ask. `Err`: it is not let in, and
+    /// closed after this answer.
+    pub greet: fn(&[u8], &mut [u8]) -> Result<usize, usize>,
+    /// The user may not ask; closed after this answer.
+    pub deny: fn(&mut [u8]) -> usize,
+    /// The table of connections is full; closed after this answer.
+    pub full: fn(&mut [u8]) -> usize,
     /// The message is longer than any message can be.
-    TooLong,
+    pub too_long: fn(&mut [u8]) -> usize,
 }
 
 /// What a connection is to be told without being asked.
@@ -54,11 +60,13 @@ pub trait Service {
     /// What the service remembers of one connection, for example what it subscribed to.
     type Connection: Default;
 
-    /// The connection's first message. Writes the answer and says whether the client may go on;
-    /// it is closed otherwise.
-    fn greet(&mut self, peer: Peer, first: &[u8], reply: &mut [u8]) -> (usize, Greeted);
+    /// How its protocol greets and refuses.
+    const MANNERS: Manners;
 
-    /// Any later message. `None`: no answer now; [`Service::next`] will give it.
+    /// Whether the user at the other end may ask anything here.
+    fn admits(&self, peer: Peer) -> bool;
+
+    /// Any message after the greeting. `None`: no answer now; [`Service::next`] will give it.
     fn request(
         &mut self,
         peer: Peer,
@@ -66,9 +74,6 @@ pub trait Service {
         message: &[u8],
         reply: &mut [u8],
     ) -> Option<usize>;
-
-    /// Writes the refusal for `trouble`.
-    fn refuse(&mut self, trouble: Trouble, reply: &mut [u8]) -> usize;
 
     /// What the connection is to be told now. It counts as told only when [`Service::told`] is
     /// called: the client may have no room.
@@ -81,15 +86,6 @@ pub trait Service {
 
     /// The connection is gone.
     fn closed(&mut self, _connection: Self::Connection) {}
-}
-
-/// Whether a client was let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Greeted {
-    /// It may ask.
-    Welcome,
-    /// It is closed after the answer.
-    Refused,
 }
 
 /// One connection.
@@ -157,7 +153,7 @@ impl<C: Default, const N: usize, const M: usize> Server<C, N, M> {
         for event in events.iter() {
             let (flags, data) = (event.flags, event.data.u64());
             if data == LISTENER {
-                self.accept(service);
+                self.accept(S::MANNERS.full);
             } else if let Ok(index) = usize::try_from(data) {
                 self.happened(index, flags, service);
             }
@@ -185,8 +181,8 @@ impl<C: Default, const N: usize, const M: usize> Server<C, N, M> {
         self.slots.iter().flatten().count()
     }
 
-    /// Takes waiting callers.
-    fn accept<S: Service<Connection = C>>(&mut self, service: &mut S) {
+    /// Takes waiting callers; `full` is said to those for whom there is no room.
+    fn accept(&mut self, full: fn(&mut [u8]) -> usize) {
         for _ in 0..EVENTS_PER_TURN {
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
             let Ok(socket) = crate::net::accept_with(&self.listener, flags) else {
@@ -196,7 +192,7 @@ impl<C: Default, const N: usize, const M: usize> Server<C, N, M> {
                 continue;
             };
             let Some(index) = self.slots.iter().position(Option::is_none) else {
-                let len = service.refuse(Trouble::Full, &mut self.outgoing);
+                let len = full(&mut self.outgoing);
                 let _ = super::send(&socket, self.outgoing.get(..len).unwrap_or_default());
                 continue;
             };
@@ -278,12 +274,16 @@ fn hear<S: Service>(
                     None => return true,
                 }
             } else {
-                let (len, greeted) = service.greet(slot.peer, message, outgoing);
-                slot.greeted = greeted == Greeted::Welcome;
-                (len, slot.greeted)
+                let answer = if service.admits(slot.peer) {
+                    (S::MANNERS.greet)(message, outgoing)
+                } else {
+                    Err((S::MANNERS.deny)(outgoing))
+                };
+                slot.greeted = answer.is_ok();
+                (answer.unwrap_or_else(|refusal| refusal), slot.greeted)
             }
         }
-        Ok(Received::TooLong) => (service.refuse(Trouble::TooLong, outgoing), slot.greeted),
+        Ok(Received::TooLong) => ((S::MANNERS.too_long)(outgoing), slot.greeted),
         Err(Errno::AGAIN) => return true,
         Ok(Received::Closed) | Err(_) => return false,
     };
