@@ -12,6 +12,7 @@ use crate::document::{
     NetworkConfig, NetworkKubeSpan, ProxyConfig, RegistriesConfig, RegistryKubernetesConfig,
     RegistryMirrorConfig, RegistryServiceConfig, SchedulerConfig,
 };
+use crate::release::{Release, minor_version};
 use crate::secrets::SecretsBundle;
 use crate::url::Url;
 use crate::value::Value;
@@ -91,6 +92,8 @@ pub enum GenerateError {
     BadVersion(String),
     /// Not a version of Kubernetes.
     BadKubernetesVersion(String),
+    /// The secrets are those of an older release and lack this.
+    MissingSecret(&'static str),
 }
 
 impl fmt::Display for GenerateError {
@@ -98,9 +101,17 @@ impl fmt::Display for GenerateError {
         match self {
             Self::NoName => f.write_str("the cluster needs a name"),
             Self::BadEndpoint(text) => write!(f, "{text:?} is not a control plane endpoint"),
-            Self::BadVersion(text) => write!(f, "{text:?} is not a version from v0.8 to v1.6"),
+            Self::BadVersion(text) => write!(
+                f,
+                "{text:?} is not a version from {} to {}",
+                Release::OLDEST,
+                Release::CURRENT
+            ),
             Self::BadKubernetesVersion(text) => {
                 write!(f, "{text:?} is not a version of Kubernetes")
+            }
+            Self::MissingSecret(name) => {
+                write!(f, "the secrets have no {name}, as those of older releases")
             }
         }
     }
@@ -119,7 +130,7 @@ pub fn generate(
         return Err(GenerateError::NoName);
     }
     let kubernetes = options.kubernetes_version.trim_start_matches('v');
-    if version(kubernetes).is_none() {
+    if minor_version(kubernetes).is_none() {
         let text = options.kubernetes_version.clone();
         return Err(GenerateError::BadKubernetesVersion(text));
     }
@@ -133,6 +144,7 @@ pub fn generate(
         options,
         release: release(options)?,
     };
+    input.check_secrets()?;
     Ok(Generated {
         controlplane: input.controlplane(),
         worker: input.worker(),
@@ -158,19 +170,8 @@ fn complete_endpoint(text: &str) -> Result<(Url, bool), GenerateError> {
     Ok((url, is_ipv6))
 }
 
-/// Major and minor number of a version.
-fn version(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text.trim_start_matches('v').split('.').map(str::parse);
-    let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-    Some((major, minor))
-}
-
-fn release(options: &GenerateOptions) -> Result<(u32, u32), GenerateError> {
-    if options.talos_version.is_empty() {
-        return Ok((1, 6));
-    }
-    version(&options.talos_version)
-        .filter(|release| ((0, 8)..=(1, 6)).contains(release))
+fn release(options: &GenerateOptions) -> Result<Release, GenerateError> {
+    Release::parse(&options.talos_version)
         .ok_or_else(|| GenerateError::BadVersion(options.talos_version.clone()))
 }
 
@@ -181,13 +182,26 @@ struct Input<'a> {
     kubernetes: &'a str,
     secrets: &'a SecretsBundle,
     options: &'a GenerateOptions,
-    release: (u32, u32),
+    release: Release,
 }
 
 impl Input<'_> {
     /// `value` from release `since` on, else nothing.
     fn since<T>(&self, since: (u32, u32), value: T) -> Option<T> {
-        (self.release >= since).then_some(value)
+        (self.release >= Release::new(since.0, since.1)).then_some(value)
+    }
+
+    /// Refuses secrets that lack what this release needs.
+    fn check_secrets(&self) -> Result<(), GenerateError> {
+        let certs = &self.secrets.certs;
+        let missing = |since, name, is_missing: bool| match self.since(since, name) {
+            Some(name) if is_missing => Err(GenerateError::MissingSecret(name)),
+            _ => Ok(()),
+        };
+        let aggregator = certs.k8saggregator.crt.0.is_empty();
+        missing((0, 9), "certs.k8saggregator", aggregator)?;
+        let account = certs.k8sserviceaccount.key.is_empty();
+        missing((0, 9), "certs.k8sserviceaccount", account)
     }
 
     fn controlplane(&self) -> Document {
@@ -200,8 +214,8 @@ impl Input<'_> {
             self.name.clone_into(&mut cluster.cluster_name);
             self.encryption(cluster);
             cluster.ca = Some(certs.k8s.clone());
-            cluster.aggregator_ca = Some(certs.k8saggregator.clone());
-            cluster.service_account = Some(certs.k8sserviceaccount.clone());
+            cluster.aggregator_ca = self.since((0, 9), certs.k8saggregator.clone());
+            cluster.service_account = self.since((0, 9), certs.k8sserviceaccount.clone());
             cluster.api_server = Some(self.api_server());
             cluster.controller_manager = Some(ControllerManagerConfig {
                 image: self.image("kube-controller-manager"),
@@ -222,7 +236,7 @@ impl Input<'_> {
             cluster.extra_manifests = Some(Vec::new());
             cluster.inline_manifests = Some(Vec::new());
             let scheduling = self.options.allow_scheduling_on_control_planes;
-            if self.release >= (1, 2) {
+            if self.release >= Release::new(1, 2) {
                 cluster.allow_scheduling_on_control_planes = scheduling;
             } else {
                 cluster.allow_scheduling_on_masters = scheduling;
@@ -234,10 +248,10 @@ impl Input<'_> {
     /// Secrets in etcd: releases before 1.3 know only the older cipher.
     fn encryption(&self, cluster: &mut ClusterConfig) {
         let secrets = &self.secrets.secrets;
-        if self.release >= (1, 3) && !secrets.secretboxencryptionsecret.is_empty() {
+        if self.release >= Release::new(1, 3) && !secrets.secretboxencryptionsecret.is_empty() {
             cluster.secretbox_encryption_secret = secrets.secretboxencryptionsecret.clone();
         } else if secrets.aescbcencryptionsecret.is_empty() {
-            // Both are 32 random bytes in base64.
+            // Secrets of a newer release; both are 32 random bytes in base64.
             cluster.aescbc_encryption_secret = secrets.secretboxencryptionsecret.clone();
         } else {
             cluster.aescbc_encryption_secret = secrets.aescbcencryptionsecret.clone();
@@ -322,7 +336,7 @@ impl Input<'_> {
                 registries.mirrors.entry(host.to_owned()).or_default();
             mirror.endpoints.push(url.to_owned());
         };
-        if self.release == (1, 2) {
+        if self.release == Release::new(1, 2) {
             // The old name of the registry was about to go away.
             add("k8s.gcr.io", "https://registry.k8s.io");
             add("k8s.gcr.io", "https://k8s.gcr.io");

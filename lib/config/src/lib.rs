@@ -18,6 +18,7 @@ mod network;
 mod newer;
 mod quantity;
 mod read;
+mod release;
 mod scalar;
 mod schema;
 mod secrets;
@@ -37,9 +38,11 @@ pub use guard::{MAX_BYTES, MAX_DEPTH, MAX_ITEMS};
 pub use network::Cidr;
 pub use quantity::{DiskSize, GoDuration};
 pub use scalar::{Base64Bytes, FileMode, PortRange, REDACTED, SecretText};
+pub use release::Release;
 pub use schema::MAX_PROBLEMS;
 pub use secrets::{
-    SecretsBundle, SecretsCertificates, SecretsCluster, SecretsTokens, SecretsTrustd,
+    KubernetesPki, SecretsBundle, SecretsCertificates, SecretsCluster, SecretsError, SecretsTokens,
+    SecretsTrustd,
 };
 pub use spec::{
     ClusterSpec, DhcpSpec, FeaturesSpec, HostName, LinkSpec, MachineType, RouteSpec, Spec,
