@@ -14,7 +14,7 @@ use sys::io::{self, Errno};
 use sys::net::netlink::SocketAddrNetlink;
 use sys::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
 use wire::netlink::{Content, Message, Messages};
-use wire::rtnetlink::{Dump, GROUPS, LinkOrder, News};
+use wire::rtnetlink::{Dump, GROUPS, LinkOrder, News, Wanted};
 
 use crate::desired::{ORDERS_MAX, Order};
 
@@ -128,10 +128,10 @@ impl Channel {
         let request = match order {
             Order::Up(index) => LinkOrder::Up.emit(index, &mut buffer, sequence),
             Order::Mtu(index, mtu) => LinkOrder::Mtu(mtu).emit(index, &mut buffer, sequence),
-            Order::AddAddress(address) => address.emit_add(&mut buffer, sequence),
-            Order::RemoveAddress(address) => address.emit_remove(&mut buffer, sequence),
-            Order::AddRoute(route) => route.emit_add(&mut buffer, sequence),
-            Order::RemoveRoute(route) => route.emit_remove(&mut buffer, sequence),
+            Order::AddAddress(address) => address.emit(Wanted::There, &mut buffer, sequence),
+            Order::RemoveAddress(address) => address.emit(Wanted::Gone, &mut buffer, sequence),
+            Order::AddRoute(route) => route.emit(Wanted::There, &mut buffer, sequence),
+            Order::RemoveRoute(route) => route.emit(Wanted::Gone, &mut buffer, sequence),
         };
         let request = request.map_err(|_| Errno::MSGSIZE)?;
         sys::net::send(&self.socket, request, SendFlags::empty())?;

@@ -110,6 +110,25 @@ impl Dump {
     }
 }
 
+/// What is wanted of an address or a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// That there is one.
+    There,
+    /// That there is none.
+    Gone,
+}
+
+/// Refuses a prefix that is longer than an address of its family.
+fn check_prefix(family: u8, prefix_len: u8) -> Result<(), Error> {
+    let longest = if family == INET { 32 } else { 128 };
+    if prefix_len > longest {
+        Err(Error::BadLength)
+    } else {
+        Ok(())
+    }
+}
+
 /// The address in an attribute of this family.
 fn ip(family: u8, attribute: &netlink::Attribute<'_>) -> Result<core::net::IpAddr, Error> {
     if family == INET {

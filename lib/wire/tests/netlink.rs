@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use proptest::prelude::{any, prop, prop_assert_eq, proptest};
 use wire::netlink::{Attributes, Content, Error, Message, Messages, REQUEST, Writer, parse};
 use wire::rtnetlink::{
-    Address, Dump, IFF_LOOPBACK, INFINITE, Link, LinkOrder, News, PROTOCOL_DHCP, Route,
+    Address, Dump, IFF_LOOPBACK, INFINITE, Link, LinkOrder, News, PROTOCOL_DHCP, Route, Wanted,
 };
 
 /// The bytes of a text of hexadecimal digits.
@@ -205,11 +205,11 @@ fn several_messages_in_one_datagram_are_all_read() {
 fn what_does_not_fit_is_said_and_not_cut() {
     let mut room = [0; 512];
     let address = address();
-    let whole = address.emit_add(&mut room, 1).unwrap().len();
+    let whole = address.emit(Wanted::There, &mut room, 1).unwrap().len();
     for len in 0..whole {
         let mut buffer = vec![0; len];
         assert_eq!(
-            address.emit_add(&mut buffer, 1),
+            address.emit(Wanted::There, &mut buffer, 1),
             Err(Error::NoRoom),
             "{len}"
         );
@@ -284,7 +284,7 @@ proptest! {
             preferred_s: valid_s / 2, protocol,
         };
         let mut buffer = [0; 256];
-        let back = news(there.emit_add(&mut buffer, 1).unwrap());
+        let back = news(there.emit(Wanted::There, &mut buffer, 1).unwrap());
         prop_assert_eq!(back, Ok(Some(News::Address(there))));
     }
 
@@ -299,7 +299,7 @@ proptest! {
             source: gateway.map(IpAddr::from), link_index, priority, protocol, scope, table,
         };
         let mut buffer = [0; 256];
-        let back = news(there.emit_remove(&mut buffer, 1).unwrap());
+        let back = news(there.emit(Wanted::Gone, &mut buffer, 1).unwrap());
         prop_assert_eq!(back, Ok(Some(News::RouteGone(there))));
     }
 

@@ -6,7 +6,7 @@
 
 use core::net::IpAddr;
 
-use super::{DEL_ADDRESS, INET, INET6, NEW_ADDRESS, family, ip, put_ip};
+use super::{DEL_ADDRESS, INET, INET6, NEW_ADDRESS, Wanted, check_prefix, family, ip, put_ip};
 use crate::netlink::{Attributes, Error, REPLACE, REQUEST, Writer};
 
 /// The length of `struct ifaddrmsg`.
@@ -60,9 +60,7 @@ impl Address {
         if family != INET && family != INET6 {
             return Ok(None);
         }
-        if prefix_len > if family == INET { 32 } else { 128 } {
-            return Err(Error::BadLength);
-        }
+        check_prefix(family, prefix_len)?;
         let (mut peer, mut local) = (None, None);
         let mut address = Self {
             link_index: u32::from_ne_bytes([a, b, c, d]),
@@ -95,36 +93,28 @@ impl Address {
         Ok(Some(address))
     }
 
-    /// Writes the order to have this address, with these lifetimes, whatever it was before.
+    /// Writes the order to have this address, with these lifetimes, whatever it was before; or to
+    /// have it no more.
     ///
     /// # Errors
     /// It does not fit.
-    pub fn emit_add<'b>(&self, buffer: &'b mut [u8], sequence: u32) -> Result<&'b [u8], Error> {
-        self.emit(buffer, NEW_ADDRESS, REQUEST | REPLACE, sequence)
-    }
-
-    /// Writes the order to remove this address.
-    ///
-    /// # Errors
-    /// It does not fit.
-    pub fn emit_remove<'b>(&self, buffer: &'b mut [u8], sequence: u32) -> Result<&'b [u8], Error> {
-        self.emit(buffer, DEL_ADDRESS, REQUEST, sequence)
-    }
-
-    fn emit<'b>(
+    pub fn emit<'b>(
         &self,
+        wanted: Wanted,
         buffer: &'b mut [u8],
-        kind: u16,
-        flags: u16,
         sequence: u32,
     ) -> Result<&'b [u8], Error> {
+        let (kind, flags) = match wanted {
+            Wanted::There => (NEW_ADDRESS, REQUEST | REPLACE),
+            Wanted::Gone => (DEL_ADDRESS, REQUEST),
+        };
         let mut writer = Writer::new(buffer, kind, flags, sequence);
         // The flags' own byte holds only eight of them; IFA_FLAGS below holds all.
         writer.bytes(&[family(self.address), self.prefix_len, 0, self.scope]);
         writer.bytes(&self.link_index.to_ne_bytes());
         put_ip(&mut writer, IFA_LOCAL, self.address);
         put_ip(&mut writer, IFA_ADDRESS, self.address);
-        if kind == NEW_ADDRESS {
+        if wanted == Wanted::There {
             if let Some(broadcast) = self.broadcast {
                 put_ip(&mut writer, IFA_BROADCAST, broadcast);
             }

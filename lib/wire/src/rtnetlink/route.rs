@@ -6,7 +6,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{DEL_ROUTE, INET, INET6, NEW_ROUTE, family, ip, put_ip};
+use super::{DEL_ROUTE, INET, INET6, NEW_ROUTE, Wanted, check_prefix, family, ip, put_ip};
 use crate::netlink::{APPEND, Attributes, Error, REQUEST, Writer};
 
 /// The length of `struct rtmsg`.
@@ -84,9 +84,7 @@ impl Route {
         if kind != UNICAST || u32::from_ne_bytes([a, b, c, d]) & CLONED != 0 {
             return Ok(None);
         }
-        if prefix_len > if family == INET { 32 } else { 128 } {
-            return Err(Error::BadLength);
-        }
+        check_prefix(family, prefix_len)?;
         let anywhere = if family == INET {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED)
         } else {
@@ -119,29 +117,21 @@ impl Route {
     }
 
     /// Writes the order to have this route too, beside others of the same destination and
-    /// priority that go through other links. The kernel answers `EEXIST` when it is there.
+    /// priority that go through other links; or to have it no more. The kernel answers `EEXIST`
+    /// when it is there already.
     ///
     /// # Errors
     /// It does not fit.
-    pub fn emit_add<'b>(&self, buffer: &'b mut [u8], sequence: u32) -> Result<&'b [u8], Error> {
-        self.emit(buffer, NEW_ROUTE, REQUEST | APPEND, sequence)
-    }
-
-    /// Writes the order to remove this route.
-    ///
-    /// # Errors
-    /// It does not fit.
-    pub fn emit_remove<'b>(&self, buffer: &'b mut [u8], sequence: u32) -> Result<&'b [u8], Error> {
-        self.emit(buffer, DEL_ROUTE, REQUEST, sequence)
-    }
-
-    fn emit<'b>(
+    pub fn emit<'b>(
         &self,
+        wanted: Wanted,
         buffer: &'b mut [u8],
-        kind: u16,
-        flags: u16,
         sequence: u32,
     ) -> Result<&'b [u8], Error> {
+        let (kind, flags) = match wanted {
+            Wanted::There => (NEW_ROUTE, REQUEST | APPEND),
+            Wanted::Gone => (DEL_ROUTE, REQUEST),
+        };
         let mut writer = Writer::new(buffer, kind, flags, sequence);
         let family = family(self.destination);
         writer.bytes(&[family, self.prefix_len, 0, 0]);
