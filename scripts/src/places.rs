@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::arch::Arch;
+use crate::command;
 
 /// The folders that a command works with.
 #[derive(Clone, Debug)]
@@ -61,6 +62,26 @@ impl Places {
     #[must_use]
     pub fn out_of(&self, arch: Arch) -> PathBuf {
         self.out.join(arch.name())
+    }
+
+    /// Lists the files that are or would be in the repository, relative to the checkout.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn tracked_files(&self) -> Result<Vec<PathBuf>> {
+        let mut git = Command::new("git");
+        git.current_dir(&self.root).args([
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "--deduplicate",
+        ]);
+        let list = command::output(&mut git)?;
+        let files = list.lines().map(PathBuf::from);
+        Ok(files
+            .filter(|path| self.root.join(path).is_file())
+            .collect())
     }
 
     /// Deletes what was built, and with `cache` also what outlives the checkout.

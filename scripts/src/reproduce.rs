@@ -6,12 +6,10 @@
 //! build has no path and no time in it is the recipe's promise (docs/decisions/0011-kernel.md).
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::arch::Arch;
-use crate::command;
 use crate::places::{Places, install};
 use crate::say::Step;
 use crate::{boot_image, programs};
@@ -36,23 +34,8 @@ pub fn run(places: &Places, arch: Arch) -> Result<()> {
 
 /// Copies what is in the repository, changed files as they are, and builds it there.
 fn build_copy(places: &Places, arch: Arch, folder: &Path) -> Result<Places> {
-    let arguments = [
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "--deduplicate",
-    ];
-    let list = command::output(
-        Command::new("git")
-            .current_dir(&places.root)
-            .args(arguments),
-    )?;
-    for name in list.lines() {
-        let from = places.root.join(name);
-        if from.is_file() {
-            install(&from, &folder.join(name))?;
-        }
+    for name in places.tracked_files()? {
+        install(&places.root.join(&name), &folder.join(&name))?;
     }
     let copy = Places {
         root: folder.to_path_buf(),

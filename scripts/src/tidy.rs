@@ -10,8 +10,7 @@ mod lists;
 mod sources;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -46,7 +45,7 @@ impl fmt::Display for Finding {
 /// When there is a finding, or the tree cannot be read.
 pub fn run(places: &Places) -> Result<()> {
     let mut findings = Vec::new();
-    let files = tracked_files(places)?;
+    let files = places.tracked_files()?;
     for path in &files {
         // What is not text (there is nothing of that kind yet) has no lines to check.
         let Ok(text) = std::fs::read_to_string(places.root.join(path)) else {
@@ -74,27 +73,6 @@ pub fn run(places: &Places) -> Result<()> {
     }
     say::note(format!("tidy: {} files, no findings", files.len()));
     Ok(())
-}
-
-/// Lists the files that are or would be in the repository.
-fn tracked_files(places: &Places) -> Result<Vec<PathBuf>> {
-    let arguments = [
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "--deduplicate",
-    ];
-    let list = command::output(
-        Command::new("git")
-            .current_dir(&places.root)
-            .args(arguments),
-    )?;
-    Ok(list
-        .lines()
-        .map(PathBuf::from)
-        .filter(|path| places.root.join(path).is_file())
-        .collect())
 }
 
 /// Asks cargo for the crates of the tree and of other people.
