@@ -74,7 +74,7 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(Arc::clone(&node).run_controllers());
     tokio::spawn(news::init::watch(Arc::clone(&node)));
     tokio::spawn(news::network::watch(Arc::clone(&node)));
-    tokio::spawn(services::health::watch(Arc::clone(&node)));
+    services::health::watch(&node);
     tokio::spawn(extensions::start(Arc::clone(&node)));
     tokio::spawn(door::serve(Arc::clone(&node), door));
     tokio::spawn(life::live(Arc::clone(&node)));

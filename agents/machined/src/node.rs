@@ -57,6 +57,8 @@ pub(crate) struct Node {
     pub door: watch::Sender<Opening>,
     /// Told when a configuration was accepted.
     pub configured: Notify,
+    /// Told, to all who wait, when something changed about a service.
+    pub services_changed: Notify,
 }
 
 impl Node {
@@ -87,6 +89,7 @@ impl Node {
             changed: Notify::new(),
             door: watch::Sender::new(Opening::closed()),
             configured: Notify::new(),
+            services_changed: Notify::new(),
         };
         Ok(Arc::new(node))
     }

@@ -5,12 +5,13 @@
 //! Never: repeats an order whose answer was lost.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use proto::paths;
 use proto::supervisor::{ListFrom, Reply, Request};
 
-use super::{Error, Line, RETRY_FIRST, RETRY_MAX};
+use super::{Error, Line, Retry};
 use crate::clock;
 use crate::node::Node;
 use crate::resources::Service;
@@ -21,26 +22,17 @@ pub(crate) const OWNER: &str = "v1alpha1.ServiceController";
 
 /// Follows the services for ever.
 pub(crate) async fn watch(node: Arc<Node>) {
-    let mut pause = RETRY_FIRST;
+    let mut retry = Retry::of("init");
     loop {
-        let error = match follow(&node, &mut pause).await {
-            Ok(never) => match never {},
-            Err(error) => error,
-        };
-        node.journal
-            .log(format_args!("init: {error}; asking again"));
-        tokio::time::sleep(pause).await;
-        pause = pause.saturating_mul(2).min(RETRY_MAX);
+        let Err(error) = follow(&node, &mut retry).await;
+        retry.wait(&node, error).await;
     }
 }
 
-async fn follow(
-    node: &Node,
-    pause: &mut std::time::Duration,
-) -> Result<std::convert::Infallible, Error> {
+async fn follow(node: &Node, retry: &mut Retry) -> Result<Infallible, Error> {
     let mut line = Line::open(&node.places.at(paths::INIT_SOCKET)).await?;
     list(node, &mut line).await?;
-    *pause = RETRY_FIRST;
+    retry.succeeded();
     line.send(|buffer| Request::Subscribe(()).encode(buffer))
         .await?;
     loop {
@@ -115,6 +107,7 @@ pub(crate) fn mirror(node: &Node) {
         .collect();
     node.replace(OWNER, services);
     node.publish_status();
+    node.services_changed.notify_waiters();
 }
 
 /// Gives init one order.

@@ -15,12 +15,43 @@ use std::time::Duration;
 
 use proto::{EncodeError, Greeting, Refusal};
 
+use crate::node::Node;
 use crate::seqpacket::Connection;
 
-/// The first pause before connecting again, and the longest.
-pub(crate) const RETRY_FIRST: Duration = Duration::from_millis(50);
-/// See [`RETRY_FIRST`].
-pub(crate) const RETRY_MAX: Duration = Duration::from_secs(2);
+/// The first pause before connecting again; it doubles.
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+/// The longest: an agent that cannot start costs next to nothing, and one that can is not missed.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// The pauses between connections to one agent.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    agent: &'static str,
+    pause: Duration,
+}
+
+impl Retry {
+    /// Nothing failed yet.
+    pub(crate) const fn of(agent: &'static str) -> Self {
+        Self {
+            agent,
+            pause: PAUSE_FIRST,
+        }
+    }
+
+    /// It told everything: the next failure is a first one.
+    pub(crate) const fn succeeded(&mut self) {
+        self.pause = PAUSE_FIRST;
+    }
+
+    /// Says what failed and waits until it is time to ask again.
+    pub(crate) async fn wait(&mut self, node: &Node, error: Error) {
+        node.journal
+            .log(format_args!("{}: {error}; asking again", self.agent));
+        tokio::time::sleep(self.pause).await;
+        self.pause = self.pause.saturating_mul(2).min(PAUSE_MAX);
+    }
+}
 
 /// Why an agent's answer did not come.
 #[derive(Debug)]

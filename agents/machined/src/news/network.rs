@@ -5,14 +5,14 @@
 //! Never: shows half a picture: it is published when netd has said everything.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use proto::net::{Address, Lease, LeaseState, Link, Reply, Request, Route};
 use proto::paths;
 
-use super::{Error, Line, RETRY_FIRST, RETRY_MAX};
+use super::{Error, Line, Retry};
 use crate::node::Node;
 use crate::resources::{AddressStatus, LeaseStatus, LinkStatus, Prefix, RouteStatus};
 
@@ -86,20 +86,14 @@ impl Picture {
 
 /// Follows the network for ever.
 pub(crate) async fn watch(node: Arc<Node>) {
-    let mut pause = RETRY_FIRST;
+    let mut retry = Retry::of("netd");
     loop {
-        let error = match follow(&node, &mut pause).await {
-            Ok(never) => match never {},
-            Err(error) => error,
-        };
-        node.journal
-            .log(format_args!("netd: {error}; asking again"));
-        tokio::time::sleep(pause).await;
-        pause = pause.saturating_mul(2).min(RETRY_MAX);
+        let Err(error) = follow(&node, &mut retry).await;
+        retry.wait(&node, error).await;
     }
 }
 
-async fn follow(node: &Node, pause: &mut Duration) -> Result<std::convert::Infallible, Error> {
+async fn follow(node: &Node, retry: &mut Retry) -> Result<Infallible, Error> {
     let mut line = Line::open(&node.places.at(paths::NETD_SOCKET)).await?;
     line.send(|buffer| Request::Subscribe(()).encode(buffer))
         .await?;
@@ -109,7 +103,7 @@ async fn follow(node: &Node, pause: &mut Duration) -> Result<std::convert::Infal
         let news = Reply::decode(line.receive().await?).map_err(|_| Error::Unexpected)?;
         if matches!(news, Reply::Synced(())) {
             synced = true;
-            *pause = RETRY_FIRST;
+            retry.succeeded();
         }
         picture.apply(news)?;
         if synced {

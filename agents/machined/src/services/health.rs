@@ -17,8 +17,8 @@ use crate::node::Node;
 
 /// The documents' pace.
 const PERIOD: Duration = Duration::from_secs(5);
-/// While something is not known to be well, looking costs little and operators wait.
-const PERIOD_UNTIL_WELL: Duration = Duration::from_millis(250);
+/// How soon a bad check is repeated the first time; it doubles up to the pace.
+const PAUSE_FIRST: Duration = Duration::from_millis(250);
 const TIMEOUT: Duration = Duration::from_millis(500);
 /// Settling takes as long as there are devices to look at.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(50);
@@ -48,30 +48,73 @@ pub(crate) fn is_checked(id: &str) -> bool {
     CHECKS.iter().any(|(known, _)| *known == id)
 }
 
-/// Checks services for ever.
-pub(crate) async fn watch(node: Arc<Node>) {
+/// Checks services for ever, each by itself: one that does not answer holds up no other.
+pub(crate) fn watch(node: &Arc<Node>) {
+    for (id, check) in CHECKS {
+        tokio::spawn(keep_checking(Arc::clone(node), id, *check));
+    }
+}
+
+async fn keep_checking(node: Arc<Node>, id: &'static str, check: Check) {
+    let mut pace = Pace::START;
     loop {
-        let mut all_well = true;
-        for (id, check) in CHECKS {
-            let runs = node
-                .state()
-                .services
-                .get(id)
-                .is_some_and(|entry| entry.status.state == State::Running);
-            if !runs {
-                all_well = false;
-                continue;
-            }
-            let result = run(&node, *check, id).await;
-            all_well &= result.is_ok();
-            let change = node.state().services.check(id, result, clock::now().wall);
-            if let Some(change) = change {
-                node.publish("", "ServiceStateEvent", &change.0);
-                crate::news::init::mirror(&node);
-            }
+        let process = until(&node, || running(&node, id)).await;
+        let other = || (running(&node, id) != Some(process)).then_some(());
+        let result = tokio::select! {
+            result = run(&node, check, id) => result,
+            // What the former process said, or did not, says nothing about the next one.
+            () = until(&node, other) => continue,
+        };
+        let pause = pace.after(&result);
+        let change = node.state().services.check(id, result, clock::now().wall);
+        if let Some(change) = change {
+            node.publish("", "ServiceStateEvent", &change.0);
+            crate::news::init::mirror(&node);
         }
-        let pause = if all_well { PERIOD } else { PERIOD_UNTIL_WELL };
-        tokio::time::sleep(pause).await;
+        // A new process is looked at at once.
+        if tokio::time::timeout(pause, until(&node, other))
+            .await
+            .is_ok()
+        {
+            pace = Pace::START;
+        }
+    }
+}
+
+/// How long to wait after a bad check.
+#[derive(Debug)]
+struct Pace(Duration);
+
+impl Pace {
+    const START: Self = Self(PAUSE_FIRST);
+
+    /// How long to wait after this result.
+    fn after(&mut self, result: &Result<(), String>) -> Duration {
+        if result.is_ok() {
+            *self = Self::START;
+            return PERIOD;
+        }
+        let pause = self.0;
+        self.0 = pause.saturating_mul(2).min(PERIOD);
+        pause
+    }
+}
+
+/// The process of a service, when it runs.
+fn running(node: &Node, id: &str) -> Option<u32> {
+    let state = node.state();
+    let status = &state.services.get(id)?.status;
+    (status.state == State::Running).then_some(status.pid)
+}
+
+/// Looks now, and again whenever something changed about a service.
+async fn until<T>(node: &Node, look: impl Fn() -> Option<T>) -> T {
+    loop {
+        let changed = node.services_changed.notified();
+        if let Some(found) = look() {
+            return found;
+        }
+        changed.await;
     }
 }
 
@@ -119,4 +162,23 @@ async fn greet(node: &Node, check: Check, id: &str) -> Result<(), String> {
         Ok(())
     };
     talk.await.map_err(|error| format!("{id}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Pace;
+
+    #[test]
+    fn a_bad_check_is_repeated_soon_then_later_and_a_good_one_at_the_pace() {
+        let bad = Err("no answer".to_owned());
+        let mut pace = Pace::START;
+
+        for expected_ms in [250, 500, 1000, 2000, 4000, 5000, 5000] {
+            assert_eq!(pace.after(&bad), Duration::from_millis(expected_ms));
+        }
+        assert_eq!(pace.after(&Ok(())), Duration::from_secs(5));
+        assert_eq!(pace.after(&bad), Duration::from_millis(250));
+    }
 }

@@ -27,7 +27,12 @@ fn apply(data: &str, mode: Mode) -> tonic::Request<machine::ApplyConfigurationRe
 
 /// A node that runs, with the client that configured it.
 async fn running() -> (TestNode, Client) {
-    let node = TestNode::started("");
+    run(TestNode::new("")).await
+}
+
+/// Starts machined and gives it a configuration.
+pub(crate) async fn run(mut node: TestNode) -> (TestNode, Client) {
+    node.start();
     node.until_maintenance().await;
     let mut client = node.client().await;
     client

@@ -13,4 +13,5 @@
 
 mod api;
 mod door;
+mod health;
 mod node;

@@ -95,6 +95,14 @@ pub(crate) fn eth0(address: &str) -> Vec<net::Reply> {
 impl TestNode {
     /// Makes the folder and the stand-ins; machined does not run yet.
     pub(crate) fn new(kernel_arguments: &str) -> Self {
+        Self::with_udevd(kernel_arguments, answer_as_udevd)
+    }
+
+    /// The same with another udevd: it answers what `answer` writes, or, to none, never again.
+    pub(crate) fn with_udevd(
+        kernel_arguments: &str,
+        answer: fn(&[u8], &mut [u8]) -> usize,
+    ) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let root = std::env::temp_dir().join(format!("machined-{}-{number}", std::process::id()));
         for folder in [
@@ -150,7 +158,7 @@ impl TestNode {
         node.start_init();
         node.start_netd();
         node.start_simple(paths::LOGD_SOCKET, answer_as_logd);
-        node.start_simple(paths::UDEVD_SOCKET, answer_as_udevd);
+        node.start_simple(paths::UDEVD_SOCKET, answer);
         node
     }
 
@@ -607,7 +615,7 @@ fn chunk(cursor: u64) -> log::Reply<'static> {
     })
 }
 
-fn answer_as_udevd(bytes: &[u8], out: &mut [u8]) -> usize {
+pub(crate) fn answer_as_udevd(bytes: &[u8], out: &mut [u8]) -> usize {
     let reply = match udev::Request::decode(bytes).unwrap() {
         udev::Request::Hello(_) => udev::Reply::Welcome(Greeting::OURS),
         udev::Request::Settle(()) => udev::Reply::Settled(udev::Settled {
