@@ -4,24 +4,113 @@
 //! Owns: its flags, defaults and help texts.
 //! Never: does anything.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Gen {
+    /// Generate a certificate authority that signs itself: NAME.crt, NAME.key, NAME.sha256
+    #[command(after_help = "Example: ichorctl gen ca --organization home")]
+    Ca(GenCa),
     /// Generate the configurations of a cluster
     #[command(
         after_help = "Example: ichorctl gen config home https://10.0.0.2:6443 --with-secrets secrets.yaml"
     )]
     Config(Box<GenConfig>),
+    /// Generate a client certificate from a request: NAME.crt
+    #[command(after_help = "Example: ichorctl gen crt --ca ca --csr admin.csr --name admin")]
+    Crt(GenCrt),
+    /// Generate a request for a certificate, beside its key: admin.csr for admin.key
+    #[command(after_help = "Example: ichorctl gen csr --key admin.key --roles os:reader")]
+    Csr(GenCsr),
+    /// Generate an Ed25519 key: NAME.key
+    #[command(after_help = "Example: ichorctl gen key --name admin")]
+    Key {
+        /// Name of the file, without .key
+        #[arg(long)]
+        name: PathBuf,
+    },
+    /// Generate an Ed25519 key and a certificate that it signs itself: NAME.crt, NAME.key
+    #[command(after_help = "Example: ichorctl gen keypair --organization home --ip 10.0.0.2")]
+    Keypair {
+        /// Address that the certificate is for
+        #[arg(long, value_name = "ADDRESS")]
+        ip: Option<IpAddr>,
+        /// Organisation in the certificate, and name of the files
+        #[arg(long, value_name = "NAME", value_parser = organization)]
+        organization: String,
+    },
     /// Generate the secrets of a cluster, to be kept
     #[command(after_help = "Example: ichorctl gen secrets -o secrets.yaml")]
-    Secrets {
-        /// Where to write them
-        #[arg(short, long, default_value = "secrets.yaml", value_name = "FILE")]
-        output_file: PathBuf,
-    },
+    Secrets(GenSecrets),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenCa {
+    /// How many hours it is valid
+    #[arg(long, default_value_t = 87_600, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) hours: u32,
+    /// Organisation in the certificate, and name of the files
+    #[arg(long, value_name = "NAME", value_parser = organization)]
+    pub(crate) organization: String,
+    /// With an RSA key instead of an Ed25519 one
+    #[arg(long)]
+    pub(crate) rsa: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenCrt {
+    /// Authority that signs: files CA.crt and CA.key
+    #[arg(long)]
+    pub(crate) ca: PathBuf,
+    /// The request
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csr: PathBuf,
+    /// How many hours it is valid
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) hours: u32,
+    /// Name of the file, without .crt
+    #[arg(long)]
+    pub(crate) name: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenCsr {
+    /// Address that the certificate is for
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) ip: Option<IpAddr>,
+    /// The key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// What its owner may do
+    #[arg(long, value_delimiter = ',', default_value = "os:admin")]
+    pub(crate) roles: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenSecrets {
+    /// Take the secrets of this configuration of a control plane node
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from_kubernetes_pki", "talos_version"])]
+    pub(crate) from_controlplane_config: Option<PathBuf>,
+    /// Take the authorities of a Kubernetes cluster from its folder, such as /etc/kubernetes/pki
+    #[arg(short = 'p', long, value_name = "FOLDER")]
+    pub(crate) from_kubernetes_pki: Option<PathBuf>,
+    /// With it: the token with which kubelets join; else a new one
+    #[arg(
+        short = 't',
+        long,
+        value_name = "TOKEN",
+        requires = "from_kubernetes_pki"
+    )]
+    pub(crate) kubernetes_bootstrap_token: Option<String>,
+    /// Where to write them; - is standard output
+    #[arg(short, long, default_value = "secrets.yaml", value_name = "FILE")]
+    pub(crate) output_file: PathBuf,
+    /// Release that the secrets are for, such as v1.2
+    #[arg(long, default_value = "", value_name = "VERSION")]
+    pub(crate) talos_version: String,
 }
 
 #[derive(Debug, Args)]
@@ -122,5 +211,14 @@ fn mirror(text: &str) -> Result<(String, String), String> {
             Ok((host.to_owned(), url.to_owned()))
         }
         _ => Err("HOST=URL is wanted".to_owned()),
+    }
+}
+
+/// The organisation is the name of files, too.
+fn organization(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains('/') || text.starts_with('.') {
+        Err("a name that a file can have is wanted".to_owned())
+    } else {
+        Ok(text.to_owned())
     }
 }

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use config::{ClientConfig, ClientContext};
-use pki::UnixTime;
+use pki::{Secret, UnixTime};
 
 use crate::args::Globals;
+use crate::screen::Screen;
 use crate::trouble::Trouble;
 
 /// Where a pod finds its configuration.
@@ -183,6 +184,28 @@ pub(crate) fn create(path: &Path, bytes: &[u8], existing: Existing) -> Result<()
         }
         Err(error) => Err(Trouble::file("write", path, &error)),
     }
+}
+
+/// Writes several new files, or none of them if one exists already, and says so.
+pub(crate) fn create_all(
+    files: &[(PathBuf, Secret)],
+    existing: Existing,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    if existing == Existing::Keep
+        && let Some((path, _)) = files.iter().find(|(path, _)| path.exists())
+    {
+        return Err(Trouble::new(format!(
+            "{} exists already; nothing is written",
+            path.display()
+        ))
+        .hint("use --force to overwrite it, or name another place"));
+    }
+    for (path, bytes) in files {
+        create(path, bytes.expose(), existing)?;
+        screen.warn(format_args!("created {}", path.display()));
+    }
+    Ok(())
 }
 
 /// Replaces a file in one step, so that a crash leaves the old one or the new one.

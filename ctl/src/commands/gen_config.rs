@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! `gen config` and `gen secrets`.
+//! `gen config` and `machineconfig gen`.
 //!
 //! Owns: which files are written where.
 //! Never: writes one file when another of the same call cannot be.
@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{ClientConfig, GenerateOptions, SecretsBundle, generate};
+use pki::Secret;
 
-use crate::args_gen::{Gen, GenConfig, OutputType};
+use crate::args_gen::{GenConfig, OutputType};
+use crate::commands::gen_secrets;
 use crate::places::{self, Environment, Existing};
 use crate::screen::Screen;
 use crate::trouble::Trouble;
@@ -18,33 +20,6 @@ use crate::trouble::Trouble;
 const CLIENT_LIFETIME: Duration = Duration::from_secs(8_760 * 3_600);
 
 pub(crate) fn run(
-    what: &Gen,
-    force: bool,
-    environment: &Environment,
-    screen: &mut Screen<'_>,
-) -> Result<(), Trouble> {
-    let existing = if force {
-        Existing::Replace
-    } else {
-        Existing::Keep
-    };
-    match what {
-        Gen::Config(asked) => gen_config(asked, existing, environment, screen),
-        Gen::Secrets { output_file } => {
-            let path = environment.path(output_file);
-            places::create(&path, secrets()?.to_yaml().as_bytes(), existing)?;
-            screen.warn(format_args!("created {}", path.display()));
-            Ok(())
-        }
-    }
-}
-
-fn secrets() -> Result<SecretsBundle, Trouble> {
-    SecretsBundle::generate(places::now())
-        .map_err(|error| Trouble::new(format!("cannot make secrets: {error}")))
-}
-
-fn gen_config(
     asked: &GenConfig,
     existing: Existing,
     environment: &Environment,
@@ -58,34 +33,21 @@ fn gen_config(
         }
         return Ok(());
     };
-    let files: Vec<(PathBuf, String)> = match folder {
+    let files: Vec<(PathBuf, Secret)> = match folder {
         Destination::Folder(folder) => {
             std::fs::create_dir_all(&folder)
                 .map_err(|error| Trouble::file("make", &folder, &error))?;
             files
                 .into_iter()
-                .map(|(name, text)| (folder.join(name), text))
+                .map(|(name, text)| (folder.join(name), Secret::new(text.into_bytes())))
                 .collect()
         }
         Destination::File(path) => files
             .into_iter()
-            .map(|(_, text)| (path.clone(), text))
+            .map(|(_, text)| (path.clone(), Secret::new(text.into_bytes())))
             .collect(),
     };
-    if existing == Existing::Keep
-        && let Some((path, _)) = files.iter().find(|(path, _)| path.exists())
-    {
-        return Err(Trouble::new(format!(
-            "{} exists already; nothing is written",
-            path.display()
-        ))
-        .hint("use --force to overwrite it, or name another place with --output"));
-    }
-    for (path, text) in files {
-        places::create(&path, text.as_bytes(), existing)?;
-        screen.warn(format_args!("created {}", path.display()));
-    }
-    Ok(())
+    places::create_all(&files, existing, screen)
 }
 
 fn refuse_unbuilt(asked: &GenConfig) -> Result<(), Trouble> {
@@ -112,14 +74,8 @@ fn texts(
     environment: &Environment,
 ) -> Result<Vec<(&'static str, String)>, Trouble> {
     let secrets = match &asked.with_secrets {
-        None => secrets()?,
-        Some(path) => {
-            let path = environment.path(path);
-            SecretsBundle::load(&places::read(&path)?).map_err(|error| {
-                Trouble::new(format!("{} is not a secrets file: {error}", path.display()))
-                    .hint("make one with `ichorctl gen secrets`")
-            })?
-        }
+        None => gen_secrets::new(gen_secrets::release(&asked.talos_version)?)?,
+        Some(path) => gen_secrets::read(&environment.path(path))?,
     };
     let generated = generate(&asked.name, &asked.endpoint, &secrets, &options(asked))
         .map_err(|error| Trouble::new(error.to_string()))?;

@@ -8,6 +8,9 @@ mod apply;
 mod completion;
 mod events;
 mod gen_config;
+mod gen_keys;
+mod gen_secrets;
+mod generate;
 mod memory;
 mod mounts;
 mod power;
@@ -42,7 +45,7 @@ pub(crate) async fn run(
             stream::dmesg(&open().await?, follow, tail, screen).await
         }
         Command::Events(asked) => events::run(&open().await?, &asked, screen).await,
-        Command::Gen { force, what } => gen_config::run(&what, force, environment, screen),
+        Command::Gen { force, what } => generate::run(&what, force, environment, screen),
         Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
         Command::Memory { verbose } => memory::run(&open().await?, verbose, screen).await,
         Command::Mounts => mounts::run(&open().await?, screen).await,

@@ -12,5 +12,6 @@
 mod desk;
 mod double;
 mod files;
+mod keys;
 mod tables;
 mod troubles;
