@@ -127,7 +127,7 @@ impl Configuration {
 }
 
 /// Puts problems in the order of the text, one for each place.
-fn sort(problems: &mut Vec<Problem>) {
+pub(crate) fn sort(problems: &mut Vec<Problem>) {
     problems.sort_by_key(|problem| problem.position.map(|at| (at.line, at.column)));
     problems.dedup_by(|later, first| {
         let is_shape = |p: &Problem| matches!(p.fault, Fault::WrongType { .. });

@@ -39,14 +39,21 @@ pub(crate) struct Emitter {
     text: String,
     levels: Vec<Level>,
     place: Place,
+    step: usize,
 }
 
 impl Emitter {
     pub(crate) fn new() -> Self {
+        Self::with_indent(INDENT)
+    }
+
+    /// Indents by another number of spaces, at least two.
+    pub(crate) fn with_indent(step: usize) -> Self {
         Self {
             text: String::new(),
             levels: Vec::new(),
             place: Place::Start,
+            step: step.max(2),
         }
     }
 
@@ -62,10 +69,11 @@ impl Emitter {
         let parent = self.levels.last().map_or(0, |level| level.indent);
         let indent = match self.place {
             Place::Start => 0,
-            Place::Key => self.base().saturating_add(INDENT),
+            Place::Key => self.base().saturating_add(self.step),
             Place::Dash => parent.saturating_add(2),
         };
-        let base = if kind == Kind::Map && self.place == Place::Dash {
+        // With two spaces, that would leave no room between a key and its text in a block.
+        let base = if kind == Kind::Map && self.place == Place::Dash && self.step > 2 {
             parent
         } else {
             indent
@@ -184,7 +192,7 @@ impl Emitter {
             self.text.push('+');
         }
         self.text.push('\n');
-        let indent = self.base().saturating_add(INDENT);
+        let indent = self.base().saturating_add(self.step);
         for line in body.unwrap_or(text).split('\n') {
             if !line.is_empty() {
                 self.text.extend(std::iter::repeat_n(' ', indent));

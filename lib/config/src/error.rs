@@ -128,6 +128,21 @@ pub enum Fault {
     },
     /// Two documents that are the same one.
     DuplicateDocument,
+    /// A JSON patch for a file of several documents.
+    MultiDocument,
+    /// Neither a configuration in part nor a list of operations.
+    NotAPatch,
+    /// An operation of a JSON patch that cannot be carried out.
+    Operation {
+        /// Its name.
+        name: &'static str,
+        /// The path it is about.
+        path: String,
+        /// What keeps it from that.
+        why: &'static str,
+    },
+    /// What a patch deletes is not there.
+    NothingToDelete,
     /// Not standard base64.
     NotBase64,
     /// Not a certificate or key that can be used.
@@ -173,6 +188,14 @@ impl fmt::Display for Fault {
             Self::DuplicateDocument => {
                 f.write_str("there is a second document of this kind and name")
             }
+            Self::MultiDocument => f.write_str(
+                "JSON patches are not supported for a machine configuration of several documents",
+            ),
+            Self::NotAPatch => {
+                f.write_str("neither a part of a configuration nor a list of JSON patch operations")
+            }
+            Self::Operation { name, path, why } => write!(f, "cannot {name} {path:?}: {why}"),
+            Self::NothingToDelete => f.write_str("there is nothing of this to delete"),
             Self::NotBase64 => f.write_str("not base64"),
             Self::BadPem(why) => write!(f, "{why}"),
             Self::BadValue(what) => write!(f, "bad value, expected {what}"),

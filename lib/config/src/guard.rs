@@ -81,7 +81,7 @@ fn is_control(c: char) -> bool {
 }
 
 /// The line and column of byte `at`.
-fn position(bytes: &[u8], at: usize) -> Position {
+pub(crate) fn position(bytes: &[u8], at: usize) -> Position {
     let before = bytes.get(..at).unwrap_or(bytes);
     let line = before
         .iter()

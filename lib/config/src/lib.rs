@@ -14,8 +14,10 @@ mod error;
 mod generate;
 mod guard;
 mod locate;
+mod marks;
 mod network;
 mod newer;
+pub mod patch;
 mod quantity;
 mod read;
 mod release;
@@ -37,8 +39,8 @@ pub use generate::{GenerateError, GenerateOptions, Generated, generate};
 pub use guard::{MAX_BYTES, MAX_DEPTH, MAX_ITEMS};
 pub use network::Cidr;
 pub use quantity::{DiskSize, GoDuration};
-pub use scalar::{Base64Bytes, FileMode, PortRange, REDACTED, SecretText};
 pub use release::Release;
+pub use scalar::{Base64Bytes, FileMode, PortRange, REDACTED, SecretText};
 pub use schema::MAX_PROBLEMS;
 pub use secrets::{
     KubernetesPki, SecretsBundle, SecretsCertificates, SecretsCluster, SecretsError, SecretsTokens,

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map;
 
 /// The key that takes over entries of another mapping (YAML 1.1 merge).
-const MERGE_KEY: &str = "<<";
+pub(crate) const MERGE_KEY: &str = "<<";
 
 /// What is known while a document is read.
 #[derive(Debug)]
