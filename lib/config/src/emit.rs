@@ -4,6 +4,8 @@
 //! Owns: which text needs quotes.
 //! Never: writes anything that its own reader would read differently.
 
+use crate::comments::{Comments, Example, Notes};
+
 const INDENT: usize = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,6 +33,10 @@ struct Level {
     /// as Go's YAML library does it.
     base: usize,
     is_empty: bool,
+    /// The key that it stands behind.
+    key: &'static str,
+    /// What could stand in it and does not.
+    examples: Vec<Example>,
 }
 
 /// Takes a document as a sequence of calls and gives its text.
@@ -40,6 +46,7 @@ pub(crate) struct Emitter {
     levels: Vec<Level>,
     place: Place,
     step: usize,
+    notes: Notes,
 }
 
 impl Emitter {
@@ -53,7 +60,16 @@ impl Emitter {
             text: String::new(),
             levels: Vec::new(),
             place: Place::Start,
+            notes: Notes::default(),
             step: step.max(2),
+        }
+    }
+
+    /// Writes comments, too.
+    pub(crate) fn with_comments(comments: Comments) -> Self {
+        Self {
+            notes: Notes::new(comments),
+            ..Self::new()
         }
     }
 
@@ -83,18 +99,22 @@ impl Emitter {
             indent,
             base,
             is_empty: true,
+            key: self.notes.key(),
+            examples: Vec::new(),
         });
     }
 
     fn end(&mut self, when_empty: &str) {
-        if let Some(Level {
-            place,
-            is_empty: true,
-            ..
-        }) = self.levels.pop()
-        {
-            self.place = place;
+        let Some(level) = self.levels.pop() else {
+            return;
+        };
+        if level.is_empty {
+            self.place = level.place;
             self.plain(when_empty);
+        }
+        for example in level.examples {
+            self.notes
+                .write_example(&example, level.indent, &mut self.text);
         }
     }
 
@@ -106,6 +126,7 @@ impl Emitter {
         let first = std::mem::replace(&mut level.is_empty, false);
         let (place, indent) = (level.place, level.indent);
         if first && place == Place::Key {
+            self.notes.explain_above(&mut self.text);
             self.text.push('\n');
         }
         if !(first && place == Place::Dash) {
@@ -140,6 +161,22 @@ impl Emitter {
         self.place = Place::Key;
     }
 
+    /// Writes a key of the format, with what explains it.
+    pub(crate) fn field(&mut self, key: &'static str, doc: &'static str) {
+        self.key(key);
+        self.notes.begin(key, doc);
+    }
+
+    /// Notes a key of the format that is not written: there may be an example of it.
+    pub(crate) fn absent(&mut self, key: &'static str, doc: &'static str) {
+        let path = self.levels.iter().map(|level| level.key);
+        if let Some(example) = self.notes.example(path, key, doc)
+            && let Some(level) = self.levels.last_mut()
+        {
+            level.examples.push(example);
+        }
+    }
+
     pub(crate) fn item(&mut self) {
         self.entry();
         self.text.push_str("- ");
@@ -156,6 +193,12 @@ impl Emitter {
     pub(crate) fn plain(&mut self, text: &str) {
         self.space();
         self.text.push_str(text);
+        self.end_line();
+    }
+
+    /// Ends a line that is not one of a block.
+    fn end_line(&mut self) {
+        self.notes.explain_behind(&mut self.text);
         self.text.push('\n');
     }
 
@@ -177,7 +220,7 @@ impl Emitter {
         } else {
             self.space();
             self.quote(text);
-            self.text.push('\n');
+            self.end_line();
         }
     }
 
@@ -191,7 +234,7 @@ impl Emitter {
         } else if body.is_some_and(|body| body.ends_with('\n')) {
             self.text.push('+');
         }
-        self.text.push('\n');
+        self.end_line();
         let indent = self.base().saturating_add(self.step);
         for line in body.unwrap_or(text).split('\n') {
             if !line.is_empty() {

@@ -7,10 +7,12 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod comments;
 mod configuration;
 pub mod document;
 mod emit;
 mod error;
+mod examples;
 mod generate;
 mod guard;
 mod locate;
@@ -32,6 +34,7 @@ mod validate;
 mod value;
 
 pub use client::{ClientAuth, ClientBasicAuth, ClientConfig, ClientContext, ClientSideroAuth};
+pub use comments::Comments;
 pub use configuration::Configuration;
 pub use document::{Document, Extra};
 pub use error::{Fault, LoadError, Path, Position, Problem, Step};

@@ -170,7 +170,7 @@ macro_rules! document {
 
             fn emit(&self, out: &mut $crate::emit::Emitter) {
                 out.begin_map();
-                $( $crate::schema::emit_field!(out, $key, &self.$field, $rule); )*
+                $( $crate::schema::emit_field!(out, $key, $doc, &self.$field, $rule); )*
                 out.end_map();
             }
 
@@ -183,13 +183,15 @@ macro_rules! document {
 
 /// Writes one field by its rule.
 macro_rules! emit_field {
-    ($out:ident, $key:literal, $value:expr, keep) => {
-        $out.key($key);
+    ($out:ident, $key:literal, $doc:literal, $value:expr, keep) => {
+        $out.field($key, $doc);
         $crate::schema::Field::emit($value, $out);
     };
-    ($out:ident, $key:literal, $value:expr, omit) => {
-        if !$crate::schema::Field::is_absent($value) {
-            $out.key($key);
+    ($out:ident, $key:literal, $doc:literal, $value:expr, omit) => {
+        if $crate::schema::Field::is_absent($value) {
+            $out.absent($key, $doc);
+        } else {
+            $out.field($key, $doc);
             $crate::schema::Field::emit($value, $out);
         }
     };

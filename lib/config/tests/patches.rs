@@ -3,7 +3,11 @@
 //!
 //! Owns: the promises about merging, operations, and the text that comes out.
 //! Never: tests what a patched configuration means.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use config::patch::{Format, Patch, apply};
 

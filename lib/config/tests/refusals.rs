@@ -471,3 +471,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_authority_that_has_expired_is_refused_where_it_stands() {
+    let loaded = Configuration::load(controlplane().as_bytes()).unwrap();
+    let later = UnixTime(NOW.0 + 11 * 365 * 86_400);
+    let check = |now| loaded.validate_at(Circumstances::default(), now);
+
+    assert_eq!(check(NOW).errors, []);
+    // A node without a battery wakes up in 1970.
+    assert_eq!(check(UnixTime(0)).errors, []);
+    let errors: Vec<String> = check(later)
+        .errors
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(errors.len(), 4, "{errors:?}");
+    assert_eq!(
+        errors[0],
+        "machine.ca.crt: the certificate has expired, line 8 column 9"
+    );
+}

@@ -8,7 +8,7 @@ use super::Situation;
 use crate::document::CertificateAndKey;
 use crate::error::{Fault, Path, Problem};
 use crate::scalar::{Base64Bytes, REDACTED};
-use pki::{Authority, Certificate, Key};
+use pki::{Authority, Certificate, Key, UnixTime};
 
 /// An authority of the configuration.
 struct Row<'a> {
@@ -49,7 +49,9 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Problem> {
             needs_key: is_control_plane,
         },
     ];
-    let mut problems: Vec<Problem> = rows.iter().filter_map(problem).collect();
+    let now = situation.now;
+    let found = rows.iter().filter_map(|row| problem(row, now));
+    let mut problems: Vec<Problem> = found.collect();
     if let Some(account) = &cluster.service_account {
         let key = account.key.expose();
         if key != REDACTED.as_bytes()
@@ -61,7 +63,7 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Problem> {
     }
     let accepted = Path::new("machine.acceptedCAs");
     for (index, authority) in machine.accepted_cas.iter().enumerate() {
-        if let Some(fault) = not_an_authority(&authority.crt) {
+        if let Some(fault) = not_an_authority(&authority.crt, now) {
             let path = accepted.index(index).key("crt");
             problems.push(Problem::new(path, fault));
         }
@@ -70,24 +72,29 @@ pub(super) fn check(situation: &Situation<'_>) -> Vec<Problem> {
 }
 
 /// What keeps the certificate from being an authority's.
-fn not_an_authority(certificate: &Base64Bytes) -> Option<Fault> {
+fn not_an_authority(certificate: &Base64Bytes, now: Option<UnixTime>) -> Option<Fault> {
     if certificate.0.is_empty() {
         return Some(Fault::Missing);
     }
     match Certificate::from_pem(&certificate.0) {
-        Ok(certificate) if certificate.is_authority() => None,
-        Ok(_) => Some(Fault::BadPem(pki::Error::NotAnAuthority)),
+        Ok(certificate) if !certificate.is_authority() => {
+            Some(Fault::BadPem(pki::Error::NotAnAuthority))
+        }
+        Ok(certificate) if now.is_some_and(|now| certificate.not_after() < now) => {
+            Some(Fault::Rule("the certificate has expired"))
+        }
+        Ok(_) => None,
         Err(error) => Some(Fault::BadPem(error)),
     }
 }
 
-fn problem(row: &Row<'_>) -> Option<Problem> {
+fn problem(row: &Row<'_>, now: Option<UnixTime>) -> Option<Problem> {
     let path = Path::new(row.path);
     let (crt, key) = (path.key("crt"), path.key("key"));
     let Some(pair) = row.pair else {
         return row.is_required.then(|| Problem::new(path, Fault::Missing));
     };
-    if let Some(fault) = not_an_authority(&pair.crt) {
+    if let Some(fault) = not_an_authority(&pair.crt, now) {
         return Some(Problem::new(crt, fault));
     }
     if pair.key.is_empty() {

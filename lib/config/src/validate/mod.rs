@@ -16,6 +16,7 @@ use crate::document::{ClusterConfig, Document, MachineConfig};
 use crate::error::{Fault, Path, Problem};
 use crate::spec::MachineType;
 use core::fmt;
+use pki::UnixTime;
 
 /// Where a configuration is to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -107,6 +108,8 @@ struct Situation<'a> {
     cluster: &'a ClusterConfig,
     kind: MachineType,
     circumstances: Circumstances,
+    /// The time, where it is known.
+    now: Option<UnixTime>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -147,9 +150,20 @@ impl Configuration {
     /// Checks the configuration against all rules.
     #[must_use]
     pub fn validate(&self, circumstances: Circumstances) -> Report {
+        self.validate_when(circumstances, None)
+    }
+
+    /// The same, and refuses authorities that have expired at the time. A clock that is behind does no
+    /// harm: nothing is refused because it is not valid yet.
+    #[must_use]
+    pub fn validate_at(&self, circumstances: Circumstances, now: UnixTime) -> Report {
+        self.validate_when(circumstances, Some(now))
+    }
+
+    fn validate_when(&self, circumstances: Circumstances, now: Option<UnixTime>) -> Report {
         let mut report = Report::default();
         if let Some(document) = self.document() {
-            document.check(circumstances, &mut report);
+            document.check(circumstances, now, &mut report);
         }
         self.place(&mut report.errors);
         self.place(&mut report.warnings);
@@ -166,11 +180,11 @@ impl Document {
     #[must_use]
     pub fn validate(&self, circumstances: Circumstances) -> Report {
         let mut report = Report::default();
-        self.check(circumstances, &mut report);
+        self.check(circumstances, None, &mut report);
         report
     }
 
-    fn check(&self, circumstances: Circumstances, report: &mut Report) {
+    fn check(&self, circumstances: Circumstances, now: Option<UnixTime>, report: &mut Report) {
         let (machine, cluster) = match (&self.machine, &self.cluster) {
             (Some(machine), Some(cluster)) => (machine, cluster),
             (machine, cluster) => {
@@ -193,6 +207,7 @@ impl Document {
             cluster,
             kind,
             circumstances,
+            now,
         };
         for rule in RULES.into_iter().flatten() {
             let list = match rule.severity {
