@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
 use crate::admission::Caller;
@@ -54,8 +55,7 @@ impl Hall {
         porch: OwnedSemaphorePermit,
     ) {
         let mut watching = self.entrance.clone();
-        let entrance = Arc::clone(&watching.borrow_and_update());
-        let Some(tls) = entrance.tls.clone() else {
+        let Some((entrance, tls)) = opened(&mut watching).await else {
             return;
         };
         let Some(stream) = shake_hands(&TlsAcceptor::from(tls), stream, peer).await else {
@@ -88,6 +88,24 @@ impl Hall {
         });
         converse(stream, guest, watching, entrance).await;
     }
+}
+
+/// Waits for the door to open: while a node starts, it has no certificate yet, and a caller that
+/// came early is better off waiting a moment than calling again. Whoever waits holds one of the
+/// places for handshakes, for no longer than one may take.
+async fn opened(
+    watching: &mut watch::Receiver<Arc<Entrance>>,
+) -> Option<(Arc<Entrance>, Arc<ServerConfig>)> {
+    let opening = async {
+        loop {
+            let entrance = Arc::clone(&watching.borrow_and_update());
+            if let Some(tls) = entrance.tls.clone() {
+                return Some((entrance, tls));
+            }
+            watching.changed().await.ok()?;
+        }
+    };
+    timeout(limits::HANDSHAKE_TIMEOUT, opening).await.ok()?
 }
 
 /// Shakes hands; who fails is told by a TLS alert.

@@ -123,7 +123,21 @@ async fn a_stranger_of_maintenance_is_out_when_the_node_is_configured() {
 }
 
 #[tokio::test]
-async fn a_closed_door_closes_connections_at_once() {
+async fn who_comes_before_the_door_opens_waits_for_it() {
+    let house = House::dark(Mode::Closed).await;
+    let identity = house.client_with(&["os:admin"]);
+
+    let early = house.channel(Some(&identity));
+    let open = async { house.tell(&tell(&house.authority, Mode::Running)) };
+    let (channel, ()) = timeout(PATIENCE, async { tokio::join!(early, open) })
+        .await
+        .unwrap();
+
+    channel.unwrap();
+}
+
+#[tokio::test]
+async fn a_door_that_stays_closed_keeps_nobody_for_ever() {
     let house = House::dark(Mode::Closed).await;
     let identity = house.client_with(&["os:admin"]);
 
