@@ -16,6 +16,7 @@ pub mod journal;
 mod limits;
 mod news;
 mod proxy;
+mod question;
 mod refused;
 mod relabel;
 mod reply;

@@ -33,6 +33,10 @@ pub(crate) const LINGER: Duration = Duration::from_secs(1);
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 /// The same for strangers in maintenance mode.
 pub(crate) const IDLE_TIMEOUT_STRANGER: Duration = Duration::from_secs(60);
+/// How long a client may take over a request, or over each [`BODY_LEAST`] bytes of a long one.
+pub(crate) const BODY_SPAN: Duration = Duration::from_secs(60);
+/// A configuration comes in one span over a serial line of 9600 baud or faster.
+pub(crate) const BODY_LEAST: usize = 16 * 1024;
 /// How long calls may go on when their connection has to end.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 /// How often a silent peer is asked whether it is there, and how long it may take to say so.

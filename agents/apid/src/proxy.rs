@@ -24,6 +24,7 @@ use crate::connection::Busy;
 use crate::entrance::Entrance;
 use crate::envelope;
 use crate::limits;
+use crate::question::Question;
 use crate::refused::{self, GRPC, GRPC_DETAILS, GRPC_MESSAGE, GRPC_STATUS, Refused};
 use crate::relabel::{self, Labelled};
 use crate::reply::Reply;
@@ -89,7 +90,7 @@ impl Guest {
     /// Answers for a list of nodes: what goes wrong with one of them is said inside the reply.
     async fn labelled(
         &self,
-        request: Request<Incoming>,
+        request: Request<Question<Incoming>>,
         method: &Method,
         here: Option<String>,
         strangers: &[String],
@@ -107,7 +108,7 @@ impl Guest {
 
     async fn labelled_stream(
         &self,
-        request: Request<Incoming>,
+        request: Request<Question<Incoming>>,
         here: Option<String>,
         failures: &[Bytes],
     ) -> Response<Reply> {
@@ -139,7 +140,7 @@ impl Guest {
 
     async fn labelled_reply(
         &self,
-        request: Request<Incoming>,
+        request: Request<Question<Incoming>>,
         here: Option<String>,
         failures: &[Bytes],
     ) -> Result<Response<Reply>, Refused> {
@@ -164,7 +165,7 @@ impl Guest {
     }
 
     /// Sends a call and holds its whole reply.
-    async fn whole(&self, request: Request<Incoming>) -> Result<Bytes, Refused> {
+    async fn whole(&self, request: Request<Question<Incoming>>) -> Result<Bytes, Refused> {
         let response = self.upstream.send(request).await?;
         let (head, mut body) = response.into_parts();
         if let Some(refused) = Refused::from_headers(&head.headers) {
@@ -226,10 +227,10 @@ fn forward(
     method: &Method,
     roles: Roles,
     peer: SocketAddr,
-) -> Result<Request<Incoming>, Refused> {
+) -> Result<Request<Question<Incoming>>, Refused> {
     *request.uri_mut() = uri(method)?;
     trust(request.headers_mut(), roles, peer);
-    Ok(request)
+    Ok(request.map(Question::new))
 }
 
 fn uri(method: &Method) -> Result<Uri, Refused> {

@@ -17,13 +17,14 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::limits;
+use crate::question::Question;
 use crate::refused::Refused;
 
 /// A connection to machined, made when it is first needed and again when it broke.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     path: PathBuf,
-    sender: Mutex<Option<SendRequest<Incoming>>>,
+    sender: Mutex<Option<SendRequest<Question<Incoming>>>>,
 }
 
 impl Upstream {
@@ -37,16 +38,17 @@ impl Upstream {
     /// Sends a call and waits for the head of the reply.
     pub(crate) async fn send(
         &self,
-        request: Request<Incoming>,
+        request: Request<Question<Incoming>>,
     ) -> Result<Response<Incoming>, Refused> {
+        let late = request.body().late();
         let mut sender = self.sender().await?;
         sender
             .send_request(request)
             .await
-            .map_err(|_| interrupted())
+            .map_err(|_| late.refusal().unwrap_or_else(interrupted))
     }
 
-    async fn sender(&self) -> Result<SendRequest<Incoming>, Refused> {
+    async fn sender(&self) -> Result<SendRequest<Question<Incoming>>, Refused> {
         let mut kept = self.sender.lock().await;
         if let Some(sender) = kept.as_mut()
             && !sender.is_closed()
@@ -62,7 +64,7 @@ impl Upstream {
         Ok(sender)
     }
 
-    async fn connect(&self) -> Result<SendRequest<Incoming>, Refused> {
+    async fn connect(&self) -> Result<SendRequest<Question<Incoming>>, Refused> {
         let stream = UnixStream::connect(&self.path)
             .await
             .map_err(|_| unreachable())?;

@@ -32,6 +32,8 @@ pub const MAX_MESSAGE: usize = 32 * 1024 * 1024;
 pub enum Code {
     /// The request is wrong whatever the node's state.
     InvalidArgument = 3,
+    /// It took too long.
+    DeadlineExceeded = 4,
     /// The caller may not do this.
     PermissionDenied = 7,
     /// A limit is reached; try later.

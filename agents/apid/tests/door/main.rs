@@ -15,5 +15,6 @@ mod away;
 mod double;
 mod house;
 mod passing;
+mod patience;
 mod refusals;
 mod trust;
