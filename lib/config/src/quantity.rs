@@ -222,7 +222,8 @@ impl Field for DiskSize {
     }
 
     fn emit(&self, out: &mut Emitter) {
-        out.text(&self.to_string());
+        // A number or a number with its unit: neither needs quotes.
+        out.plain(&self.to_string());
     }
 
     fn is_absent(&self) -> bool {
