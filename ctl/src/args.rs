@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use config::GoDuration;
 
 use crate::args_gen::Gen;
+use crate::args_machine::{Inject, MachineConfig, Validate};
 
 /// The whole line.
 #[derive(Debug, Parser)]
@@ -99,12 +100,25 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: Gen,
     },
+    /// Change Kubernetes manifests so that their pods can use the machine API
+    #[command(
+        subcommand,
+        after_help = "Example: ichorctl inject serviceaccount -f deployment.yaml"
+    )]
+    Inject(Inject),
     /// Show what a service wrote
     #[command(
         visible_alias = "log",
         after_help = "Example: ichorctl -n 10.0.0.2 logs machined -f"
     )]
     Logs(Logs),
+    /// Generate and patch configurations
+    #[command(
+        subcommand,
+        visible_alias = "mc",
+        after_help = "Example: ichorctl machineconfig patch worker.yaml --patch @mtu.yaml"
+    )]
+    Machineconfig(MachineConfig),
     /// Show memory usage
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 memory")]
     Memory {
@@ -162,6 +176,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Check a configuration without a node
+    #[command(after_help = "Example: ichorctl validate -c controlplane.yaml -m metal --strict")]
+    Validate(Validate),
     /// Show versions of client and nodes
     #[command(after_help = "Example: ichorctl version --client --short")]
     Version {
@@ -179,6 +196,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct ApplyConfig {
+    /// What is applied; there is only one kind
+    #[arg(value_parser = ["machineconfig", "mc", "config"], hide = true)]
+    pub(crate) kind: Option<String>,
     /// The configuration; - reads standard input
     #[arg(short, long, value_name = "FILE")]
     pub(crate) file: PathBuf,
@@ -191,7 +211,7 @@ pub(crate) struct ApplyConfig {
     /// Only say what would happen
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Patches to apply first
+    /// Patch for the file before it is sent: text, or @FILE, or @- for standard input
     #[arg(short = 'p', long, value_name = "PATCH")]
     pub(crate) config_patch: Vec<String>,
     /// With --insecure: accept only servers with one of these fingerprints
@@ -443,6 +463,11 @@ mod tests {
             "config endpoint a",
             "config nodes a",
             "apply -f x",
+            "apply machineconfig -f x -p @a -p {}",
+            "mc patch x --patch a -p b -o c",
+            "machineconfig gen a b -t worker",
+            "validate -c x -m cloud --strict",
+            "inject serviceaccount -r os:reader,os:admin -f -",
             "apply-config -i -n a -f x -m no-reboot --dry-run",
             "logs machined --tail -1",
             "events --tail -1",
@@ -472,6 +497,11 @@ mod tests {
             "reboot --timeout soon",
             "reboot -m warm",
             "gen config a",
+            "apply pods -f x",
+            "mc patch x",
+            "validate -c x",
+            "validate -c x -m moon",
+            "inject serviceaccount",
             "gen config a b --version v2",
             "gen config a b --registry-mirror x",
             "config add a --crt x",

@@ -181,13 +181,27 @@ pub(crate) struct GenConfig {
     /// Use the secrets of this file, which `gen secrets` made
     #[arg(long, value_name = "FILE")]
     pub(crate) with_secrets: Option<PathBuf>,
-    /// Explain each field in comments (not built yet: there are none)
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) with_docs: Option<bool>,
-    /// Add examples in comments (not built yet: there are none)
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) with_examples: Option<bool>,
-    /// Patches for all configurations
+    /// Explain each key in comments
+    #[arg(
+        long,
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(crate) with_docs: bool,
+    /// Show keys that are left out, with an example each, in comments
+    #[arg(
+        long,
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = clap::ArgAction::Set
+    )]
+    pub(crate) with_examples: bool,
+    /// Patch for all configurations: text, or @FILE, or @- for standard input
     #[arg(long, value_name = "PATCH")]
     pub(crate) config_patch: Vec<String>,
     /// Patches for control plane nodes

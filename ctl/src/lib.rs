@@ -7,8 +7,10 @@
 
 mod args;
 mod args_gen;
+mod args_machine;
 mod commands;
 mod dial;
+mod patches;
 mod places;
 mod screen;
 mod session;

@@ -5,7 +5,7 @@
 //! Never: overwrites what it was not told to.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -155,6 +155,19 @@ pub(crate) fn load(bytes: &[u8], path: &Path) -> Result<ClientConfig, Trouble> {
 /// Reads a file that must be there.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
     fs::read(path).map_err(|error| Trouble::file("read", path, &error))
+}
+
+/// Reads a file from the command line; `-` is standard input.
+pub(crate) fn read_input(path: &Path, environment: &Environment) -> Result<Vec<u8>, Trouble> {
+    if path != Path::new("-") {
+        return read(&environment.path(path));
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .map_err(|error| Trouble::file("read", Path::new("standard input"), &error))?;
+    Ok(bytes)
 }
 
 /// Whether a file that is there may be replaced.

@@ -2,16 +2,14 @@
 //! `apply-config`.
 //!
 //! Owns: reading the file, the modes, and what nodes answer.
-//! Never: changes a configuration on its way.
-
-use std::io::Read as _;
-use std::path::Path;
+//! Never: changes a configuration on its way but by the patches it is given.
 
 use api::machine::ApplyConfigurationRequest;
 use api::machine::apply_configuration_request::Mode;
 use config::MAX_BYTES;
 
 use crate::args::{ApplyConfig, ApplyMode, Globals};
+use crate::patches;
 use crate::places::{self, Environment};
 use crate::screen::Screen;
 use crate::session::{Session, Target};
@@ -43,10 +41,6 @@ fn request(
     asked: &ApplyConfig,
     environment: &Environment,
 ) -> Result<ApplyConfigurationRequest, Trouble> {
-    if !asked.config_patch.is_empty() {
-        return Err(Trouble::new("--config-patch: patches are not built yet")
-            .hint("change the file itself"));
-    }
     let mode = match asked.mode {
         ApplyMode::Auto => Mode::Auto,
         ApplyMode::NoReboot => Mode::NoReboot,
@@ -58,7 +52,7 @@ fn request(
                 .hint("use `ichorctl gen config` and edit the file"));
         }
     };
-    let data = read(&asked.file, environment)?;
+    let mut data = places::read_input(&asked.file, environment)?;
     if data.is_empty() {
         return Err(Trouble::new(format!("{} is empty", asked.file.display())));
     }
@@ -68,6 +62,10 @@ fn request(
             asked.file.display(),
             data.len()
         )));
+    }
+    let patches = patches::read(&asked.config_patch, environment)?;
+    if !patches.is_empty() {
+        data = patches::apply(&asked.file, &data, &patches)?.into_bytes();
     }
     let timeout = (mode == Mode::Try).then(|| prost_types::Duration {
         seconds: i64::try_from(asked.timeout.as_secs()).unwrap_or(i64::MAX),
@@ -79,18 +77,6 @@ fn request(
         dry_run: asked.dry_run,
         try_mode_timeout: timeout,
     })
-}
-
-fn read(file: &Path, environment: &Environment) -> Result<Vec<u8>, Trouble> {
-    if file != Path::new("-") {
-        return places::read(&environment.path(file));
-    }
-    let mut bytes = Vec::new();
-    std::io::stdin()
-        .lock()
-        .read_to_end(&mut bytes)
-        .map_err(|error| Trouble::file("read", Path::new("standard input"), &error))?;
-    Ok(bytes)
 }
 
 async fn apply(

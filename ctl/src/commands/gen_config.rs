@@ -7,11 +7,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use config::{ClientConfig, GenerateOptions, SecretsBundle, generate};
+use config::patch::apply;
+use config::{
+    Circumstances, ClientConfig, Comments, Configuration, Document, GenerateOptions, Mode,
+    SecretsBundle, generate,
+};
 use pki::Secret;
 
 use crate::args_gen::{GenConfig, OutputType};
 use crate::commands::gen_secrets;
+use crate::patches;
 use crate::places::{self, Environment, Existing};
 use crate::screen::Screen;
 use crate::trouble::Trouble;
@@ -25,7 +30,6 @@ pub(crate) fn run(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
-    refuse_unbuilt(asked)?;
     let files = texts(asked, environment)?;
     let Some(folder) = destination(asked, environment)? else {
         for (_, text) in files {
@@ -50,24 +54,6 @@ pub(crate) fn run(
     places::create_all(&files, existing, screen)
 }
 
-fn refuse_unbuilt(asked: &GenConfig) -> Result<(), Trouble> {
-    let patches = [
-        &asked.config_patch,
-        &asked.config_patch_control_plane,
-        &asked.config_patch_worker,
-    ];
-    if patches.into_iter().any(|list| !list.is_empty()) {
-        return Err(Trouble::new("--config-patch: patches are not built yet")
-            .hint("generate, then change the files"));
-    }
-    if asked.with_docs == Some(true) || asked.with_examples == Some(true) {
-        return Err(Trouble::new(
-            "--with-docs, --with-examples: comments are not built yet",
-        ));
-    }
-    Ok(())
-}
-
 /// The name and content of each file that is asked for.
 fn texts(
     asked: &GenConfig,
@@ -82,8 +68,16 @@ fn texts(
     let mut files = Vec::new();
     for kind in &asked.output_types {
         let file = match kind {
-            OutputType::Controlplane => ("controlplane.yaml", generated.controlplane.to_yaml()),
-            OutputType::Worker => ("worker.yaml", generated.worker.to_yaml()),
+            OutputType::Controlplane => {
+                let own = &asked.config_patch_control_plane;
+                let text = printed(asked, &generated.controlplane, own, environment)?;
+                ("controlplane.yaml", text)
+            }
+            OutputType::Worker => {
+                let own = &asked.config_patch_worker;
+                let text = printed(asked, &generated.worker, own, environment)?;
+                ("worker.yaml", text)
+            }
             OutputType::Talosconfig => ("talosconfig", client(&asked.name, &secrets)?.to_yaml()),
         };
         if !files.iter().any(|(name, _)| *name == file.0) {
@@ -91,6 +85,52 @@ fn texts(
         }
     }
     Ok(files)
+}
+
+/// The text of a configuration: first the patches for all, then its own, then the comments.
+fn printed(
+    asked: &GenConfig,
+    document: &Document,
+    own: &[String],
+    environment: &Environment,
+) -> Result<String, Trouble> {
+    let comments = Comments {
+        docs: asked.with_docs,
+        examples: asked.with_examples,
+    };
+    let mut patches = patches::read(&asked.config_patch, environment)?;
+    patches.extend(patches::read(own, environment)?);
+    if patches.is_empty() {
+        return Ok(document.to_commented_yaml(comments));
+    }
+    let refused = |error: &dyn std::fmt::Display| {
+        Trouble::new(format!(
+            "cannot patch the generated {}: {error}",
+            kind(document)
+        ))
+    };
+    let text = apply(&document.to_yaml(), &patches).map_err(|error| refused(&error))?;
+    let loaded = Configuration::load(text.as_bytes()).map_err(|error| refused(&error))?;
+    // Where it will be installed is not known here.
+    let report = loaded.validate(Circumstances {
+        mode: Mode::Cloud,
+        installed: false,
+    });
+    if !report.errors.is_empty() {
+        return Err(refused(&report.to_string().trim_end()));
+    }
+    if loaded.newer().is_empty() {
+        return Ok(loaded.to_commented_yaml(comments));
+    }
+    // What only newer releases know is in the text alone.
+    apply(&document.to_commented_yaml(comments), &patches).map_err(|error| refused(&error))
+}
+
+fn kind(document: &Document) -> &str {
+    document
+        .machine
+        .as_ref()
+        .map_or("", |machine| machine.kind.as_str())
 }
 
 fn options(asked: &GenConfig) -> GenerateOptions {

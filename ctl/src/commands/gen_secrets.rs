@@ -65,7 +65,7 @@ pub(crate) fn new(release: Release) -> Result<SecretsBundle, Trouble> {
 pub(crate) fn read(path: &Path) -> Result<SecretsBundle, Trouble> {
     let hint = "make one with `ichorctl gen secrets`";
     let bundle =
-        SecretsBundle::load(&Secret::new(places::read(path)?).expose()).map_err(|error| {
+        SecretsBundle::load(Secret::new(places::read(path)?).expose()).map_err(|error| {
             Trouble::new(format!("{} is not a secrets file: {error}", path.display())).hint(hint)
         })?;
     bundle.check().map_err(|error| unfit(path, &error))?;

@@ -11,6 +11,8 @@ mod gen_config;
 mod gen_keys;
 mod gen_secrets;
 mod generate;
+mod inject;
+mod machineconfig;
 mod memory;
 mod mounts;
 mod power;
@@ -18,6 +20,7 @@ mod processes;
 mod services;
 mod stream;
 mod talosconfig;
+mod validate;
 mod version;
 
 use crate::args::{Command, Line};
@@ -46,7 +49,9 @@ pub(crate) async fn run(
         }
         Command::Events(asked) => events::run(&open().await?, &asked, screen).await,
         Command::Gen { force, what } => generate::run(&what, force, environment, screen),
+        Command::Inject(what) => inject::run(&what, environment, screen),
         Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
+        Command::Machineconfig(what) => machineconfig::run(&what, environment, screen),
         Command::Memory { verbose } => memory::run(&open().await?, verbose, screen).await,
         Command::Mounts => mounts::run(&open().await?, screen).await,
         Command::Processes { sort, watch } => {
@@ -59,6 +64,7 @@ pub(crate) async fn run(
         Command::Shutdown { force, wait } => {
             power::shutdown(&open().await?, force, &wait, screen).await
         }
+        Command::Validate(asked) => validate::run(&asked, environment, screen),
         Command::Version {
             client,
             short,

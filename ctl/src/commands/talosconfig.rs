@@ -34,6 +34,9 @@ pub(crate) async fn run(
         crt_ttl,
     } = &what
     {
+        if crt_ttl.as_secs() == 0 {
+            return Err(Trouble::new("--crt-ttl: a second or more is wanted"));
+        }
         let session = Session::open(globals, environment).await?;
         let path = environment.path(path);
         return new(&session, &path, roles, *crt_ttl, screen).await;

@@ -73,15 +73,25 @@ impl Desk {
 
     pub(crate) fn run(&self, line: &str) -> Said {
         let words = std::iter::once("ichorctl").chain(line.split_whitespace());
+        self.run_these(words.map(OsString::from))
+    }
+
+    fn run_these(&self, words: impl Iterator<Item = OsString>) -> Said {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut screen = Screen::new(&mut out, &mut err);
-        let outcome = ichorctl::run(words.map(OsString::from), &self.environment, &mut screen);
+        let outcome = ichorctl::run(words, &self.environment, &mut screen);
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Said {
             outcome,
             out: text(out),
             err: text(err),
         }
+    }
+
+    /// Runs words that hold spaces.
+    pub(crate) fn run_words(&self, words: &[&str]) -> Said {
+        let words = std::iter::once("ichorctl").chain(words.iter().copied());
+        self.run_these(words.map(OsString::from))
     }
 
     pub(crate) fn read(&self, name: &str) -> String {

@@ -340,16 +340,44 @@ impl MachineService for Double {
                 "machine.typ: unknown key, line 3 column 5",
             ));
         }
+        let is_patched = request
+            .get_ref()
+            .data
+            .windows(17)
+            .any(|part| part == b"hostname: patched");
         let details = format!(
-            "mode {}, dry run {}",
+            "mode {}, dry run {}{}",
             request.get_ref().mode,
-            request.get_ref().dry_run
+            request.get_ref().dry_run,
+            if is_patched { ", patched" } else { "" }
         );
         answer!(
             request,
             ApplyConfigurationResponse,
             ApplyConfiguration {
                 mode_details: details.clone()
+            }
+        )
+    }
+
+    async fn generate_client_configuration(
+        &self,
+        request: Request<m::GenerateClientConfigurationRequest>,
+    ) -> Result<Response<m::GenerateClientConfigurationResponse>, Status> {
+        let asked = request.get_ref();
+        if asked.roles == ["os:unbuilt"] {
+            return Err(Status::unimplemented("not built yet"));
+        }
+        let seconds = asked.crt_ttl.as_ref().unwrap().seconds;
+        let text = format!(
+            "# {} for {seconds} s\ncontext: new\n",
+            asked.roles.join(" ")
+        );
+        answer!(
+            request,
+            GenerateClientConfigurationResponse,
+            GenerateClientConfiguration {
+                talosconfig: text.clone().into_bytes()
             }
         )
     }

@@ -95,8 +95,6 @@ fn what_cannot_be_generated_is_refused_with_a_reason() {
             "gen config home 10.0.0.2 --with-secrets secrets.yaml",
             "not a secrets file",
         ),
-        ("gen config home 10.0.0.2 --config-patch x", "not built yet"),
-        ("gen config home 10.0.0.2 --with-docs=true", "not built yet"),
         ("gen config home 10.0.0.2 --talos-version v99", "v99"),
         (
             "gen config home 10.0.0.2 --kubernetes-version new",

@@ -13,5 +13,6 @@ mod desk;
 mod double;
 mod files;
 mod keys;
+mod machineconfig;
 mod tables;
 mod troubles;

@@ -127,7 +127,10 @@ fn a_method_that_the_node_has_not_built_says_unimplemented() {
     let node = Node::running(&desk.authority());
 
     let error = desk
-        .run(&format!("-e {} config new x", node.address))
+        .run(&format!(
+            "-e {} config new x --roles os:unbuilt",
+            node.address
+        ))
         .failed();
 
     assert!(error.contains("(Unimplemented)"), "{error}");
@@ -221,7 +224,7 @@ fn a_configuration_that_the_node_refuses_is_reported_with_its_place() {
         ("-f empty.yaml", "is empty"),
         ("-f nowhere.yaml", "cannot read"),
         ("-f bad.yaml -m interactive", "not built yet"),
-        ("-f bad.yaml -p x", "not built yet"),
+        ("-f bad.yaml -p x", "patch no. 1: "),
     ] {
         let error = desk
             .run(&format!("apply-config -i -n {} {line}", node.address))
