@@ -486,6 +486,19 @@ fn who_does_not_greet_or_speaks_another_version_is_refused_and_closed() {
 }
 
 #[test]
+fn another_user_is_refused_and_closed() {
+    let mut lab = Lab::new();
+    lab.start();
+    let client = lab.connect_as(sys::process::Uid::from_raw(65_534));
+
+    say(&client, &Request::Hello(Greeting::OURS));
+
+    assert_eq!(hear(&client), Some(Reply::Refused(Refusal::NotAllowed)));
+    assert_eq!(hear(&client), None);
+    assert!(!snapshot(&lab.greeted()).is_empty());
+}
+
+#[test]
 fn one_connection_too_many_is_told_so() {
     let mut lab = Lab::new();
     lab.start();

@@ -440,3 +440,29 @@ fn ten_thousand_malformed_messages_change_nothing() {
     machine.settle();
     assert!(memory() <= before + 64, "{} {before}", memory());
 }
+
+#[test]
+fn another_user_is_refused_and_closed() {
+    let mut machine = Machine::new("user");
+    machine.start();
+    let path = machine.folder.join("udevd.sock");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let nobody = sys::process::Uid::from_raw(65_534);
+
+    // A thread of Linux has a user of its own.
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            sys::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+            let socket = machine.connect();
+            let refused = Reply::Refused(Refusal::NotAllowed);
+            assert_eq!(ask(&socket, &Request::Hello(Greeting::OURS)), refused);
+            assert!(matches!(
+                seqpacket::receive(&socket, &mut [0; 64]),
+                Ok(Received::Closed)
+            ));
+        });
+        thread.join().unwrap();
+    });
+
+    machine.settle();
+}

@@ -15,3 +15,4 @@ mod api;
 mod door;
 mod health;
 mod node;
+mod source;
