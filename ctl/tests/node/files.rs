@@ -6,9 +6,12 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use config::{ClientConfig, Configuration};
 
 use crate::desk::Desk;
+use crate::double::Node;
 
 #[test]
 fn gen_config_writes_three_files_that_belong_together() {
@@ -60,7 +63,7 @@ fn gen_overwrites_only_with_force_and_otherwise_writes_nothing() {
 }
 
 #[test]
-fn one_type_goes_to_a_file_or_to_standard_output() {
+fn pki_03_one_type_goes_to_a_file_or_to_standard_output() {
     let desk = Desk::empty();
 
     let out = desk.run("gen config home 10.0.0.2 -t worker -o -").done();
@@ -108,7 +111,7 @@ fn what_cannot_be_generated_is_refused_with_a_reason() {
 }
 
 #[test]
-fn the_client_configuration_is_found_by_flag_then_variable_then_home() {
+fn ctl_05_the_client_configuration_is_found_by_flag_then_variable_then_home() {
     let mut desk = Desk::with_cluster();
     for (name, context) in [("flag", "one"), ("variable", "two")] {
         desk.run(&format!(
@@ -134,7 +137,7 @@ fn the_client_configuration_is_found_by_flag_then_variable_then_home() {
 }
 
 #[test]
-fn config_info_shows_the_context_in_three_forms() {
+fn ctl_07_config_info_shows_the_context_in_three_forms() {
     let desk = Desk::with_cluster();
     desk.run("config endpoint 10.0.0.2 node-2:6000").done();
     desk.run("config nodes 10.0.0.2").done();
@@ -159,7 +162,7 @@ fn config_info_shows_the_context_in_three_forms() {
 }
 
 #[test]
-fn a_name_that_is_taken_gets_a_number_when_files_are_merged() {
+fn ctl_06_a_name_that_is_taken_gets_a_number_when_files_are_merged() {
     let desk = Desk::with_cluster();
     desk.run("gen config home 10.0.0.2 -t talosconfig -o other")
         .done();
@@ -214,4 +217,45 @@ fn bad_changes_of_the_client_configuration_change_nothing() {
         assert!(error.contains(reason), "{line}: {error}");
         assert_eq!(desk.read("home/.talos/config"), before, "{line}");
     }
+}
+
+#[test]
+fn ctl_04_endpoints_and_nodes_are_stored_under_both_spellings() {
+    let desk = Desk::with_cluster();
+    let context = |desk: &Desk| {
+        let config = ClientConfig::load(desk.read("home/.talos/config").as_bytes()).unwrap();
+        config.current().unwrap().clone()
+    };
+
+    for (endpoint, node) in [("endpoint", "node"), ("endpoints", "nodes")] {
+        desk.run(&format!("config {endpoint} 10.0.0.2 10.0.0.3"))
+            .done();
+        desk.run(&format!("config {node} 10.0.0.4 10.0.0.5")).done();
+
+        assert_eq!(context(&desk).endpoints, ["10.0.0.2", "10.0.0.3"]);
+        assert_eq!(context(&desk).nodes, ["10.0.0.4", "10.0.0.5"]);
+        desk.run(&format!("config {endpoint}")).done();
+        desk.run(&format!("config {node}")).done();
+        assert!(context(&desk).endpoints.is_empty() && context(&desk).nodes.is_empty());
+    }
+}
+
+#[test]
+fn ctl_08_a_file_that_was_made_by_hand_from_base64_leads_to_the_node() {
+    let desk = Desk::with_cluster();
+    let node = Node::running(&desk.authority());
+    let leaf = pki::Leaf::client(&["os:admin"], std::time::Duration::from_secs(3600));
+    let made = desk.authority().issue(&leaf, crate::desk::now()).unwrap();
+    let base64 = |pem: &[u8]| STANDARD.encode(pem);
+    let text = format!(
+        "context: mycluster\n\ncontexts:\n\n    mycluster:\n\n        endpoints:\n\n            - {}\n\n        \
+         ca: {}\n\n        crt: {}\n\n        key: {}\n",
+        node.address,
+        base64(&desk.authority().certificate().to_pem()),
+        base64(&made.certificate.to_pem()),
+        base64(made.key.to_pem().unwrap().expose()),
+    );
+    desk.write("hand", text);
+
+    desk.run("--talosconfig hand version --short").done();
 }

@@ -48,7 +48,7 @@ fn every_endpoint_that_failed_is_named_with_its_reason() {
 }
 
 #[test]
-fn a_dead_endpoint_is_passed_over() {
+fn ctl_01_a_dead_endpoint_is_passed_over() {
     let desk = Desk::with_cluster();
     let node = Node::running(&desk.authority());
     let closed = TcpListener::bind("127.0.0.1:0")
