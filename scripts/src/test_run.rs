@@ -5,7 +5,8 @@
 //! Never: leaves a test out silently.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -34,6 +35,11 @@ const WITHOUT_STD: &[&str] = &[
 
 /// The test that is no cargo test, because it compiles the workspace.
 const REPRODUCED: &str = "the_image_compiled_in_another_folder_is_the_same";
+
+/// The test that is no cargo test, because it is `./x` itself that it starts.
+const SECOND_UP: &str = "a_second_up_reaches_a_running_node_within_a_minute";
+/// What is promised of it, counted from its start, on two cores that emulate.
+const SECOND_UP_MAX: Duration = Duration::from_secs(60);
 
 /// What is said to have failed when there is nothing to boot.
 const BUILT: &str = "the_images_build";
@@ -108,30 +114,53 @@ fn in_machines(places: &Places, filter: Option<&str>) -> Result<Count> {
         &["--test-threads=1"],
     )?;
     step.done();
-    if filter.is_none_or(|filter| REPRODUCED.contains(filter)) {
-        count.add(reproduced(places));
+    let wanted = |name: &str| filter.is_none_or(|filter| name.contains(filter));
+    if wanted(SECOND_UP) {
+        count.add(outcome(SECOND_UP, second_up(places)));
+    }
+    if wanted(REPRODUCED) {
+        count.add(outcome(REPRODUCED, reproduce::run(places, Arch::Amd64)));
     }
     Ok(count)
 }
 
-/// Compiles the whole image a second time elsewhere; it counts as one test.
-fn reproduced(places: &Places) -> Count {
-    match reproduce::run(places, Arch::Amd64) {
+/// Says how a test that is no cargo test ended, and counts it.
+fn outcome(name: &str, result: Result<()>) -> Count {
+    match result {
         Ok(()) => {
-            say::line(format!("test {REPRODUCED} ... ok"));
+            say::line(format!("test {name} ... ok"));
             Count {
                 passed: 1,
                 failed: 0,
             }
         }
         Err(error) => {
-            say::line(format!("test {REPRODUCED} ... FAILED\n{error:#}"));
+            say::line(format!("test {name} ... FAILED\n{error:#}"));
             Count {
                 passed: 0,
                 failed: 1,
             }
         }
     }
+}
+
+/// Runs `./x up --check` when everything is built, as it is here.
+fn second_up(places: &Places) -> Result<()> {
+    let step = Step::start("a second ./x up --check");
+    let started_at = Instant::now();
+    let output = Command::new(places.root.join("x"))
+        .args(["up", "--check", "--arch", Arch::Amd64.name()])
+        .output()
+        .context("cannot start ./x")?;
+    let took = started_at.elapsed();
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+    if took > SECOND_UP_MAX {
+        bail!("it took {:.1} s", took.as_secs_f64());
+    }
+    step.done();
+    Ok(())
 }
 
 /// Runs `cargo test`, shows what it says, and counts its results.
