@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Measures what `tests/budgets.toml` promises of configurations, as ratios: 1.0 is the promise itself.
+//!
+//! Owns: lines `measured NAME VALUE`, and which inputs they are about.
+//! Never: judges; `./x size` does.
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    reason = "a measurement, whose only output is lines"
+)]
+
+use config::patch::{Patch, apply};
+use config::{Circumstances, Configuration, GenerateOptions, SecretsBundle, generate};
+use pki::UnixTime;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+const NOW: UnixTime = UnixTime(1_790_000_000);
+/// What loading and validating a generated configuration may take.
+const LOAD: Duration = Duration::from_millis(5);
+/// What `gen secrets` and `gen config` may take together.
+const GENERATE: Duration = Duration::from_millis(100);
+/// What refusing anything may take.
+const REFUSE: Duration = Duration::from_secs(1);
+/// How many times the size of its file a configuration may take up in memory.
+const MEMORY: f64 = 10.0;
+
+fn controlplane() -> String {
+    let secrets = SecretsBundle::generate(NOW).unwrap();
+    let options = GenerateOptions::default();
+    let made = generate("home", "10.0.0.1", &secrets, &options).unwrap();
+    made.controlplane.to_yaml()
+}
+
+/// The generated configuration, grown to a size by files.
+fn grown(base: &str, size: usize) -> String {
+    let line = "        - content: |\n            a line of text: and another\n          permissions: 0o644\n          path: /var/a\n          op: create\n";
+    let count = size.saturating_sub(base.len()) / line.len();
+    let files = format!("    files:\n{}", line.repeat(count));
+    base.replacen("    kubelet:\n", &format!("{files}    kubelet:\n"), 1)
+}
+
+/// The shortest of several runs: what else the machine does can only add.
+fn time(runs: usize, mut run: impl FnMut()) -> f64 {
+    let spent = (0..runs).map(|_| {
+        let start = Instant::now();
+        run();
+        start.elapsed()
+    });
+    spent.min().unwrap_or_default().as_secs_f64()
+}
+
+fn load(text: &str) {
+    let loaded = Configuration::load(text.as_bytes()).unwrap();
+    black_box(loaded.validate(Circumstances::default()));
+}
+
+fn refuse(text: &[u8]) {
+    if let Ok(patch) = Patch::parse("p", text) {
+        let _ = black_box(apply("version: v1alpha1\nmachine: {a: b}\n", &[patch]));
+    }
+    black_box(Configuration::load(text).unwrap_err());
+}
+
+/// Inputs that cost the most before they are refused.
+fn hostile() -> Vec<String> {
+    let room = config::MAX_BYTES - 100;
+    let units = [
+        "[\"]\",",
+        "[\"\n]\n\",",
+        "[a,\nb ",
+        "{\"}\": ",
+        "[#]\n",
+        "- [\n",
+        "a,",
+    ];
+    let deep = units.iter().map(|unit| {
+        let open = if *unit == "a," { "[" } else { "" };
+        format!("machine: {open}{}", unit.repeat(room / unit.len()))
+    });
+    let mut bomb = "machine:\n  pods:\n  - &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for n in 1..12 {
+        let refs = vec![format!("*a{}", n - 1); 9].join(", ");
+        bomb.push_str(&format!("  - &a{n} [{refs}]\n"));
+    }
+    let keys: String = (0..60_000).map(|n| format!("key{n}: 1\n")).collect();
+    deep.chain([bomb, keys, "a".repeat(50 * 1024 * 1024)])
+        .collect()
+}
+
+/// The generated configuration with as many manifests inline as fit, which is what makes real files large.
+fn with_manifests(base: &str, size: usize) -> String {
+    let line = "            key: value # of some manifest, 64 characters wide with its comment\n";
+    let count = size.saturating_sub(base.len()) / line.len();
+    let manifest = format!(
+        "    inlineManifests:\n        - name: a\n          contents: |\n{}",
+        line.repeat(count)
+    );
+    base.replacen("    inlineManifests: []\n", &manifest, 1)
+}
+
+/// The peak of this process's memory since it was last asked, in bytes (proc_pid_status(5)).
+fn peak_memory() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    // Writing 5 sets the peak to what is used now (proc_pid_clear_refs(5)).
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    kilobytes.unwrap_or_default() * 1024.0
+}
+
+/// What loading and validating takes at its peak, in sizes of the file.
+fn memory(text: &str) -> f64 {
+    peak_memory();
+    let before = peak_memory();
+    let loaded = Configuration::load(text.as_bytes()).unwrap();
+    black_box(loaded.validate(Circumstances::default()));
+    drop(loaded);
+    (peak_memory() - before).max(1.0) / text.len() as f64
+}
+
+fn main() {
+    let base = controlplane();
+    let large = grown(&base, config::MAX_BYTES - 4096);
+
+    let manifests = with_manifests(&base, config::MAX_BYTES - 4096);
+    assert!(manifests.len() > config::MAX_BYTES / 2);
+    println!("measured config-memory {:.3}", memory(&manifests) / MEMORY);
+    // Nothing is denser than keys with short values; the limits bound that by themselves.
+    println!(
+        "talk: {:.1} times the size of a file of short values",
+        memory(&large)
+    );
+
+    let small = time(50, || load(&base));
+    println!("measured config-load {:.3}", small / LOAD.as_secs_f64());
+
+    // Time per byte of the largest file, against that of one an eighth as large.
+    let eighth = grown(&base, config::MAX_BYTES / 8);
+    let per_byte = |text: &str| time(8, || load(text)) / text.len() as f64;
+    println!(
+        "measured config-load-growth {:.3}",
+        per_byte(&large) / per_byte(&eighth)
+    );
+
+    let patch = |n: usize| {
+        let text = format!("machine: {{certSANs: [h{n}], sysctls: {{net.a{n}: '1'}}}}");
+        Patch::parse("p", text.as_bytes()).unwrap()
+    };
+    let patches: Vec<Patch> = (0..100).map(patch).collect();
+    let merge = |count: usize| {
+        let some = patches.get(..count).unwrap();
+        time(20, || {
+            black_box(apply(&base, some).unwrap());
+        })
+    };
+    // A hundred patches cost no more than a hundred times one, or ten times ten.
+    println!(
+        "measured config-merge-growth {:.3}",
+        merge(100) / (merge(10) * 10.0)
+    );
+
+    let make = time(10, || {
+        black_box(controlplane());
+    });
+    println!(
+        "measured config-generate {:.3}",
+        make / GENERATE.as_secs_f64()
+    );
+
+    let slowest = hostile()
+        .iter()
+        .map(|text| time(1, || refuse(text.as_bytes())))
+        .fold(0.0, f64::max);
+    println!(
+        "measured config-refuse {:.3}",
+        slowest / REFUSE.as_secs_f64()
+    );
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Every target with some thousand inputs, the same on every machine.
+//!
+//! Owns: how many; `ICHOR_FUZZ_RUNS` asks for more, `ICHOR_FUZZ_SEED` for others.
+//! Never: waits for a clock to decide that it is enough.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+use ichor_fuzz::mutate::{Dice, mutate};
+use ichor_fuzz::{TARGETS, Target};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const RUNS: u64 = 1_500;
+/// Longer than any input of a few kilobytes may take, without optimisation.
+const SLOWEST: Duration = Duration::from_secs(5);
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().expect("a number"))
+}
+
+fn corpus(target: &Target) -> Vec<Vec<u8>> {
+    let mut corpus: Vec<Vec<u8>> = target
+        .seeds
+        .iter()
+        .map(|seed| seed.as_bytes().to_vec())
+        .collect();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lib/config/tests/samples");
+    let mut files: Vec<_> = std::fs::read_dir(samples)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    corpus.extend(files.iter().map(|file| std::fs::read(file).unwrap()));
+    corpus
+}
+
+fn smoke(name: &str) {
+    let target = TARGETS.iter().find(|target| target.name == name).unwrap();
+    let runs = number("ICHOR_FUZZ_RUNS").unwrap_or(RUNS);
+    let first = number("ICHOR_FUZZ_SEED").unwrap_or(1);
+    let corpus = corpus(target);
+    for seed in first..first.saturating_add(runs) {
+        let input = mutate(
+            &corpus,
+            target.words,
+            &mut Dice::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+        );
+        let start = Instant::now();
+        let outcome = std::panic::catch_unwind(|| (target.run)(&input));
+        assert!(
+            outcome.is_ok(),
+            "{name}, seed {seed}: {:?}",
+            String::from_utf8_lossy(&input)
+        );
+        let spent = start.elapsed();
+        assert!(spent < SLOWEST, "{name}, seed {seed}: {spent:?}");
+    }
+}
+
+#[test]
+fn loading_keeps_its_promises_for_damaged_configurations() {
+    smoke("config-load");
+}
+
+#[test]
+fn strategic_merge_keeps_its_promises_for_damaged_patches() {
+    smoke("config-strategic-merge");
+}
+
+#[test]
+fn json_patch_keeps_its_promises_for_damaged_operations() {
+    smoke("config-json-patch");
+}
+
+#[test]
+fn damaged_texts_are_patched_right_or_not_at_all() {
+    smoke("config-patched-text");
+}
+
+#[test]
+fn every_target_has_a_smoke_test_and_takes_its_own_seeds() {
+    assert_eq!(TARGETS.len(), 4);
+    for target in TARGETS {
+        for seed in target.seeds {
+            (target.run)(seed.as_bytes());
+        }
+    }
+}
