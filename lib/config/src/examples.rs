@@ -145,13 +145,12 @@ mod tests {
     /// Whether the format has a key there.
     fn exists(path: &str) -> bool {
         let mut kind = Document::KIND;
-        path.split('.').all(|step| match kind {
-            Kind::Struct(entries) => entries
-                .iter()
-                .find(|entry| entry.key == step)
-                .map(|entry| kind = entry.kind)
-                .is_some(),
-            _ => false,
+        path.split('.').all(|step| {
+            let Kind::Struct(entries) = kind else {
+                return false;
+            };
+            let entry = entries.iter().find(|entry| entry.key == step);
+            entry.map(|entry| kind = entry.kind).is_some()
         })
     }
 
