@@ -94,6 +94,24 @@ fn each_rule_about_the_machine_is_enforced() {
         ),
         (
             "worker",
+            "install: {diskSelector: {size: '>= large'}}",
+            "machine.install.diskSelector.size",
+            "bad value, expected a size, with >=, <=, >, < or == before it or not",
+        ),
+        (
+            "worker",
+            "install: {diskSelector: {size: '=> 1GB'}}",
+            "machine.install.diskSelector.size",
+            "bad value, expected a size, with >=, <=, >, < or == before it or not",
+        ),
+        (
+            "worker",
+            "install: {diskSelector: {type: tape}}",
+            "machine.install.diskSelector.type",
+            "bad value, expected ssd, hdd, nvme or sd",
+        ),
+        (
+            "worker",
             "install: {disk: a, extensions: [{image: a}, {image: a}]}",
             "machine.install.extensions[1]",
             "the extension is there twice",
@@ -678,4 +696,23 @@ fn what_has_no_effect_yet_is_listed_and_empty_sections_are_not() {
         loaded.unsupported(),
         ["machine.install", "machine.files", "EventSinkConfig"]
     );
+}
+
+#[test]
+fn every_way_to_choose_a_disk_is_accepted() {
+    for selector in [
+        "size: 1TB",
+        "size: '>= 1 TiB'",
+        "size: <=500GB",
+        "size: '> 10'",
+        "type: NVMe",
+        "type: ssd, model: WDC*, busPath: /pci*",
+    ] {
+        let text = text(
+            "worker",
+            &format!("install: {{diskSelector: {{{selector}}}}}"),
+            "",
+        );
+        assert_eq!(errors(&report(&text)), [""; 0], "{selector}");
+    }
 }

@@ -5,9 +5,10 @@
 //! Never: checks that a device or file exists.
 
 use super::{Mode, Rule, Situation, doubles, items, only};
-use crate::document::{EncryptionConfig, EncryptionKey, NetworkKubeSpan};
+use crate::document::{EncryptionConfig, EncryptionKey, InstallDiskSelector, NetworkKubeSpan};
 use crate::error::{Fault, Path};
 use crate::network::{is_dns_name, is_filter};
+use crate::quantity::DiskSize;
 use crate::spec::MachineType;
 use crate::url::Url;
 use crate::value::Value;
@@ -75,6 +76,24 @@ pub(super) const RULES: &[Rule] = &[
             .as_ref()
             .is_none_or(|install| !install.disk.is_empty() || install.disk_selector.is_some());
         only(needs_install(s) && !has_disk, "machine.install")
+    }),
+    Rule::error(
+        Fault::BadValue("a size, with >=, <=, >, < or == before it or not"),
+        |s| {
+            let size = disk_selector(s).map_or("", |selector| &selector.size);
+            only(
+                !size.is_empty() && !is_size_match(size),
+                "machine.install.diskSelector.size",
+            )
+        },
+    ),
+    Rule::error(Fault::BadValue("ssd, hdd, nvme or sd"), |s| {
+        let kind = disk_selector(s).map_or("", |selector| &selector.kind);
+        let known = ["", "ssd", "hdd", "nvme", "sd"];
+        only(
+            !known.iter().any(|known| kind.eq_ignore_ascii_case(known)),
+            "machine.install.diskSelector.type",
+        )
     }),
     Rule::error(Fault::Rule("the extension is there twice"), |s| {
         let path = Path::new("machine.install.extensions");
@@ -265,6 +284,16 @@ pub(super) const RULES: &[Rule] = &[
         },
     ),
 ];
+
+fn disk_selector<'a>(s: &Situation<'a>) -> Option<&'a InstallDiskSelector> {
+    s.machine.install.as_ref()?.disk_selector.as_ref()
+}
+
+fn is_size_match(text: &str) -> bool {
+    let mut operators = [">=", "<=", "==", ">", "<"].iter();
+    let size = operators.find_map(|operator| text.trim().strip_prefix(operator));
+    DiskSize::parse(size.unwrap_or(text)).is_some()
+}
 
 fn needs_install(s: &Situation<'_>) -> bool {
     s.circumstances.mode == Mode::Metal && !s.circumstances.installed
