@@ -74,6 +74,8 @@ fn hostile() -> Vec<String> {
         "{\"}\": ",
         "[#]\n",
         "- [\n",
+        "? [",
+        "[? ",
         "a,",
     ];
     let deep = units.iter().map(|unit| {

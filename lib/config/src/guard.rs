@@ -64,10 +64,9 @@ fn probe(part: &str) -> Result<(), LoadError> {
     for document in serde_yaml_ng::Deserializer::from_str(part) {
         match read(document, &Kind::Free, part.len()) {
             Ok(_) => {}
-            Err(problem) if problem.fault == Fault::TooDeep => {
-                return Err(LoadError::one(Fault::TooDeep, problem.position));
-            }
-            Err(_) => return Ok(()),
+            Err(problem) if matches!(problem.fault, Fault::NotYaml(_)) => return Ok(()),
+            // Too deep, or a list for a key: no rest can make that good.
+            Err(problem) => return Err(LoadError::one(problem.fault, problem.position)),
         }
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! Owns: a tree of places, found with a parser that tells them.
 //! Never: decides what a value is; the other reader does, and whoever uses places checks against it.
 
+use crate::guard::MAX_DEPTH;
 use core::ops::Range;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
@@ -95,6 +96,8 @@ struct Walk<'t> {
     parser: Parser<'t, saphyr_parser::StrInput<'t>>,
     /// Where each character begins; the parser counts them. Empty when all take one byte.
     bytes: Vec<u32>,
+    /// How deep we are.
+    depth: usize,
 }
 
 impl<'t> Walk<'t> {
@@ -111,6 +114,7 @@ impl<'t> Walk<'t> {
             text,
             parser: Parser::new_from_str(text),
             bytes,
+            depth: 0,
         }
     }
 
@@ -141,8 +145,8 @@ impl<'t> Walk<'t> {
                 shape: Shape::Opaque,
                 is_flow: true,
             }),
-            Event::MappingStart(..) => self.map(&span, after),
-            Event::SequenceStart(..) => self.list(&span, after),
+            Event::MappingStart(..) => self.deeper(|walk| walk.map(&span, after)),
+            Event::SequenceStart(..) => self.deeper(|walk| walk.list(&span, after)),
             Event::Nothing
             | Event::StreamStart
             | Event::StreamEnd
@@ -151,6 +155,17 @@ impl<'t> Walk<'t> {
             | Event::SequenceEnd
             | Event::MappingEnd => None,
         }
+    }
+
+    /// Takes a level more, of which there are no more than the other parser takes.
+    fn deeper(&mut self, go: impl FnOnce(&mut Self) -> Option<Node>) -> Option<Node> {
+        if self.depth >= MAX_DEPTH {
+            return None;
+        }
+        self.depth = self.depth.saturating_add(1);
+        let node = go(self);
+        self.depth = self.depth.saturating_sub(1);
+        node
     }
 
     fn scalar(&self, text: String, span: &Range<usize>, after: usize) -> Node {

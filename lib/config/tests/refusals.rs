@@ -388,6 +388,8 @@ fn nesting_that_hides_from_counting_is_refused_in_bounded_time() {
         "{\"}\": ",
         "[#]\n",
         "- [\n",
+        "? [",
+        "[? ",
     ] {
         let text = format!("machine: {}", unit.repeat(room / unit.len()));
         let start = Instant::now();

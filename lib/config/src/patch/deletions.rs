@@ -11,7 +11,7 @@ use crate::marks::{Entry, Node, Shape, places};
 use crate::value::Value;
 use std::collections::BTreeMap;
 
-const ORDER: &str = "$patch";
+pub(crate) const ORDER: &str = "$patch";
 const DELETE: &str = "delete";
 
 /// An order to delete.

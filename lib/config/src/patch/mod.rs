@@ -182,6 +182,10 @@ fn parse_json(text: &str) -> Result<Option<Vec<PatchOperation>>, Vec<Problem>> {
 }
 
 fn parse_strategic(text: &str) -> Result<Vec<Part>, Vec<Problem>> {
+    if text.contains(deletions::ORDER) {
+        // The other parser has no limits, so it only gets what this one took.
+        stream(text).map_err(|error| error.problems)?;
+    }
     let (rest, mut orders) = extract(text).map_err(|problem| vec![problem])?;
     let Stream {
         pieces,
