@@ -67,6 +67,8 @@ pub struct Limits {
     pub memory_max: u64,
     /// Processes; 0 for no limit.
     pub pids_max: u32,
+    /// Its share of the processors while they are all busy; 0 for the usual one.
+    pub cpu_weight: u16,
 }
 
 /// Makes a service's group anew, sets its limits, and opens it. A group that was killed once is
@@ -83,6 +85,10 @@ pub fn open(name: &str, limits: Limits) -> Result<OwnedFd, Errno> {
     let group = sys::fs::open(path.as_str(), flags, Mode::empty())?;
     set(&group, "memory.max", limits.memory_max)?;
     set(&group, "pids.max", u64::from(limits.pids_max))?;
+    // A new group has the usual weight.
+    if limits.cpu_weight > 0 {
+        set(&group, "cpu.weight", u64::from(limits.cpu_weight))?;
+    }
     // One process killed for lack of memory takes the others with it: half a service is none.
     match write_at(&group, "memory.oom.group", "1") {
         Ok(()) | Err(Errno::NOENT) => Ok(group),

@@ -47,6 +47,7 @@ pub struct CoreService {
     capabilities: CapabilitySet,
     memory_max: u64,
     pids_max: u32,
+    cpu_weight: u16,
     oom_score_adj: i16,
     after: &'static [&'static str],
     /// Its sockets, at descriptors 4, 5, …
@@ -55,6 +56,12 @@ pub struct CoreService {
 
 /// How long a core service may take to end: all hold nothing that takes longer to write.
 const STOP_TIMEOUT_MS: u32 = 5_000;
+
+/// Those that stand between the operator and an answer: a node whose processors are all busy, with
+/// its boot or with its guests, still answers. They use little over any longer time.
+const FOREGROUND: u16 = 1_000;
+/// Those whose work can wait a moment; the same as guests get.
+const BACKGROUND: u16 = 100;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -91,6 +98,7 @@ pub const CORE: &[CoreService] = &[
         capabilities: CapabilitySet::SYSLOG,
         memory_max: 8 * MIB,
         pids_max: 4,
+        cpu_weight: BACKGROUND,
         oom_score_adj: -900,
         after: &[],
         listeners: &[for_root(LOGD_SOCKET, Kind::Messages)],
@@ -107,6 +115,7 @@ pub const CORE: &[CoreService] = &[
             .union(CapabilitySet::NET_ADMIN),
         memory_max: 8 * MIB,
         pids_max: 4,
+        cpu_weight: BACKGROUND,
         oom_score_adj: -900,
         after: &["logd"],
         listeners: &[for_root(UDEVD_SOCKET, Kind::Messages)],
@@ -122,6 +131,7 @@ pub const CORE: &[CoreService] = &[
             .union(CapabilitySet::NET_BIND_SERVICE),
         memory_max: 8 * MIB,
         pids_max: 4,
+        cpu_weight: FOREGROUND,
         oom_score_adj: -900,
         after: &["logd"],
         listeners: &[for_root(NETD_SOCKET, Kind::Messages)],
@@ -140,6 +150,7 @@ pub const CORE: &[CoreService] = &[
             .union(CapabilitySet::CHOWN),
         memory_max: 48 * MIB,
         pids_max: 32,
+        cpu_weight: FOREGROUND,
         oom_score_adj: -999,
         after: &["logd"],
         listeners: &[
@@ -155,6 +166,7 @@ pub const CORE: &[CoreService] = &[
         capabilities: CapabilitySet::empty(),
         memory_max: 32 * MIB,
         pids_max: 32,
+        cpu_weight: FOREGROUND,
         oom_score_adj: -998,
         after: &["logd"],
         listeners: &[],
@@ -171,6 +183,7 @@ impl CoreService {
         spec.capabilities = self.capabilities.bits();
         spec.memory_max = self.memory_max;
         spec.pids_max = self.pids_max;
+        spec.cpu_weight = self.cpu_weight;
         spec.oom_score_adj = self.oom_score_adj;
         spec.restart = Restart::Always;
         spec.ready = Ready::OnMessage;

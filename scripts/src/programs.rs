@@ -23,8 +23,41 @@ pub const YARDSTICK: &str = "hello-init";
 
 /// What every program of the node gets from the linker. The build id would only take space.
 const LINK: &[&str] = &["-C", "link-arg=-Wl,--build-id=none"];
-/// A program without libc lies at a fixed address; `lib/sys/link.rs` tells the linker the rest.
-const BARE_CODE: &[&str] = &["-C", "relocation-model=static"];
+
+/// How a program of the node is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Without libc, at a fixed address; `lib/sys/link.rs` tells the linker the rest.
+    Bare,
+    /// With std and musl.
+    Static,
+}
+
+impl Kind {
+    /// The target's name.
+    fn target(self, arch: Arch) -> String {
+        match self {
+            Self::Bare => arch.bare_target(),
+            Self::Static => arch.musl_target(),
+        }
+    }
+
+    /// The profile of `Cargo.toml`, and the folder cargo puts its programs into.
+    const fn profile(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::Static => "release",
+        }
+    }
+
+    /// What the compiler is told besides.
+    const fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Bare => &["-C", "relocation-model=static"],
+            Self::Static => &[],
+        }
+    }
+}
 
 /// The toolchain that `./x` laid out, and where cargo puts its results.
 #[derive(Clone, Debug)]
@@ -75,17 +108,19 @@ impl Toolchain {
     }
 
     /// A cargo that builds for a node: the right linker, and no path of this machine in the result.
-    fn cross(&self, places: &Places, arch: Arch, target: &str, flags: &[&str]) -> Command {
+    fn cross(&self, places: &Places, arch: Arch, kind: Kind) -> Command {
+        let target = kind.target(arch);
         let gcc = format!("{}gcc", arch.tool_prefix());
         let upper = target.to_uppercase().replace('-', "_");
         let lower = target.replace('-', "_");
         let mut command = self.cargo(places);
         command
-            .args(["build", "--locked", "--release", "--target", target])
+            .args(["build", "--locked", "--target", &target])
+            .args(["--profile", kind.profile()])
             .env(format!("CARGO_TARGET_{upper}_LINKER"), &gcc)
             .env(format!("AR_{lower}"), format!("{}ar", arch.tool_prefix()))
-            .env("CARGO_ENCODED_RUSTFLAGS", encoded(places, flags));
-        if target == arch.musl_target() {
+            .env("CARGO_ENCODED_RUSTFLAGS", encoded(places, kind.flags()));
+        if kind == Kind::Static {
             let wrapper = format!("bin/{}-musl-cc", arch.machine());
             command.env(format!("CC_{lower}"), self.prefix.join(wrapper));
             // C code of crates must not hold this machine's paths either.
@@ -132,9 +167,8 @@ pub fn build(places: &Places, arch: Arch) -> Result<()> {
     let toolchain = Toolchain::find(places)?;
     let mut bare = BARE.to_vec();
     bare.push(YARDSTICK);
-    let target = arch.bare_target();
-    build_set(places, &toolchain, arch, &target, BARE_CODE, &bare)?;
-    build_set(places, &toolchain, arch, &arch.musl_target(), &[], STATIC)
+    build_set(places, &toolchain, arch, Kind::Bare, &bare)?;
+    build_set(places, &toolchain, arch, Kind::Static, STATIC)
 }
 
 /// Builds only the yardstick of the boot time budget.
@@ -143,14 +177,7 @@ pub fn build(places: &Places, arch: Arch) -> Result<()> {
 /// When it does not build.
 pub fn build_yardstick(places: &Places, arch: Arch) -> Result<()> {
     let toolchain = Toolchain::find(places)?;
-    build_set(
-        places,
-        &toolchain,
-        arch,
-        &arch.bare_target(),
-        BARE_CODE,
-        &[YARDSTICK],
-    )
+    build_set(places, &toolchain, arch, Kind::Bare, &[YARDSTICK])
 }
 
 /// Builds the guest of the test image: a program that looks at a node from inside.
@@ -159,31 +186,26 @@ pub fn build_yardstick(places: &Places, arch: Arch) -> Result<()> {
 /// When it does not build.
 pub fn build_guest(places: &Places, arch: Arch) -> Result<()> {
     let toolchain = Toolchain::find(places)?;
-    build_set(
-        places,
-        &toolchain,
-        arch,
-        &arch.musl_target(),
-        &[],
-        &["probe"],
-    )
+    build_set(places, &toolchain, arch, Kind::Static, &["probe"])
 }
 
 fn build_set(
     places: &Places,
     toolchain: &Toolchain,
     arch: Arch,
-    target: &str,
-    flags: &[&str],
+    kind: Kind,
     programs: &[&str],
 ) -> Result<()> {
     let step = Step::start(format!("{arch}: compile {}", programs.join(", ")));
-    let mut command = toolchain.cross(places, arch, target, flags);
+    let mut command = toolchain.cross(places, arch, kind);
     for program in programs {
         command.args(["-p", program]);
     }
     command::run(&mut command)?;
-    let built = toolchain.target_dir.join(target).join("release");
+    let built = toolchain
+        .target_dir
+        .join(kind.target(arch))
+        .join(kind.profile());
     for program in programs {
         install(&built.join(program), &folder(places, arch).join(program))?;
     }

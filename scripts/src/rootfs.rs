@@ -18,12 +18,13 @@ use crate::command;
 use crate::places::{Places, make_folder, sha256};
 use crate::programs;
 
-/// How mksquashfs is called. Blocks of 256 KiB: larger ones save little and cost memory to unpack.
+/// How mksquashfs is called. LZ4, because every program is unpacked while the node boots and
+/// Zstandard takes five times as long (docs/decisions/0013). Blocks of 256 KiB: larger ones save
+/// little and cost memory to unpack.
 const SQUASHFS: &[&str] = &[
     "-comp",
-    "zstd",
-    "-Xcompression-level",
-    "19",
+    "lz4",
+    "-Xhc",
     "-b",
     "256K",
     "-noappend",

@@ -75,11 +75,11 @@ fn number(errno: Errno) -> u16 {
 fn make_process(slot: &Slot, null: &OwnedFd) -> Result<Run, SpawnFailure> {
     let (limits, ready) = slot
         .with_spec(|spec| {
-            let (memory_max, pids_max) = (spec.memory_max, spec.pids_max);
             (
                 cgroup::Limits {
-                    memory_max,
-                    pids_max,
+                    memory_max: spec.memory_max,
+                    pids_max: spec.pids_max,
+                    cpu_weight: spec.cpu_weight,
                 },
                 spec.ready,
             )

@@ -47,6 +47,8 @@ pub struct ServiceSpec<'a> {
     pub memory_max: u64,
     /// `pids.max` of its cgroup; 0 for none.
     pub pids_max: u32,
+    /// `cpu.weight` of its cgroup, 1 to 10000; 0 for the kernel's own choice, which is 100.
+    pub cpu_weight: u16,
     /// `oom_score_adj`, -1000 to 1000.
     pub oom_score_adj: i16,
     /// When it starts again after it ended.
@@ -82,6 +84,7 @@ impl<'a> ServiceSpec<'a> {
             capabilities: 0,
             memory_max: 0,
             pids_max: 0,
+            cpu_weight: 0,
             oom_score_adj: 0,
             restart: Restart::Always,
             ready: Ready::OnExec,
