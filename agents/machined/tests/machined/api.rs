@@ -3,21 +3,19 @@
 //!
 //! Owns: each method, each refusal, the way from maintenance to running.
 //! Never: looks inside machined.
+
 use std::time::Duration;
 
-use crate::node::{
-    Client, DEADLINE, TestNode, as_admin, configuration, eth0, events, stages, status, with_role,
-    worker_configuration,
-};
 use ::api::machine;
 use ::api::machine::apply_configuration_request::Mode;
 use ::api::machine::machine_status_event::MachineStage;
 use prost::Message as _;
 use proto::service::{Exit, State};
-use proto::supervisor::Action;
 use tonic::Code;
 
-fn apply(data: &str, mode: Mode) -> tonic::Request<machine::ApplyConfigurationRequest> {
+use crate::node::{Client, TestNode, as_admin, configuration, events, stages, status, with_role};
+
+pub(crate) fn apply(data: &str, mode: Mode) -> tonic::Request<machine::ApplyConfigurationRequest> {
     as_admin(machine::ApplyConfigurationRequest {
         data: data.as_bytes().to_vec(),
         mode: mode.into(),
@@ -26,7 +24,7 @@ fn apply(data: &str, mode: Mode) -> tonic::Request<machine::ApplyConfigurationRe
 }
 
 /// A node that runs, with the client that configured it.
-async fn running() -> (TestNode, Client) {
+pub(crate) async fn running() -> (TestNode, Client) {
     run(TestNode::new("")).await
 }
 
@@ -43,7 +41,7 @@ pub(crate) async fn run(mut node: TestNode) -> (TestNode, Client) {
     (node, client)
 }
 
-async fn collect(mut stream: tonic::Streaming<::api::common::Data>) -> Vec<u8> {
+pub(crate) async fn collect(mut stream: tonic::Streaming<::api::common::Data>) -> Vec<u8> {
     let mut bytes = Vec::new();
     while let Some(data) = stream.message().await.unwrap() {
         bytes.extend(data.bytes);
@@ -349,59 +347,6 @@ async fn events_are_read_from_where_the_client_wants() {
     assert_eq!(both.code(), Code::InvalidArgument);
 }
 
-#[tokio::test(flavor = "current_thread")]
-async fn a_reboot_is_followed_by_its_actor_id_and_ends_at_init() {
-    let (node, mut client) = running().await;
-
-    let request = as_admin(machine::RebootRequest::default());
-    let answer = client.reboot(request).await.unwrap().into_inner();
-    let actor = answer.messages[0].actor_id.clone();
-    assert_eq!(actor.len(), 20);
-    node.until("init reboots", async || {
-        node.init.lock().unwrap().downs.first().copied()
-    })
-    .await;
-
-    assert_eq!(node.init.lock().unwrap().downs, [Action::Reboot]);
-    let request = as_admin(machine::EventsRequest {
-        tail_events: -1,
-        with_actor_id: actor.clone(),
-        ..Default::default()
-    });
-    let mut mine = client.events(request).await.unwrap().into_inner();
-    let first = mine.message().await.unwrap().unwrap();
-    assert_eq!(first.actor_id, actor);
-    let begun = machine::SequenceEvent::decode(&first.data.unwrap().value[..]).unwrap();
-    assert_eq!((begun.sequence.as_str(), begun.action), ("reboot", 1));
-}
-
-#[tokio::test(flavor = "current_thread")]
-async fn a_shutdown_turns_the_machine_off_or_halts_it() {
-    for (arguments, action) in [
-        ("", Action::PowerOff),
-        ("talos.shutdown=halt", Action::Halt),
-    ] {
-        let node = TestNode::started(arguments);
-        node.until_maintenance().await;
-        let mut client = node.client().await;
-        client
-            .apply_configuration(apply(&configuration("box"), Mode::Auto))
-            .await
-            .unwrap();
-        node.until_stage(MachineStage::Running).await;
-
-        let request = as_admin(machine::ShutdownRequest { force: true });
-        client.shutdown(request).await.unwrap();
-        let down = node
-            .until("init goes down", async || {
-                node.init.lock().unwrap().downs.first().copied()
-            })
-            .await;
-
-        assert_eq!(down, action);
-    }
-}
-
 /// The methods of the machine service that are built; every other method of every service is not.
 const BUILT: [&str; 18] = [
     "ApplyConfiguration",
@@ -449,25 +394,6 @@ async fn every_method_that_is_not_built_answers_exactly_unimplemented() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_document_without_effect_is_accepted_with_a_warning_that_names_it() {
-    let (_node, mut client) = running().await;
-    let mut text = configuration("box.lab.example");
-    text.push_str("---\napiVersion: v1alpha1\nkind: KmsgLogConfig\n");
-    text.push_str("name: remote\nurl: tcp://192.0.2.1:5140\n");
-
-    let reply = client
-        .apply_configuration(apply(&text, Mode::Auto))
-        .await
-        .unwrap();
-
-    let warnings = &reply.get_ref().messages[0].warnings;
-    assert!(
-        warnings.iter().any(|line| line.contains("KmsgLogConfig")),
-        "{warnings:?}"
-    );
-}
-
-#[tokio::test(flavor = "current_thread")]
 async fn roles_are_asked_for_again_behind_apid() {
     let (_node, mut client) = running().await;
 
@@ -499,231 +425,4 @@ async fn maintenance_mode_serves_only_what_it_must() {
     request.metadata_mut().clear();
     let wrong = client.apply_configuration(request).await.unwrap_err();
     assert_eq!(wrong.code(), Code::InvalidArgument);
-}
-
-#[tokio::test(flavor = "current_thread")]
-async fn a_wrong_configuration_is_refused_by_key_and_line_and_changes_nothing() {
-    let node = TestNode::started("");
-    node.until_maintenance().await;
-    let mut client = node.client().await;
-    let good = configuration("box");
-    let ca = good.find("    ca:").unwrap();
-    let without_ca = {
-        let end = ca + 7 + good[ca + 7..].find("\n    certSANs").unwrap();
-        format!("{}{}", &good[..ca], &good[end + 1..])
-    };
-
-    for (text, says) in [
-        ("{[".to_owned(), ""),
-        (String::new(), ""),
-        ("just words".to_owned(), ""),
-        (good.replace("    token:", "    tokn:"), "machine.tokn"),
-        (
-            good.replace("hostname: box", "hostname: [a]"),
-            "machine.network.hostname",
-        ),
-        (
-            good.replace("type: controlplane", "type: king"),
-            "machine.type",
-        ),
-        (without_ca, "machine.ca"),
-        (
-            good.replacen("    ca:\n", "    ca:\n        extra: x\n", 1),
-            "extra",
-        ),
-    ] {
-        let refused = client
-            .apply_configuration(apply(&text, Mode::Auto))
-            .await
-            .unwrap_err();
-        assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
-        assert!(refused.message().contains(says), "{says}: {refused:?}");
-    }
-    let line = client
-        .apply_configuration(apply(&good.replace("    token:", "    tokn:"), Mode::Auto))
-        .await
-        .unwrap_err();
-    assert!(line.message().contains("line "), "{line:?}");
-    for mode in [Mode::Reboot, Mode::Staged, Mode::Try, Mode::NoReboot] {
-        let refused = client.apply_configuration(apply(&good, mode)).await;
-        assert_eq!(refused.unwrap_err().code(), Code::Unimplemented);
-    }
-    let mut unknown = apply(&good, Mode::Auto);
-    unknown.get_mut().mode = 99;
-    let unknown = client.apply_configuration(unknown).await.unwrap_err();
-    assert_eq!(unknown.code(), Code::InvalidArgument);
-    let mut dry = apply(&good, Mode::Auto);
-    dry.get_mut().dry_run = true;
-    client.apply_configuration(dry).await.unwrap();
-
-    assert!(!node.path("system/state/config.yaml").exists());
-    assert!(!node.path("run/ichor/machined.booted").exists());
-    let version = client
-        .version(with_role("os:reader", ()))
-        .await
-        .unwrap_err();
-    assert_eq!(version.code(), Code::Unimplemented);
-}
-
-#[tokio::test(flavor = "current_thread")]
-async fn a_worker_whose_api_would_close_for_good_is_refused_with_the_reason() {
-    let node = TestNode::started("");
-    node.until_maintenance().await;
-    let mut client = node.client().await;
-    let worker = worker_configuration();
-
-    let refused = client
-        .apply_configuration(apply(&worker, Mode::Auto))
-        .await
-        .unwrap_err();
-
-    assert_eq!(refused.code(), Code::Unimplemented, "{refused:?}");
-    assert!(refused.message().contains("machine.ca.key"), "{refused:?}");
-}
-
-#[tokio::test(flavor = "current_thread")]
-async fn a_running_node_takes_a_new_configuration_and_keeps_the_old_one() {
-    let (node, mut client) = running().await;
-    let first = node.read("system/state/config.yaml");
-    let second = first.replace("box.lab.example", "other");
-
-    let answer = client
-        .apply_configuration(apply(&second, Mode::Auto))
-        .await
-        .unwrap()
-        .into_inner();
-    node.until("the new host name", async || {
-        (node.read("proc/sys/kernel/hostname") == "other").then_some(())
-    })
-    .await;
-
-    assert_eq!(node.read("system/state/config.previous.yaml"), first);
-    assert_eq!(node.read("system/state/config.yaml"), second);
-    let warnings = &answer.messages[0].warnings;
-    assert!(warnings.iter().any(|w| w.contains("not acted on yet")));
-    let staged = client
-        .apply_configuration(apply(&first, Mode::Staged))
-        .await;
-    assert_eq!(staged.unwrap_err().code(), Code::Unimplemented);
-    assert_eq!(node.read("system/state/config.yaml"), second);
-}
-
-#[tokio::test(flavor = "current_thread")]
-async fn a_restarted_machined_finds_the_node_as_it_is() {
-    let (mut node, client) = running().await;
-    drop(client);
-
-    node.restart();
-    let mut client = node.client().await;
-    node.until("it runs again", async || {
-        let stages = stages(&mut client).await?;
-        (stages == [i32::from(MachineStage::Running)]).then_some(())
-    })
-    .await;
-
-    let sequences = events(&mut client, "SequenceEvent").await;
-    assert!(sequences.is_empty(), "the boot was repeated");
-    let list = client
-        .service_list(as_admin(()))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(list.messages[0].services.len(), 5);
-    let hostname = client.hostname(as_admin(())).await.unwrap().into_inner();
-    assert_eq!(hostname.messages[0].hostname, "box.lab.example");
-}
-
-#[tokio::test(flavor = "current_thread")]
-async fn a_service_that_init_forgot_meanwhile_is_gone_after_a_restart() {
-    let (mut node, client) = running().await;
-    drop(client);
-
-    node.init.lock().unwrap().services.remove("udevd");
-    node.restart();
-    let mut client = node.client().await;
-
-    node.until("four services", async || {
-        let list = client.service_list(as_admin(())).await.ok()?.into_inner();
-        (list.messages[0].services.len() == 4).then_some(())
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "current_thread")]
-async fn no_dhcp_server_is_no_obstacle_to_maintenance_mode() {
-    let mut node = TestNode::new("");
-    let mut news = eth0("10.5.0.2");
-    news.truncate(1);
-    node.net.send_modify(|net| net.news = news);
-    node.start();
-
-    node.until_maintenance().await;
-    let mut client = node.client().await;
-    let answer = client
-        .apply_configuration(apply(&configuration("box"), Mode::Auto))
-        .await;
-
-    assert!(answer.is_ok());
-    node.until_stage(MachineStage::Running).await;
-}
-
-#[tokio::test(flavor = "current_thread")]
-async fn a_configuration_comes_from_the_kernel_argument_when_the_first_answers_are_wrong() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = server.local_addr().unwrap().port();
-    let text = configuration("fetched");
-    let asked = tokio::spawn(async move {
-        let mut requests = Vec::new();
-        let found = format!(
-            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}",
-            text.len()
-        );
-        for answer in [
-            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
-            "HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n".to_owned(),
-            found,
-        ] {
-            let (mut stream, _) = server.accept().await.unwrap();
-            let mut buffer = vec![0; 4096];
-            let len = stream.read(&mut buffer).await.unwrap();
-            let request = String::from_utf8_lossy(&buffer[..len]).into_owned();
-            requests.push(request.lines().next().unwrap().to_owned());
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            stream.shutdown().await.unwrap();
-        }
-        requests
-    });
-
-    let node = TestNode::started(&format!(
-        "talos.config=http://127.0.0.1:{port}/config?mac=${{mac}}"
-    ));
-    let requests = tokio::time::timeout(DEADLINE, asked)
-        .await
-        .unwrap()
-        .unwrap();
-    node.until_stage(MachineStage::Running).await;
-
-    assert_eq!(
-        requests,
-        [
-            "GET /config?mac=52%3A54%3A00%3A01%3A02%3A03 HTTP/1.1",
-            "GET /config?mac=52%3A54%3A00%3A01%3A02%3A03 HTTP/1.1",
-            "GET /there HTTP/1.1"
-        ]
-    );
-    assert_eq!(node.read("proc/sys/kernel/hostname"), "fetched");
-}
-
-#[tokio::test(flavor = "current_thread")]
-async fn a_kernel_started_against_hardening_is_fatal_and_starts_again() {
-    let node = TestNode::started("pti=off panic=-1");
-
-    let down = node
-        .until("init reboots", async || {
-            node.init.lock().unwrap().downs.first().copied()
-        })
-        .await;
-
-    assert_eq!(down, Action::Reboot);
 }

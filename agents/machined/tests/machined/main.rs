@@ -12,7 +12,10 @@
 )]
 
 mod api;
+mod applying;
 mod door;
 mod health;
+mod life;
 mod node;
 mod source;
+mod stand_ins;

@@ -142,3 +142,50 @@ async fn a_configuration_comes_over_https_from_a_name_and_only_from_a_server_to_
     );
     assert_eq!(node.read("proc/sys/kernel/hostname"), "fetched");
 }
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_configuration_comes_from_the_kernel_argument_when_the_first_answers_are_wrong() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = server.local_addr().unwrap().port();
+    let text = configuration("fetched");
+    let asked = tokio::spawn(async move {
+        let mut requests = Vec::new();
+        let found = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}",
+            text.len()
+        );
+        for answer in [
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            "HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            found,
+        ] {
+            let (mut stream, _) = server.accept().await.unwrap();
+            let mut buffer = vec![0; 4096];
+            let len = stream.read(&mut buffer).await.unwrap();
+            let request = String::from_utf8_lossy(&buffer[..len]).into_owned();
+            requests.push(request.lines().next().unwrap().to_owned());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+        requests
+    });
+
+    let node = TestNode::started(&format!(
+        "talos.config=http://127.0.0.1:{port}/config?mac=${{mac}}"
+    ));
+    let requests = tokio::time::timeout(DEADLINE, asked)
+        .await
+        .unwrap()
+        .unwrap();
+    node.until_stage(MachineStage::Running).await;
+
+    assert_eq!(
+        requests,
+        [
+            "GET /config?mac=52%3A54%3A00%3A01%3A02%3A03 HTTP/1.1",
+            "GET /config?mac=52%3A54%3A00%3A01%3A02%3A03 HTTP/1.1",
+            "GET /there HTTP/1.1"
+        ]
+    );
+    assert_eq!(node.read("proc/sys/kernel/hostname"), "fetched");
+}

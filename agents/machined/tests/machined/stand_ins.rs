@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The agents around machined, as far as it sees them: they speak the real protocol.
+//!
+//! Owns: what init, netd, logd and udevd answer.
+//! Never: does what they are asked to.
+
+use std::sync::{Arc, Mutex};
+
+use machined::seqpacket::Connection;
+use proto::service::{Exit, ServiceStatus, State};
+use proto::supervisor::{Page, Reply, Request};
+use proto::{Greeting, Refusal, log, net, udev};
+use tokio::sync::watch;
+
+use crate::node::{InitState, NetState, status};
+
+pub(crate) async fn serve_netd(connection: Connection, mut net: watch::Receiver<NetState>) {
+    let mut buffer = vec![0; proto::MAX_MESSAGE];
+    let mut out = vec![0; proto::MAX_MESSAGE];
+    while let Ok(Some(bytes)) = connection.receive(&mut buffer).await {
+        match net::Request::decode(bytes).unwrap() {
+            net::Request::Hello(_) => {
+                let len = net::Reply::Welcome(Greeting::OURS)
+                    .encode(&mut out)
+                    .unwrap();
+                connection.send(&out[..len]).await.unwrap();
+            }
+            net::Request::Subscribe(()) => loop {
+                let news = net.borrow_and_update().news.clone();
+                for reply in news.into_iter().chain([net::Reply::Synced(())]) {
+                    let len = reply.encode(&mut out).unwrap();
+                    if connection.send(&out[..len]).await.is_err() {
+                        return;
+                    }
+                }
+                if net.changed().await.is_err() {
+                    return;
+                }
+            },
+        }
+    }
+}
+
+pub(crate) async fn serve_init(
+    connection: Connection,
+    state: Arc<Mutex<InitState>>,
+    news: watch::Sender<u64>,
+) {
+    let mut buffer = vec![0; proto::MAX_MESSAGE];
+    let mut out = vec![0; proto::MAX_MESSAGE];
+    while let Ok(Some(bytes)) = connection.receive(&mut buffer).await {
+        let request = Request::decode(bytes).unwrap();
+        let subscribe = matches!(request, Request::Subscribe(()));
+        let reply = answer_as_init(&state, &news, request);
+        let len = reply.encode(&mut out).unwrap();
+        if connection.send(&out[..len]).await.is_err() {
+            return;
+        }
+        if subscribe {
+            let mut changed = news.subscribe();
+            loop {
+                let all: Vec<ServiceStatus> =
+                    state.lock().unwrap().services.values().cloned().collect();
+                for status in all {
+                    let len = Reply::Changed(status).encode(&mut out).unwrap();
+                    if connection.send(&out[..len]).await.is_err() {
+                        return;
+                    }
+                }
+                changed.changed().await.unwrap();
+            }
+        }
+    }
+}
+
+pub(crate) fn answer_as_init(
+    state: &Mutex<InitState>,
+    news: &watch::Sender<u64>,
+    request: Request<'_>,
+) -> Reply {
+    let mut state = state.lock().unwrap();
+    let set = |state: &mut InitState, name: &str, new: State| {
+        let Some(status) = state.services.get_mut(name) else {
+            return Reply::Refused(Refusal::NotFound);
+        };
+        status.state = new;
+        if new == State::Stopped {
+            status.last_exit = Some(Exit::Signal(15));
+            status.pid = 0;
+        } else {
+            status.pid += 100;
+        }
+        news.send_modify(|version| *version += 1);
+        Reply::Done(())
+    };
+    match request {
+        Request::Hello(_) => Reply::Welcome(Greeting::OURS),
+        Request::List(from) => {
+            let all = state.services.values().cloned();
+            Reply::Page(Page {
+                total: u16::try_from(state.services.len()).unwrap(),
+                // Small pages: machined must turn them.
+                services: all.skip(usize::from(from.index)).take(2).collect(),
+            })
+        }
+        Request::Start(named) => {
+            state.orders.push(format!("start {}", named.name));
+            set(&mut state, named.name, State::Running)
+        }
+        Request::Stop(named) => {
+            state.orders.push(format!("stop {}", named.name));
+            set(&mut state, named.name, State::Stopped)
+        }
+        Request::Restart(named) => {
+            state.orders.push(format!("restart {}", named.name));
+            set(&mut state, named.name, State::Running)
+        }
+        Request::Define(_) if state.refuse_define => Reply::Refused(Refusal::Full),
+        Request::Define(spec) => {
+            state.orders.push(format!("define {}", spec.name));
+            let known = state.services.contains_key(spec.name);
+            if !known {
+                let new = status(spec.name, State::Stopped, 0);
+                state.services.insert(spec.name.to_owned(), new);
+                news.send_modify(|version| *version += 1);
+            }
+            Reply::Done(())
+        }
+        Request::Remove(_) | Request::Pipes(()) => Reply::Refused(Refusal::NotAllowed),
+        Request::Down(action) => {
+            state.downs.push(action);
+            Reply::Done(())
+        }
+        Request::Subscribe(()) => Reply::Done(()),
+    }
+}
+
+/// Every log has three lines; `kernel` and the core services have one.
+const LINES: &[u8] = b"one\ntwo\nthree\n";
+
+pub(crate) fn answer_as_logd(bytes: &[u8], out: &mut [u8]) -> usize {
+    let known = |name: &str| ["kernel", "machined", "logd", "apid"].contains(&name);
+    let reply = match log::Request::decode(bytes).unwrap() {
+        log::Request::Hello(_) => log::Reply::Welcome(Greeting::OURS),
+        log::Request::Tail(tail) if known(tail.log) => {
+            let start = match tail.lines {
+                0 => LINES.len(),
+                1 => 8,
+                2 => 4,
+                _ => 0,
+            };
+            log::Reply::At(log::Cursor {
+                cursor: start as u64,
+            })
+        }
+        log::Request::Read(from) => chunk(from.cursor),
+        log::Request::Follow(from) if from.cursor >= LINES.len() as u64 => return 0,
+        log::Request::Follow(from) => chunk(from.cursor),
+        log::Request::Tail(_) | log::Request::Log(_) => log::Reply::Refused(Refusal::NotFound),
+    };
+    reply.encode(out).unwrap()
+}
+
+fn chunk(cursor: u64) -> log::Reply<'static> {
+    let at = usize::try_from(cursor).unwrap().min(LINES.len());
+    // One line a piece, so that reading takes several.
+    let rest = &LINES[at..];
+    let end = rest
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
+    log::Reply::Chunk(log::Chunk {
+        from: cursor,
+        next: cursor + end as u64,
+        bytes: &rest[..end],
+    })
+}
+
+pub(crate) fn answer_as_udevd(bytes: &[u8], out: &mut [u8]) -> usize {
+    let reply = match udev::Request::decode(bytes).unwrap() {
+        udev::Request::Hello(_) => udev::Reply::Welcome(Greeting::OURS),
+        udev::Request::Settle(()) => udev::Reply::Settled(udev::Settled {
+            events: 1,
+            overruns: 0,
+        }),
+    };
+    reply.encode(out).unwrap()
+}
