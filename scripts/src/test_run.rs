@@ -14,7 +14,7 @@ use crate::arch::Arch;
 use crate::places::Places;
 use crate::programs::Toolchain;
 use crate::say::{self, Step};
-use crate::{boot_image, kernel, programs, reproduce};
+use crate::{boot_image, budgets, kernel, programs, reproduce};
 
 /// The crate whose tests boot machines.
 const MACHINE_TESTS: &str = "ichor-tests";
@@ -40,6 +40,9 @@ const REPRODUCED: &str = "the_image_compiled_in_another_folder_is_the_same";
 const SECOND_UP: &str = "a_second_up_reaches_a_running_node_within_a_minute";
 /// What is promised of it, counted from its start, on two cores that emulate.
 const SECOND_UP_MAX: Duration = Duration::from_secs(60);
+
+/// The test that is no cargo test, because it measures and shows a table.
+const BUDGETS: &str = "every_number_that_is_promised_is_kept";
 
 /// What is said to have failed when there is nothing to boot.
 const BUILT: &str = "the_images_build";
@@ -115,6 +118,9 @@ fn in_machines(places: &Places, filter: Option<&str>) -> Result<Count> {
     )?;
     step.done();
     let wanted = |name: &str| filter.is_none_or(|filter| name.contains(filter));
+    if wanted(BUDGETS) {
+        count.add(outcome(BUDGETS, budgets::run(places, &Arch::ALL)));
+    }
     if wanted(SECOND_UP) {
         count.add(outcome(SECOND_UP, second_up(places)));
     }

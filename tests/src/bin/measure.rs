@@ -20,7 +20,7 @@ use xtask::qemu::{MEMORY_MIB, Machine};
 
 /// How often each start is timed; the fastest counts, because everything else on this machine only
 /// ever makes it slower.
-const STARTS: usize = 3;
+const STARTS: usize = 5;
 /// What the bare init prints.
 const HELLO: &str = "HELLO FROM INIT";
 
