@@ -65,7 +65,7 @@ pub fn build(places: &Places, arch: Arch) -> Result<()> {
     }
     say::note(format!(
         "kernel {arch}: {} ({key})",
-        out.join("vmlinuz").display()
+        places.shown(&out.join("vmlinuz"))
     ));
     Ok(())
 }

@@ -58,6 +58,12 @@ impl Places {
         })
     }
 
+    /// Returns a path as it is shown to people: below the checkout, from there on.
+    #[must_use]
+    pub fn shown<'p>(&self, path: &'p Path) -> std::path::Display<'p> {
+        path.strip_prefix(&self.root).unwrap_or(path).display()
+    }
+
     /// Returns the folder of an architecture's results.
     #[must_use]
     pub fn out_of(&self, arch: Arch) -> PathBuf {

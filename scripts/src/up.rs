@@ -4,7 +4,6 @@
 //! Owns: the order of the steps, and what is shown at the end.
 //! Never: goes on after a step that failed; the console then says why.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -129,13 +128,7 @@ fn show(client: &Client, places: &Places, arch: Arch) -> Result<()> {
         say::line(client.ask(question)?);
         say::line("");
     }
-    let short = |path: &Path| {
-        path.strip_prefix(&places.root)
-            .unwrap_or(path)
-            .display()
-            .to_string()
-    };
-    let program = short(&client.program);
+    let program = places.shown(&client.program);
     say::line(format!(
         "{arch} node at {}, console in out/{arch}/console.log",
         client.endpoint
@@ -143,7 +136,7 @@ fn show(client: &Client, places: &Places, arch: Arch) -> Result<()> {
     say::line("Try, in another terminal:");
     say::line(format!(
         "  export TALOSCONFIG=$PWD/{}",
-        short(&client.talosconfig())
+        places.shown(&client.talosconfig())
     ));
     for example in ["services", "logs machined", "dmesg", "processes", "reboot"] {
         say::line(format!("  {program} {example}"));
