@@ -630,3 +630,117 @@ fn a_configuration_that_does_not_load_is_not_patched() {
         "configuration: machin: unknown key, line 2 column 1"
     );
 }
+
+#[test]
+fn cfg_09_every_exception_of_the_merge_rules_holds_and_nothing_else_is_one() {
+    for (list, one, two, result) in [
+        (
+            "machine.network.interfaces",
+            "{interface: a, mtu: 1}",
+            "{interface: a, mtu: 2}",
+            1,
+        ),
+        (
+            "machine.network.interfaces",
+            "{interface: a}",
+            "{interface: b}",
+            2,
+        ),
+        (
+            "machine.network.interfaces",
+            "{deviceSelector: {driver: a}}",
+            "{deviceSelector: {driver: a}, dhcp: true}",
+            1,
+        ),
+        (
+            "machine.network.interfaces",
+            "{deviceSelector: {driver: a}}",
+            "{interface: b, deviceSelector: {driver: a}}",
+            2,
+        ),
+        (
+            "cluster.apiServer.admissionControl",
+            "{name: a}",
+            "{name: a}",
+            1,
+        ),
+        (
+            "cluster.apiServer.admissionControl",
+            "{name: a}",
+            "{name: b}",
+            2,
+        ),
+        ("cluster.network.podSubnets", "10.0.0.0/8", "11.0.0.0/8", 1),
+        (
+            "cluster.network.serviceSubnets",
+            "10.0.0.0/8",
+            "11.0.0.0/8",
+            1,
+        ),
+        ("cluster.inlineManifests", "{name: a}", "{name: a}", 2),
+        (
+            "cluster.etcd.advertisedSubnets",
+            "10.0.0.0/8",
+            "10.0.0.0/8",
+            2,
+        ),
+        ("machine.disks", "{device: a}", "{device: a}", 2),
+        ("machine.files", "{path: a}", "{path: a}", 2),
+        ("machine.kernel.modules", "{name: a}", "{name: a}", 2),
+        (
+            "machine.kubelet.nodeIP.validSubnets",
+            "10.0.0.0/8",
+            "10.0.0.0/8",
+            2,
+        ),
+        ("machine.seccompProfiles", "{name: a}", "{name: a}", 2),
+        ("machine.acceptedCAs", "{crt: YQ==}", "{crt: YQ==}", 2),
+    ] {
+        let keys: Vec<&str> = list.split('.').collect();
+        let nested = |item: &str| {
+            let open: String = keys.iter().map(|key| format!("{{{key}: ")).collect();
+            format!("{open}[{item}]{}\n", "}".repeat(keys.len()))
+        };
+        let base = patched("version: v1alpha1\n", &[&nested(one)]);
+        let text = patched(&base, &[&nested(two)]);
+        let mut value: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text).unwrap();
+        for key in &keys {
+            value = value.get(*key).unwrap().clone();
+        }
+        assert_eq!(value.as_sequence().unwrap().len(), result, "{list}: {text}");
+    }
+}
+
+#[test]
+fn cfg_10_documents_without_a_name_are_one_each() {
+    let base = format!(
+        "{}---\napiVersion: v1alpha1\nkind: EventSinkConfig\nendpoint: a:1\n",
+        main_of("machine: {}\n")
+    );
+    let text = patched(
+        &base,
+        &[
+            "apiVersion: v1alpha1\nkind: EventSinkConfig\nendpoint: b:2\n---\napiVersion: v1alpha1\nkind: NetworkDefaultActionConfig\ningress: block\n",
+        ],
+    );
+
+    assert_eq!(
+        text,
+        format!(
+            "{}---\napiVersion: v1alpha1\nkind: NetworkDefaultActionConfig\ningress: block\n",
+            base.replace("a:1", "b:2")
+        )
+    );
+    let error = refused(&text, "[{op: remove, path: /machine}]");
+    assert!(error.contains("JSON patches are not supported"), "{error}");
+}
+
+#[test]
+fn cfg_11_items_are_reached_by_index_and_the_end_by_a_dash() {
+    let base = "machine:\n  files:\n    - path: /a # one\n      permissions: 0600\n    - path: /b # two\n      permissions: 0600\n";
+    expect(
+        base,
+        "- {op: replace, path: /machine/files/1/permissions, value: 420}\n- {op: add, path: /machine/files/-, value: {path: /c}}\n- {op: remove, path: /machine/files/0}\n",
+        "machine:\n  files:\n    - path: /b # two\n      permissions: 420\n    - path: /c\n",
+    );
+}

@@ -13,6 +13,7 @@
 //! # Ok::<(), config::patch::PatchError>(())
 //! ```
 
+mod align;
 mod deletions;
 mod operations;
 mod rewrite;

@@ -4,6 +4,7 @@
 //! Owns: the edits that make one tree out of another, with comments and order kept.
 //! Never: hands out a text that it did not read back: what cannot be edited is written anew.
 
+use super::align::align;
 use super::tree::{below, emit, inside};
 use crate::emit::Emitter;
 use crate::marks::{Entry, Item, Node, Place, Shape, places};
@@ -11,6 +12,7 @@ use crate::read::MERGE_KEY;
 use crate::schema::Kind;
 use crate::stream::stream;
 use crate::value::Value;
+use core::ops::Range;
 use std::collections::BTreeMap;
 
 /// A document before and after.
@@ -244,8 +246,11 @@ impl Edits<'_> {
                 {
                     return self.map(entries, old, new, kind);
                 }
-                (Shape::List(items), Value::List(old), Value::List(new)) if !new.is_empty() => {
-                    return self.items(items, old, new, inside(kind));
+                (Shape::List(items), Value::List(old), Value::List(new)) => {
+                    let pairs = align(old, new);
+                    if !pairs.is_empty() {
+                        return self.items(items, old, new, pairs, inside(kind));
+                    }
                 }
                 _ => {}
             }
@@ -314,54 +319,70 @@ impl Edits<'_> {
         Some(())
     }
 
-    /// Keeps what the two lists begin and end with, and changes what is between.
+    /// Changes the items that both lists have, takes out and puts in the others.
     fn items(
         &mut self,
         items: &[Item],
         old: &[Value],
         new: &[Value],
+        pairs: Vec<(usize, usize)>,
         kind: &'static Kind,
     ) -> Option<()> {
         if items.len() != old.len() {
             return None;
         }
         let column = column(self.text, items.first()?.dash);
-        let is_equal = |(old, new): &(&Value, &Value)| old == new;
-        let front = old.iter().zip(new).take_while(is_equal).count();
-        let shorter = old.len().min(new.len()).saturating_sub(front);
-        let ends = old.iter().rev().zip(new.iter().rev()).take(shorter);
-        let back = ends.take_while(is_equal).count();
-        let both = shorter.saturating_sub(back);
-        let changed = items.iter().zip(old).zip(new).skip(front).take(both);
-        for ((item, before), after) in changed {
-            let slot = Slot {
-                after: item.dash.saturating_add(1),
-                column,
-                is_item: true,
-            };
-            self.value(&item.value, before, after, kind, slot)?;
+        let (mut one, mut two) = (0, 0);
+        let ends = [(old.len(), new.len())];
+        for (next_one, next_two) in pairs.into_iter().chain(ends) {
+            self.gap(items, one..next_one, new.get(two..next_two)?, kind)?;
+            if let (Some(item), Some(before), Some(after)) =
+                (items.get(next_one), old.get(next_one), new.get(next_two))
+            {
+                let slot = Slot {
+                    after: item.dash.saturating_add(1),
+                    column,
+                    is_item: true,
+                };
+                self.value(&item.value, before, after, kind, slot)?;
+            }
+            (one, two) = (next_one.saturating_add(1), next_two.saturating_add(1));
         }
-        let start = front.saturating_add(both);
-        let end = old.len().saturating_sub(back);
-        let gone = items.get(start..end)?;
-        if let (Some(first), Some(last)) = (gone.first(), gone.last()) {
-            let next = items.get(end).map(|item| item.dash);
-            self.remove(first.dash, end_of_item(last), next);
+        Some(())
+    }
+
+    /// Takes items out that have nothing left of them, and puts new ones in their place.
+    fn gap(
+        &mut self,
+        items: &[Item],
+        gone: Range<usize>,
+        added: &[Value],
+        kind: &'static Kind,
+    ) -> Option<()> {
+        let column = column(self.text, items.first()?.dash);
+        let next = items.get(gone.end);
+        let before = gone.start.checked_sub(1).and_then(|last| items.get(last));
+        if before.is_none() && next.is_none() {
+            // Nothing stays: the list is another one.
+            return None;
         }
-        let added = new.get(start..new.len().saturating_sub(back))?;
-        if !added.is_empty() {
-            let printed: String = added
-                .iter()
-                .map(|item| self.print_item(item, kind))
-                .collect();
-            match start.checked_sub(1) {
-                Some(last) => self.insert_below(end_of_item(items.get(last)?), &printed, column),
-                None => {
-                    let dash = items.first()?.dash;
-                    let text = indented(&printed, column);
-                    let rest = " ".repeat(column);
-                    self.push(dash, dash, format!("{text}{rest}"));
-                }
+        let run = items.get(gone)?;
+        if let (Some(first), Some(last)) = (run.first(), run.last()) {
+            self.remove(first.dash, end_of_item(last), next.map(|item| item.dash));
+        }
+        if added.is_empty() {
+            return Some(());
+        }
+        let printed: String = added
+            .iter()
+            .map(|item| self.print_item(item, kind))
+            .collect();
+        match (before, next) {
+            (Some(before), _) => self.insert_below(end_of_item(before), &printed, column),
+            (None, next) => {
+                let dash = next?.dash;
+                let text = format!("{}{}", indented(&printed, column), " ".repeat(column));
+                self.push(dash, dash, text);
             }
         }
         Some(())
