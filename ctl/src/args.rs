@@ -199,9 +199,9 @@ pub(crate) struct ApplyConfig {
     /// What is applied; there is only one kind
     #[arg(value_parser = ["machineconfig", "mc", "config"], hide = true)]
     pub(crate) kind: Option<String>,
-    /// The configuration; - reads standard input
+    /// The configuration; - reads standard input. Mode interactive makes one itself
     #[arg(short, long, value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    pub(crate) file: Option<PathBuf>,
     /// To a node in maintenance mode: encrypted, but nobody shows who they are
     #[arg(short, long)]
     pub(crate) insecure: bool,
@@ -463,6 +463,7 @@ mod tests {
             "config endpoint a",
             "config nodes a",
             "apply -f x",
+            "apply -m interactive",
             "apply machineconfig -f x -p @a -p {}",
             "mc patch x --patch a -p b -o c",
             "machineconfig gen a b -t worker",
@@ -491,7 +492,6 @@ mod tests {
             "",
             "nonsense",
             "service apid explode",
-            "apply-config",
             "apply-config -f x -m sometimes",
             "apply-config -f x --cert-fingerprint y",
             "reboot --timeout soon",

@@ -19,6 +19,7 @@ mod trouble;
 mod trust;
 mod units;
 mod watched;
+mod wizard;
 
 use std::ffi::OsString;
 

@@ -153,7 +153,8 @@ fn options(asked: &GenConfig) -> GenerateOptions {
     }
 }
 
-fn client(name: &str, secrets: &SecretsBundle) -> Result<ClientConfig, Trouble> {
+/// The administrator's client configuration.
+pub(crate) fn client(name: &str, secrets: &SecretsBundle) -> Result<ClientConfig, Trouble> {
     let bad = |error: pki::Error| Trouble::new(format!("cannot issue a certificate: {error}"));
     let authority = secrets.machine_authority().map_err(bad)?;
     // The first endpoint is not known yet; this is what stands there until `config endpoint`.

@@ -12,6 +12,7 @@
 mod desk;
 mod double;
 mod files;
+mod interactive;
 mod keys;
 mod machineconfig;
 mod tables;

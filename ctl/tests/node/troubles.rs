@@ -223,7 +223,9 @@ fn a_configuration_that_the_node_refuses_is_reported_with_its_place() {
         ),
         ("-f empty.yaml", "is empty"),
         ("-f nowhere.yaml", "cannot read"),
-        ("-f bad.yaml -m interactive", "not built yet"),
+        ("-f bad.yaml -m interactive", "takes none"),
+        ("-m interactive", "needs a terminal"),
+        ("", "--file: no configuration is named"),
         ("-f bad.yaml -p x", "patch no. 1: "),
     ] {
         let error = desk
