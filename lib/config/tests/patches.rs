@@ -571,6 +571,10 @@ fn patches_with_mistakes_are_refused_with_name_path_and_line() {
             "machine:\n  kubelet:\n    extraConfig:\n      a: {b: c}\n",
             "machine.kubelet.extraConfig.a: wrong type, expected a list, as there is in the configuration, line 4 column 7",
         ),
+        (
+            "machine: {}\n---\nmachine:\n  type: a\n",
+            "there is a second document of this kind and name, line 3 column 1",
+        ),
         ("a: b\n", "kind: missing, line 1 column 1"),
         ("", "there is no document in it, line 1 column 1"),
         ("# nothing\n", "there is no document in it, line 2 column 1"),

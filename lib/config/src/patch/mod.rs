@@ -192,7 +192,7 @@ fn parse_strategic(text: &str) -> Result<Vec<Part>, Vec<Problem>> {
         pieces,
         mut problems,
     } = stream(&rest).map_err(|error| error.problems)?;
-    let mut parts = Vec::new();
+    let mut parts: Vec<Part> = Vec::new();
     for mut piece in pieces {
         let orders = orders
             .get_mut(piece.number)
@@ -205,6 +205,12 @@ fn parse_strategic(text: &str) -> Result<Vec<Part>, Vec<Problem>> {
         piece
             .problems
             .append(&mut check(&piece.which, piece.value.clone()));
+        let name = name_of(&piece.value);
+        let is_twin = |part: &Part| part.which == piece.which && part.name == name;
+        if parts.iter().any(is_twin) {
+            let fault = Fault::DuplicateDocument;
+            piece.problems.push(Problem::new(Path::default(), fault));
+        }
         for problem in &mut piece.problems {
             problem.document = piece.number;
         }
@@ -214,7 +220,7 @@ fn parse_strategic(text: &str) -> Result<Vec<Part>, Vec<Problem>> {
         } = orders;
         parts.push(Part {
             number: piece.number,
-            name: name_of(&piece.value),
+            name,
             which: piece.which,
             value: piece.value,
             whole,
