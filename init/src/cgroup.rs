@@ -24,16 +24,35 @@ type Path = Text<128>;
 /// Where init's own group is.
 const INIT: &str = "/sys/fs/cgroup/init";
 
-/// Makes the groups that all others stand in and gives them their controllers. init itself moves
-/// later ([`adopt_init`]): nothing waits for the kernel as long as the groups are empty.
+/// The topmost group.
+const TOP: &str = "/sys/fs/cgroup";
+
+/// Where init is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Init {
+    /// In the topmost group, from which it is still to move ([`adopt_init`]).
+    OnTop,
+    /// In its own group.
+    AtHome,
+}
+
+/// Makes the groups that all others stand in and gives them their controllers. On a machine init
+/// may move later: nothing waits for the kernel as long as the groups are empty. In a container the
+/// topmost group has no controllers to give while init is in it (cgroup-v2.rst, "No Internal
+/// Process Constraint"; only the machine's own topmost group is exempt).
 ///
 /// # Errors
 /// When the groups cannot be made. A missing controller is only said.
-pub fn make_tree() -> Result<(), Fatal> {
+pub fn make_tree() -> Result<Init, Fatal> {
     for folder in [INIT, SYSTEM] {
         make_folder(folder).map_err(Fatal::during("make", "the control groups"))?;
     }
-    for group in ["/sys/fs/cgroup", SYSTEM] {
+    let mut init = Init::OnTop;
+    if write("/sys/fs/cgroup/cgroup.subtree_control", "+pids") == Err(Errno::BUSY) {
+        adopt_init().map_err(Fatal::during("join", INIT))?;
+        init = Init::AtHome;
+    }
+    for group in [TOP, SYSTEM] {
         for controller in CONTROLLERS {
             let mut path = Path::new();
             let _ = write!(path, "{group}/cgroup.subtree_control");
@@ -45,7 +64,7 @@ pub fn make_tree() -> Result<(), Fatal> {
             }
         }
     }
-    Ok(())
+    Ok(init)
 }
 
 /// Moves init into its group, from another process: to move one, the kernel first lets every

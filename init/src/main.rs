@@ -60,8 +60,9 @@ fn second_stage() -> Result<Infallible, Fatal> {
     phase.done();
 
     let phase = Phase::begin("cgroups");
-    cgroup::make_tree()?;
-    errands::join_group();
+    if cgroup::make_tree()? == cgroup::Init::OnTop {
+        errands::join_group();
+    }
     phase.done();
 
     let action = supervisor::run()?;

@@ -27,6 +27,19 @@ fn core_services_run_in_their_order() {
 }
 
 #[test]
+fn init_moves_into_a_group_of_its_own() {
+    let node = Node::start(&[]);
+    let place = node.path("/proc/1/cgroup");
+
+    until("init is in its group", || {
+        std::fs::read_to_string(&place).is_ok_and(|group| group.ends_with("/init\n"))
+    });
+
+    let failed = "join the control group:";
+    assert!(!node.console().contains(failed), "{}", node.console());
+}
+
+#[test]
 fn a_killed_service_starts_again_and_the_others_do_not_notice() {
     let node = Node::start(&[]);
     let client = node.client();
