@@ -8,10 +8,16 @@ use std::fmt;
 
 use config::document::{Document, MachineConfig as Written};
 use config::{Circumstances, Configuration, Mode};
-use pki::{Authority, Secret};
+use pki::{Authority, Certificate, Secret};
 
 use crate::configuration::{Loaded, Machine};
 use crate::resources::MachineKind;
+
+/// How many CAs clients may come from besides the machine's own: apid takes sixteen in all, and a
+/// rotation needs one.
+const ACCEPTED_MAX: usize = 15;
+/// How long they may be together: they travel to apid in one message with the server's chain.
+const ACCEPTED_LEN_MAX: usize = 24 * 1024;
 
 /// Why a configuration is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +87,41 @@ fn machine(document: &Document) -> Result<Machine, Refusal> {
     if let Err(error) = Authority::from_pem(&ca.crt.0, ca.key.expose()) {
         return Err(Refusal::Wrong(vec![format!("machine.ca: {error}")]));
     }
-    Ok(lowered(kind, written, ca.crt.0.clone(), ca.key.clone()))
+    usable("machine.ca.crt", &ca.crt.0)?;
+    let accepted_cas = accepted_cas(written)?;
+    let mut machine = lowered(kind, written, ca.crt.0.clone(), ca.key.clone());
+    machine.accepted_cas = accepted_cas;
+    Ok(machine)
+}
+
+/// Reads `machine.acceptedCAs`: one that apid could not use would close the door for everybody.
+fn accepted_cas(written: &Written) -> Result<Vec<u8>, Refusal> {
+    let mut all = Vec::new();
+    for (index, accepted) in written.accepted_cas.iter().enumerate() {
+        let path = format!("machine.acceptedCAs[{index}].crt");
+        all.extend(usable(&path, &accepted.crt.0)?.to_pem());
+    }
+    if written.accepted_cas.len() > ACCEPTED_MAX || all.len() > ACCEPTED_LEN_MAX {
+        return Err(Refusal::Wrong(vec![format!(
+            "machine.acceptedCAs: at most {ACCEPTED_MAX} certificates of {ACCEPTED_LEN_MAX} bytes \
+             together are taken"
+        )]));
+    }
+    Ok(all)
+}
+
+/// Reads a CA's certificate as apid will.
+fn usable(path: &str, pem: &[u8]) -> Result<Certificate, Refusal> {
+    let wrong = |reason: &dyn fmt::Display| Refusal::Wrong(vec![format!("{path}: {reason}")]);
+    let certificate = Certificate::from_pem(pem).map_err(|error| wrong(&error))?;
+    if !certificate.is_authority() {
+        return Err(wrong(&pki::Error::NotAnAuthority));
+    }
+    let der = rustls_pki_types::CertificateDer::from(certificate.der());
+    rustls::RootCertStore::empty()
+        .add(der)
+        .map_err(|error| wrong(&error))?;
+    Ok(certificate)
 }
 
 fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) -> Machine {

@@ -27,7 +27,6 @@ macro_rules! rows {
 }
 
 const MACHINE: &[Row<MachineConfig>] = rows! { MachineConfig:
-    "machine.acceptedCAs" accepted_cas,
     "machine.controlPlane" control_plane,
     "machine.kubelet" kubelet,
     "machine.pods" pods,

@@ -40,6 +40,8 @@ pub(super) fn controller() -> Controller {
                 Some(configuration) => {
                     let machine = &configuration.0.machine;
                     let mut client_ca = machine.ca_certificate.clone();
+                    // What the operator wrote may lack its last line end.
+                    client_ca.push(b'\n');
                     client_ca.extend_from_slice(&machine.accepted_cas);
                     Wish {
                         sans: sans.clone(),

@@ -19,3 +19,4 @@ mod life;
 mod node;
 mod source;
 mod stand_ins;
+mod trust;
