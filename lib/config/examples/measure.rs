@@ -17,6 +17,8 @@ use pki::UnixTime;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+/// The argument that asks for the memory of refusals, which is no file.
+const HOSTILE: &str = "--hostile";
 const NOW: UnixTime = UnixTime(1_790_000_000);
 /// What loading and validating a generated configuration may take.
 const LOAD: Duration = Duration::from_millis(5);
@@ -24,6 +26,8 @@ const LOAD: Duration = Duration::from_millis(5);
 const GENERATE: Duration = Duration::from_millis(100);
 /// What refusing anything may take.
 const REFUSE: Duration = Duration::from_secs(1);
+/// What refusing anything may take up in memory, the input not counted.
+const REFUSE_MEMORY: f64 = 64.0 * 1024.0 * 1024.0;
 /// How many times the size of its file a configuration may take up in memory.
 const MEMORY: f64 = 10.0;
 
@@ -59,7 +63,8 @@ fn load(text: &str) {
 
 fn refuse(text: &[u8]) {
     if let Ok(patch) = Patch::parse("p", text) {
-        let _ = black_box(apply("version: v1alpha1\nmachine: {a: b}\n", &[patch]));
+        let base = "version: v1alpha1\nmachine: {kubelet: {extraConfig: {a: {}}}}\n";
+        black_box(apply(base, &[patch]).unwrap_err());
     }
     black_box(Configuration::load(text).unwrap_err());
 }
@@ -87,8 +92,22 @@ fn hostile() -> Vec<String> {
         let refs = vec![format!("*a{}", n - 1); 9].join(", ");
         bomb.push_str(&format!("  - &a{n} [{refs}]\n"));
     }
+    let doubling: String = (0..10_000)
+        .map(|n| {
+            format!("- {{op: copy, from: /machine, path: /machine/kubelet/extraConfig/k{n}}}\n")
+        })
+        .collect();
+    let wide: String = (0..8_000)
+        .map(|n| {
+            format!("- {{op: copy, from: /machine/env, path: /machine/kubelet/extraConfig/k{n}}}\n")
+        })
+        .collect();
+    let wide = format!(
+        "- {{op: add, path: /machine/env, value: {{a: {}}}}}\n{wide}",
+        "x".repeat(200_000)
+    );
     let keys: String = (0..60_000).map(|n| format!("key{n}: 1\n")).collect();
-    deep.chain([bomb, keys, "a".repeat(50 * 1024 * 1024)])
+    deep.chain([bomb, doubling, wide, keys, "a".repeat(50 * 1024 * 1024)])
         .collect()
 }
 
@@ -118,15 +137,34 @@ fn peak_memory() -> f64 {
 fn memory(text: &str) -> f64 {
     let file = std::env::temp_dir().join(format!("ichor-measure-{}", std::process::id()));
     std::fs::write(&file, text).unwrap();
-    let own = std::env::current_exe().unwrap();
-    let out = std::process::Command::new(own).arg(&file).output().unwrap();
+    let bytes = of_child(&file);
     std::fs::remove_file(&file).unwrap();
-    let bytes: f64 = String::from_utf8(out.stdout)
+    bytes / text.len() as f64
+}
+
+/// What a new process with this argument prints.
+fn of_child(argument: &std::path::Path) -> f64 {
+    let own = std::env::current_exe().unwrap();
+    let out = std::process::Command::new(own)
+        .arg(argument)
+        .output()
+        .unwrap();
+    String::from_utf8(out.stdout)
         .unwrap()
         .trim()
         .parse()
-        .unwrap();
-    bytes / text.len() as f64
+        .unwrap()
+}
+
+/// The new process: prints the most bytes that refusing one of the hostile inputs takes.
+fn refuse_alone() {
+    let most = hostile().into_iter().fold(1.0, |most: f64, text| {
+        peak_memory();
+        let before = peak_memory();
+        refuse(text.as_bytes());
+        most.max(peak_memory() - before)
+    });
+    println!("{most}");
 }
 
 /// The new process: prints how many bytes loading the file takes besides the file.
@@ -140,9 +178,10 @@ fn load_alone(file: &str) {
 }
 
 fn main() {
-    if let Some(file) = std::env::args().nth(1) {
-        load_alone(&file);
-        return;
+    match std::env::args().nth(1).as_deref() {
+        None => {}
+        Some(HOSTILE) => return refuse_alone(),
+        Some(file) => return load_alone(file),
     }
     let base = controlplane();
     let large = grown(&base, config::MAX_BYTES - 4096);
@@ -200,4 +239,6 @@ fn main() {
         "measured config-refuse {:.3}",
         slowest / REFUSE.as_secs_f64()
     );
+    let most = of_child(std::path::Path::new(HOSTILE));
+    println!("measured config-refuse-memory {:.3}", most / REFUSE_MEMORY);
 }
