@@ -4,23 +4,19 @@
 //! Owns: reading the file, the modes, and what nodes answer.
 //! Never: changes a configuration on its way but by the patches it is given.
 
+use std::path::Path;
+
 use api::machine::ApplyConfigurationRequest;
 use api::machine::apply_configuration_request::Mode;
 use config::MAX_BYTES;
 
-use std::path::{Path, PathBuf};
-
-use config::{Comments, SecretsBundle};
-use pki::Secret;
-
 use crate::args::{ApplyConfig, ApplyMode, Globals};
-use crate::commands::{gen_config, gen_secrets};
+use crate::commands::interactive;
 use crate::patches;
-use crate::places::{self, Environment, Existing};
+use crate::places::{self, Environment};
 use crate::screen::Screen;
 use crate::session::{Session, Target};
 use crate::trouble::Trouble;
-use crate::wizard;
 
 pub(crate) async fn run(
     asked: &ApplyConfig,
@@ -29,7 +25,7 @@ pub(crate) async fn run(
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
     if asked.mode == ApplyMode::Interactive {
-        return interactive(asked, globals, environment, screen).await;
+        return interactive::run(asked, globals, environment, screen).await;
     }
     let request = request(asked, environment)?;
     if !asked.insecure {
@@ -69,7 +65,7 @@ fn request(
 }
 
 /// Patches and checks what was read.
-fn prepared(
+pub(crate) fn prepared(
     asked: &ApplyConfig,
     mode: Mode,
     file: &Path,
@@ -102,98 +98,8 @@ fn prepared(
     })
 }
 
-/// Lets the operator fill in a form, keeps the secrets, and sends the configuration to one node.
-async fn interactive(
-    asked: &ApplyConfig,
-    globals: &Globals,
-    environment: &Environment,
-    screen: &mut Screen<'_>,
-) -> Result<(), Trouble> {
-    if asked.file.is_some() {
-        return Err(Trouble::new(
-            "--mode interactive makes a configuration and takes none",
-        ));
-    }
-    wizard::check_terminal()?;
-    let targets = if asked.insecure {
-        Target::insecure(globals, &asked.cert_fingerprint)?
-    } else {
-        vec![Target::configured(globals, environment)?]
-    };
-    let [target] = targets.as_slice() else {
-        return Err(Trouble::new("--mode interactive is for one node at a time"));
-    };
-    // A node that is not there should be known before the form is filled in.
-    target.open().await?;
-    let keys = Keys::find(environment)?;
-    let address = target.addresses.first();
-    let node = address
-        .map(|address| address.host.clone())
-        .unwrap_or_default();
-    let answers = wizard::ask(&node, &keys.bundle)?;
-    keys.keep(&answers.cluster, &node, screen)?;
-    let text = answers.document.to_commented_yaml(Comments::ALL);
-    let made = Path::new("the new configuration");
-    let request = prepared(asked, Mode::Auto, made, text.into_bytes(), environment)?;
-    apply(&target.open().await?, request, screen).await
-}
-
-/// The secrets of the cluster and the folder that they are kept in.
-struct Keys {
-    bundle: SecretsBundle,
-    secrets: PathBuf,
-    client: PathBuf,
-    is_new: bool,
-}
-
-impl Keys {
-    /// Takes those of an earlier node from the folder, or makes new ones.
-    fn find(environment: &Environment) -> Result<Self, Trouble> {
-        let secrets = environment.path(Path::new("secrets.yaml"));
-        let client = environment.path(Path::new("talosconfig"));
-        let is_new = !secrets.exists();
-        let bundle = if is_new {
-            if client.exists() {
-                return Err(Trouble::new(format!(
-                    "{} exists already, and there is no secrets.yaml beside it",
-                    client.display()
-                ))
-                .hint("go to the folder of this cluster, or to an empty one for a new cluster"));
-            }
-            gen_secrets::new(gen_secrets::release("")?)?
-        } else {
-            gen_secrets::read(&secrets)?
-        };
-        Ok(Self {
-            bundle,
-            secrets,
-            client,
-            is_new,
-        })
-    }
-
-    /// Writes them before the node has them: nobody could reach it without.
-    fn keep(&self, cluster: &str, node: &str, screen: &mut Screen<'_>) -> Result<(), Trouble> {
-        let mut files = Vec::new();
-        if self.is_new {
-            let text = Secret::new(self.bundle.to_yaml().into_bytes());
-            files.push((self.secrets.clone(), text));
-        }
-        if !self.client.exists() {
-            let mut client = gen_config::client(cluster, &self.bundle)?;
-            for context in client.contexts.values_mut() {
-                context.endpoints = vec![node.to_owned()];
-            }
-            files.push((
-                self.client.clone(),
-                Secret::new(client.to_yaml().into_bytes()),
-            ));
-        }
-        places::create_all(&files, Existing::Keep, screen)
-    }
-}
-
-async fn apply(
+/// Sends a request and shows what each node says.
+pub(crate) async fn apply(
     session: &Session,
     request: ApplyConfigurationRequest,
     screen: &mut Screen<'_>,

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use config::patch::apply;
+use config::patch::{Patch, apply};
 use config::{
     Circumstances, ClientConfig, Comments, Configuration, Document, GenerateOptions, Mode,
     SecretsBundle, generate,
@@ -65,17 +65,20 @@ fn texts(
     };
     let generated = generate(&asked.name, &asked.endpoint, &secrets, &options(asked))
         .map_err(|error| Trouble::new(error.to_string()))?;
+    // Each is read once: it may be standard input.
+    let read = |texts: &[String]| patches::read(texts, environment);
+    let all = read(&asked.config_patch)?;
+    let controlplane = [all.clone(), read(&asked.config_patch_control_plane)?].concat();
+    let worker = [all, read(&asked.config_patch_worker)?].concat();
     let mut files = Vec::new();
     for kind in &asked.output_types {
         let file = match kind {
             OutputType::Controlplane => {
-                let own = &asked.config_patch_control_plane;
-                let text = printed(asked, &generated.controlplane, own, environment)?;
+                let text = printed(asked, &generated.controlplane, &controlplane)?;
                 ("controlplane.yaml", text)
             }
             OutputType::Worker => {
-                let own = &asked.config_patch_worker;
-                let text = printed(asked, &generated.worker, own, environment)?;
+                let text = printed(asked, &generated.worker, &worker)?;
                 ("worker.yaml", text)
             }
             OutputType::Talosconfig => ("talosconfig", client(&asked.name, &secrets)?.to_yaml()),
@@ -87,19 +90,12 @@ fn texts(
     Ok(files)
 }
 
-/// The text of a configuration: first the patches for all, then its own, then the comments.
-fn printed(
-    asked: &GenConfig,
-    document: &Document,
-    own: &[String],
-    environment: &Environment,
-) -> Result<String, Trouble> {
+/// The text of a configuration: first the patches, then the comments.
+fn printed(asked: &GenConfig, document: &Document, patches: &[Patch]) -> Result<String, Trouble> {
     let comments = Comments {
         docs: asked.with_docs,
         examples: asked.with_examples,
     };
-    let mut patches = patches::read(&asked.config_patch, environment)?;
-    patches.extend(patches::read(own, environment)?);
     if patches.is_empty() {
         return Ok(document.to_commented_yaml(comments));
     }
@@ -109,7 +105,7 @@ fn printed(
             kind(document)
         ))
     };
-    let text = apply(&document.to_yaml(), &patches).map_err(|error| refused(&error))?;
+    let text = apply(&document.to_yaml(), patches).map_err(|error| refused(&error))?;
     let loaded = Configuration::load(text.as_bytes()).map_err(|error| refused(&error))?;
     // Where it will be installed is not known here.
     let report = loaded.validate(Circumstances {
@@ -123,7 +119,7 @@ fn printed(
         return Ok(loaded.to_commented_yaml(comments));
     }
     // What only newer releases know is in the text alone.
-    apply(&document.to_commented_yaml(comments), &patches).map_err(|error| refused(&error))
+    apply(&document.to_commented_yaml(comments), patches).map_err(|error| refused(&error))
 }
 
 fn kind(document: &Document) -> &str {

@@ -12,6 +12,7 @@ mod gen_keys;
 mod gen_secrets;
 mod generate;
 mod inject;
+mod interactive;
 mod machineconfig;
 mod memory;
 mod mounts;

@@ -201,3 +201,25 @@ fn the_wizard_does_not_open_for_a_node_that_is_away_or_over_foreign_secrets() {
     );
     assert_eq!(desk.read("talosconfig"), "context: other\n");
 }
+
+#[test]
+fn patch_02_a_patch_from_standard_input_reaches_both_kinds_of_nodes() {
+    let desk = Desk::empty();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ichorctl"))
+        .args(["gen", "config", "home", "10.0.0.2", "--config-patch", "@-"])
+        .current_dir(&desk.folder)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin
+        .write_all(b"machine: {network: {hostname: patched}}\n")
+        .unwrap();
+    drop(stdin);
+
+    assert!(child.wait().unwrap().success());
+    for name in ["controlplane.yaml", "worker.yaml"] {
+        assert!(desk.read(name).contains("hostname: patched"), "{name}");
+    }
+}
