@@ -46,6 +46,16 @@ pub(crate) fn timestamp(date: SystemTime) -> Timestamp {
     }
 }
 
+/// A duration that a caller wrote; `None` for one below zero or out of form. (The crate's own
+/// conversion overflows on the smallest number.)
+#[must_use]
+pub(crate) fn duration(written: prost_types::Duration) -> Option<Duration> {
+    let seconds = u64::try_from(written.seconds).ok()?;
+    let nanos = u32::try_from(written.nanos).ok();
+    let nanos = nanos.filter(|nanos| *nanos < 1_000_000_000)?;
+    Some(Duration::new(seconds, nanos))
+}
+
 /// A duration as logs have it: `106.109µs`, `1.5s`, `2m3.5s`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Took(pub Duration);

@@ -150,7 +150,10 @@ fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) ->
 }
 
 /// Checks what it means; returns what could be better.
-fn validate(configuration: &Configuration, mode: &str) -> Result<Vec<String>, Refusal> {
+///
+/// # Errors
+/// It is wrong.
+pub(crate) fn validate(configuration: &Configuration, mode: &str) -> Result<Vec<String>, Refusal> {
     let circumstances = Circumstances {
         mode: Mode::parse(mode).unwrap_or_default(),
         // There are no disks to install on yet.

@@ -8,6 +8,7 @@ mod apply;
 mod control;
 mod follow;
 mod gate;
+mod generate;
 mod power;
 pub(crate) mod serve;
 mod system;
@@ -154,5 +155,19 @@ impl MachineService for Api {
         request: Request<machine::ApplyConfigurationRequest>,
     ) -> Reply<machine::ApplyConfigurationResponse> {
         apply::apply(&self.node, request.into_inner()).map(Response::new)
+    }
+
+    async fn generate_client_configuration(
+        &self,
+        request: Request<machine::GenerateClientConfigurationRequest>,
+    ) -> Reply<machine::GenerateClientConfigurationResponse> {
+        generate::client(&self.node, request.get_ref()).map(Response::new)
+    }
+
+    async fn generate_configuration(
+        &self,
+        request: Request<machine::GenerateConfigurationRequest>,
+    ) -> Reply<machine::GenerateConfigurationResponse> {
+        generate::machine(&self.node, request.get_ref()).map(Response::new)
     }
 }

@@ -14,6 +14,7 @@
 mod api;
 mod applying;
 mod door;
+mod generating;
 mod health;
 mod life;
 mod node;
