@@ -115,7 +115,10 @@ pub(crate) fn stored(places: &Places) -> std::io::Result<Option<Vec<u8>>> {
 }
 
 /// Writes a file that only root reads, so that it is there whole or not at all.
-fn write_whole(path: &Path, content: &[u8]) -> std::io::Result<()> {
+///
+/// # Errors
+/// The file system's.
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     std::fs::create_dir_all(folder)?;
     let new = path.with_extension("new");

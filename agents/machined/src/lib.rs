@@ -14,6 +14,7 @@ mod api;
 mod clock;
 mod configuration;
 mod controllers;
+mod difference;
 mod door;
 mod events;
 mod extensions;
@@ -31,6 +32,7 @@ mod sequence;
 mod services;
 #[cfg(test)]
 mod testing;
+mod trial;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -71,13 +73,15 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     if let Some(ready) = start.ready {
         sys::io::write(&ready, b"\n")?;
     }
+    // Before the controllers: they must not see a node that runs without its configuration.
+    let resumed = life::resume(&node);
     tokio::spawn(Arc::clone(&node).run_controllers());
     tokio::spawn(news::init::watch(Arc::clone(&node)));
     tokio::spawn(news::network::watch(Arc::clone(&node)));
     services::health::watch(&node);
     tokio::spawn(extensions::start(Arc::clone(&node)));
     tokio::spawn(door::serve(Arc::clone(&node), door));
-    tokio::spawn(life::live(Arc::clone(&node)));
+    tokio::spawn(life::live(Arc::clone(&node), resumed));
     api::serve::serve(node, api).await;
     Ok(())
 }

@@ -10,16 +10,35 @@ use std::sync::Arc;
 use crate::node::Node;
 use crate::resources::MachineStage;
 use crate::sequence::{self, Failure, Sequence};
-use crate::{acquire, news};
+use crate::{acquire, news, trial};
 use proto::supervisor::{Action, Request};
 
+/// Says whether machined was restarted on a node that runs, and how life goes on then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resumed {
+    /// The node runs already.
+    Running,
+    /// It has to boot.
+    No,
+}
+
+/// Takes up a running node after a restart of machined, with the stored configuration.
+pub(crate) fn resume(node: &Node) -> Resumed {
+    if !(node.places.booted().exists() && acquire::from_disk(node)) {
+        return Resumed::No;
+    }
+    node.journal
+        .console("machined was restarted: the node is as it was, earlier events are not kept");
+    trial::ended_with_machined(node);
+    node.set_stage(MachineStage::Running);
+    Resumed::Running
+}
+
 /// Lives.
-pub(crate) async fn live(node: Arc<Node>) {
-    if node.places.booted().exists() && acquire::from_disk(&node) {
-        node.journal
-            .console("machined was restarted: the node is as it was, earlier events are not kept");
-        node.set_stage(MachineStage::Running);
-        return;
+pub(crate) async fn live(node: Arc<Node>, resumed: Resumed) {
+    match resumed {
+        Resumed::Running => return,
+        Resumed::No => {}
     }
     node.set_stage(MachineStage::Booting);
     match boot(&node).await {

@@ -23,6 +23,7 @@ use crate::places::Places;
 use crate::resources::{MachineConfig, MachineStage, MachineStatus};
 use crate::sequence::Sequencer;
 use crate::services::Book;
+use crate::trial::Trial;
 use crate::{clock, controllers, door};
 
 /// Who writes the machine's state and configuration.
@@ -40,6 +41,8 @@ pub(crate) struct State {
     pub services: Book,
     /// Which sequence runs.
     pub sequencer: Sequencer,
+    /// The configuration that is tried, if one is.
+    pub trial: Option<Trial>,
 }
 
 /// The node.
@@ -82,6 +85,7 @@ impl Node {
                 events: Ring::new(seed),
                 services: Book::default(),
                 sequencer: Sequencer::default(),
+                trial: None,
             }),
             places,
             journal,

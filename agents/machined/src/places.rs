@@ -55,6 +55,18 @@ impl Places {
         self.at("/run/ichor/machined.booted")
     }
 
+    /// Says that a configuration is on trial, which ends with machined.
+    #[must_use]
+    pub fn trial(&self) -> PathBuf {
+        self.at("/run/ichor/machined.trial")
+    }
+
+    /// What kernel parameters were before machined set them, as long as the machine runs.
+    #[must_use]
+    pub fn kernel_parameters_before(&self) -> PathBuf {
+        self.at("/run/ichor/machined.sysctls")
+    }
+
     /// Descriptions of extension services.
     #[must_use]
     pub fn extension_services(&self) -> PathBuf {

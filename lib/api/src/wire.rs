@@ -20,6 +20,9 @@ pub const NODES: &str = "nodes";
 pub const ROLE: &str = "talos-role";
 /// Metadata key that says who forwarded a request; such a request is answered locally.
 pub const PROXY_FROM: &str = "proxyfrom";
+/// Metadata key of ApplyConfiguration, beyond the documents: a time (`2m`) within which the
+/// configuration must be confirmed or goes back by itself, or `now`, which confirms it.
+pub const CONFIRM: &str = "ichor-confirm";
 /// Metadata key with the machine token, for trustd.
 pub const TOKEN: &str = "token";
 

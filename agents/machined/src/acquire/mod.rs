@@ -30,8 +30,8 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 /// Requests that no DHCP server answered before the console says so.
 const UNANSWERED: u32 = 3;
 
-/// Accepts a configuration: from now on it is the node's.
-pub(crate) fn accept(node: &Node, loaded: Loaded) {
+/// Accepts a configuration: from now on it is the node's. Returns it as it is shared.
+pub(crate) fn accept(node: &Node, loaded: Loaded) -> Arc<Loaded> {
     for key in &loaded.unsupported {
         node.journal.log(format_args!(
             "configuration: {key}: accepted, not acted on yet"
@@ -41,12 +41,15 @@ pub(crate) fn accept(node: &Node, loaded: Loaded) {
         node.journal
             .log(format_args!("configuration: warning: {warning}"));
     }
-    node.put(
-        CONFIGURATION,
-        MachineConfig::ID,
-        MachineConfig(Arc::new(loaded)),
-    );
+    let loaded = Arc::new(loaded);
+    put_back(node, Arc::clone(&loaded));
     node.configured.notify_waiters();
+    loaded
+}
+
+/// Puts a configuration that was in force before back into force.
+pub(crate) fn put_back(node: &Node, before: Arc<Loaded>) {
+    node.put(CONFIGURATION, MachineConfig::ID, MachineConfig(before));
 }
 
 /// Waits until there is a configuration, wherever it comes from.
@@ -59,7 +62,9 @@ pub(crate) async fn load(node: &Arc<Node>) -> Result<(), String> {
         return Ok(());
     };
     tokio::select! {
-        loaded = from_source(node, source) => accept(node, loaded),
+        loaded = from_source(node, source) => {
+            accept(node, loaded);
+        }
         () = async {
             tokio::time::sleep(GRACE).await;
             maintenance(node).await;

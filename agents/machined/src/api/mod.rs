@@ -154,7 +154,7 @@ impl MachineService for Api {
         &self,
         request: Request<machine::ApplyConfigurationRequest>,
     ) -> Reply<machine::ApplyConfigurationResponse> {
-        apply::apply(&self.node, request.into_inner()).map(Response::new)
+        apply::apply(&self.node, &request).map(Response::new)
     }
 
     async fn generate_client_configuration(

@@ -11,7 +11,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::api::machine::machine_service_server::MachineServiceServer;
 use ::api::wire::MAX_MESSAGE;
@@ -81,13 +81,31 @@ async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Er
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .max_send_buf_size(64 * 1024)
-        .serve_connection(TokioIo::new(stream), Gated { node, service })
+        .serve_connection(
+            TokioIo::new(stream),
+            Gated {
+                node,
+                service,
+                since: Since::now(),
+            },
+        )
         .await
+}
+
+/// Since when the connection of a request is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Since(pub Instant);
+
+impl Since {
+    fn now() -> Self {
+        Self(Instant::now())
+    }
 }
 
 /// The service behind the gate.
 #[derive(Clone)]
 struct Gated {
+    since: Since,
     node: Arc<Node>,
     service: MachineServiceServer<Api>,
 }
@@ -99,7 +117,8 @@ impl hyper::service::Service<http::Request<Incoming>> for Gated {
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
-    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: http::Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.since);
         let configured = self.node.is_configured();
         let path = request.uri().path();
         match gate::admit(path, request.headers(), configured) {

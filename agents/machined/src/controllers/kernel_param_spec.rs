@@ -5,22 +5,26 @@
 //! Never: writes anywhere else.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use resource::{Body, Controller, Desired, Failure, Input, Output};
 
+use crate::configuration::write_whole;
 use crate::places::Places;
 use crate::resources::{KernelParamSpec, KernelParamStatus};
 
 pub(super) fn controller(places: &Places) -> Controller {
     let root = places.at("/proc/sys");
-    // What there was before we wrote.
-    let mut defaults: BTreeMap<String, String> = BTreeMap::new();
+    // What there was before we wrote, by this machined or one before it: a configuration that
+    // goes away is undone whoever applied it.
+    let kept = places.kernel_parameters_before();
+    let mut defaults = read_kept(&kept);
     Controller {
         name: "runtime.KernelParamSpecController",
         inputs: vec![Input::of::<KernelParamSpec>().strong()],
         outputs: vec![Output::of::<KernelParamStatus>()],
         body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
+            let before = defaults.len();
             let mut failures = Vec::new();
             let mut wanted = Vec::new();
             for spec in view.list::<KernelParamSpec>() {
@@ -61,7 +65,13 @@ pub(super) fn controller(places: &Places) -> Controller {
                 };
                 desired.put(id.clone(), status);
             }
+            let known = defaults.len();
             put_back(&root, &mut defaults, &wanted);
+            if (before, known) != (defaults.len(), defaults.len())
+                && let Err(error) = keep(&kept, &defaults)
+            {
+                failures.push(format!("{}: {error}", kept.display()));
+            }
             if failures.is_empty() {
                 Ok(())
             } else {
@@ -72,7 +82,7 @@ pub(super) fn controller(places: &Places) -> Controller {
 }
 
 /// Gives parameters that nobody wishes any more their old value.
-fn put_back(root: &std::path::Path, defaults: &mut BTreeMap<String, String>, wanted: &[String]) {
+fn put_back(root: &Path, defaults: &mut BTreeMap<String, String>, wanted: &[String]) {
     defaults.retain(|id, value| {
         let keep = wanted.contains(id);
         if !keep && let Some(path) = path(root, id) {
@@ -83,13 +93,33 @@ fn put_back(root: &std::path::Path, defaults: &mut BTreeMap<String, String>, wan
     });
 }
 
+/// Reads what a machined before this one found.
+fn read_kept(file: &Path) -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.lines()
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(id, value)| (id.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// Writes it down for the next one. Nothing that a line cannot hold is a parameter's name.
+fn keep(file: &Path, defaults: &BTreeMap<String, String>) -> std::io::Result<()> {
+    let fits =
+        |(id, value): &(&String, &String)| !id.contains(['\n', '\t']) && !value.contains('\n');
+    let lines = defaults.iter().filter(fits);
+    let text: String = lines
+        .map(|(id, value)| format!("{id}\t{value}\n"))
+        .collect();
+    write_whole(file, text.as_bytes())
+}
+
 fn trimmed(text: String) -> String {
     text.trim_end().to_owned()
 }
 
 /// The file of `proc.sys.a.b`; as sysctl(8) has it, a slash in an id stands for a dot in a name
 /// (`net.ipv4.conf.eth0/100.forwarding`).
-fn path(root: &std::path::Path, id: &str) -> Option<PathBuf> {
+fn path(root: &Path, id: &str) -> Option<PathBuf> {
     let name = id.strip_prefix("proc.sys.")?;
     let mut path = root.to_path_buf();
     for part in name.split('.') {
@@ -157,6 +187,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_machined_before_set_is_put_back_when_nobody_wishes_it_any_more() {
+        let folder = Folder::new();
+        let kernel = folder.path().join("proc/sys/kernel");
+        std::fs::create_dir_all(&kernel).unwrap();
+        std::fs::write(kernel.join("panic"), "0\n").unwrap();
+        let places = Places::under(folder.path());
+        let mut first = Bench::of(controller(&places));
+        first.say("proc.sys.kernel.panic", spec("10", false));
+        first.run();
+        assert_eq!(std::fs::read_to_string(kernel.join("panic")).unwrap(), "10");
+
+        let mut second = Bench::of(controller(&places));
+        second.say("proc.sys.kernel.other", spec("1", true));
+        second.run();
+
+        assert_eq!(std::fs::read_to_string(kernel.join("panic")).unwrap(), "0");
+    }
+
+    #[test]
     fn a_wish_of_the_operator_that_the_kernel_refuses_is_a_failure_that_names_it() {
         let folder = Folder::new();
         let mut bench = Bench::of(controller(&Places::under(folder.path())));
@@ -170,7 +219,7 @@ mod tests {
 
     #[test]
     fn nothing_outside_of_proc_sys_is_written() {
-        let root = std::path::Path::new("/proc/sys");
+        let root = Path::new("/proc/sys");
         for id in [
             "proc.sys.",
             "proc.sys.a..b",
@@ -193,7 +242,7 @@ mod tests {
         }
         assert_eq!(
             path(root, "proc.sys.net.ipv4.conf.eth0/100.forwarding").unwrap(),
-            std::path::Path::new("/proc/sys/net/ipv4/conf/eth0.100/forwarding")
+            Path::new("/proc/sys/net/ipv4/conf/eth0.100/forwarding")
         );
     }
 }

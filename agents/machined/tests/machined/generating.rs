@@ -13,7 +13,8 @@ use pki::{Certificate, Identity};
 use tonic::Code;
 
 use crate::api::{apply, running};
-use crate::node::{TestNode, as_admin, through, with_role};
+use crate::front::through;
+use crate::node::{TestNode, as_admin, with_role};
 use crate::trust::authority;
 
 fn asked(roles: &[&str], seconds: i64) -> machine::GenerateClientConfigurationRequest {

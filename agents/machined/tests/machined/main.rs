@@ -14,10 +14,12 @@
 mod api;
 mod applying;
 mod door;
+mod front;
 mod generating;
 mod health;
 mod life;
 mod node;
 mod source;
 mod stand_ins;
+mod trials;
 mod trust;

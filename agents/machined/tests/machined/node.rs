@@ -6,7 +6,6 @@
 //! Never: waits for a fixed time; every wait is for an event and has a deadline.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -52,7 +51,7 @@ pub(crate) struct TestNode {
     pub init: Arc<Mutex<InitState>>,
     init_news: watch::Sender<u64>,
     pub net: watch::Sender<NetState>,
-    agents: Vec<JoinHandle<()>>,
+    pub(crate) agents: Vec<JoinHandle<()>>,
     machined: Option<JoinHandle<()>>,
     door: std::os::fd::OwnedFd,
     api: std::os::fd::OwnedFd,
@@ -435,7 +434,7 @@ pub(crate) type Client = MachineServiceClient<Transport>;
 
 /// One HTTP/2 connection, as apid has it.
 #[derive(Clone)]
-pub(crate) struct Transport(http2::SendRequest<Body>);
+pub(crate) struct Transport(pub(crate) http2::SendRequest<Body>);
 
 impl tower_service::Service<http::Request<Body>> for Transport {
     type Response = http::Response<Body>;
@@ -453,68 +452,6 @@ impl tower_service::Service<http::Request<Body>> for Transport {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let answer = self.0.send_request(request);
         Box::pin(async move { Ok(answer.await?.map(|body| Body::new(body.boxed_unsync()))) })
-    }
-}
-
-impl TestNode {
-    /// Opens the real door in front of this node, on a free port of loopback.
-    pub(crate) async fn open_door(&mut self) -> SocketAddr {
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .unwrap();
-        let address = listener.local_addr().unwrap();
-        let door = self.path("run/ichor/machined.sock");
-        let places = apid::Places {
-            listen: None,
-            door: door.to_str().unwrap().to_owned(),
-            machined: self.path("system/run/machined/machined.sock"),
-        };
-        self.agents.push(tokio::spawn(async move {
-            let Err(fatal) = apid::serve(listener, places, None).await;
-            panic!("{fatal}");
-        }));
-        address
-    }
-}
-
-/// Connects to a door as `identity`, trusting `authority` alone; `None` when it is not let in.
-pub(crate) async fn through(
-    door: SocketAddr,
-    authority: &pki::Authority,
-    identity: &pki::Identity,
-) -> Option<Client> {
-    use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-    let mut roots = rustls::RootCertStore::empty();
-    let ca = authority.certificate().der().to_vec();
-    roots.add(CertificateDer::from(ca)).unwrap();
-    let key = PrivatePkcs8KeyDer::from(identity.key.pkcs8_der().to_vec());
-    let chain = vec![CertificateDer::from(identity.certificate.der().to_vec())];
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain, PrivateKeyDer::Pkcs8(key))
-        .unwrap();
-    tls.alpn_protocols = vec![b"h2".to_vec()];
-    let stream = tokio::net::TcpStream::connect(door).await.unwrap();
-    let name = ServerName::try_from("127.0.0.1").unwrap();
-    let stream = tokio_rustls::TlsConnector::from(Arc::new(tls))
-        .connect(name, stream)
-        .await
-        .ok()?;
-    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .ok()?;
-    tokio::spawn(async move {
-        let _ended = connection.await;
-    });
-    let origin = "https://node".parse().unwrap();
-    let mut client = MachineServiceClient::with_origin(Transport(sender), origin);
-    // With TLS 1.3 a refusal shows at the first call.
-    match client.version(()).await {
-        Ok(_) => Some(client),
-        Err(_) => None,
     }
 }
 

@@ -13,7 +13,8 @@ use pki::{Authority, Identity, Leaf};
 use tonic::Code;
 
 use crate::api::{apply, running};
-use crate::node::{TestNode, now, through};
+use crate::front::through;
+use crate::node::{TestNode, now};
 
 /// The CA of a configuration.
 pub(crate) fn authority(text: &str) -> Authority {
