@@ -69,7 +69,7 @@ pub fn make_tree() -> Result<Init, Fatal> {
 
 /// Moves init into its group, from another process: to move one, the kernel first lets every
 /// processor pass through a quiet moment, which takes several clock ticks (cgroup_attach_lock,
-/// RCU), and init has services to start.
+/// RCU). Meanwhile no group can be made, so it is done when the core services have theirs.
 ///
 /// # Errors
 /// The kernel's.

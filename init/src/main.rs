@@ -60,11 +60,13 @@ fn second_stage() -> Result<Infallible, Fatal> {
     phase.done();
 
     let phase = Phase::begin("cgroups");
-    if cgroup::make_tree()? == cgroup::Init::OnTop {
-        errands::join_group();
-    }
+    let place = cgroup::make_tree()?;
     phase.done();
 
-    let action = supervisor::run()?;
+    let action = supervisor::run(|| {
+        if place == cgroup::Init::OnTop {
+            errands::join_group();
+        }
+    })?;
     down::end(action)
 }

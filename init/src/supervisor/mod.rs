@@ -93,11 +93,11 @@ impl Source {
 }
 
 /// Starts the core services and supervises until the machine is to go down and every service has
-/// ended.
+/// ended. `then` is done once, as soon as the core services are on their way.
 ///
 /// # Errors
 /// When the loop's own descriptors or the control socket cannot be made.
-pub fn run() -> Result<DownAction, Fatal> {
+pub fn run(then: impl FnOnce()) -> Result<DownAction, Fatal> {
     let phase = Phase::begin("services");
     let signals = take_signals()?;
     let mut supervisor = Supervisor::new()?;
@@ -112,6 +112,7 @@ pub fn run() -> Result<DownAction, Fatal> {
     supervisor.add_core_services();
     supervisor.start_all(clock::now());
     phase.done();
+    then();
 
     loop {
         supervisor.turn(&signals, &mut control);
