@@ -225,6 +225,9 @@ pub(crate) struct ApplyConfig {
     /// With mode try: when the old configuration comes back
     #[arg(long, default_value = "1m0s", value_parser = duration)]
     pub(crate) timeout: Duration,
+    /// Go back to the old configuration unless this one is confirmed within TIME; `now` confirms
+    #[arg(long, value_name = "TIME", value_parser = confirmation, conflicts_with = "insecure")]
+    pub(crate) confirm: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -417,6 +420,15 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "a duration such as 30s, 5m or 1h30m is wanted".to_owned())
 }
 
+/// What the node reads itself, checked before anything is sent.
+fn confirmation(text: &str) -> Result<String, String> {
+    match duration(text) {
+        Ok(time) if !time.is_zero() => Ok(text.to_owned()),
+        _ if text == "now" => Ok(text.to_owned()),
+        Ok(_) | Err(_) => Err("now, or a time such as 30s, 5m or 1h30m is wanted".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -464,6 +476,8 @@ mod tests {
             "config nodes a",
             "apply -f x",
             "apply -m interactive",
+            "apply -f x --confirm 2m",
+            "apply --confirm now",
             "apply machineconfig -f x -p @a -p {}",
             "mc patch x --patch a -p b -o c",
             "machineconfig gen a b -t worker",
@@ -493,6 +507,10 @@ mod tests {
             "nonsense",
             "service apid explode",
             "apply-config -f x -m sometimes",
+            "apply-config -f x --confirm",
+            "apply-config -f x --confirm 0s",
+            "apply-config -f x --confirm soon",
+            "apply-config -f x --confirm 1m --insecure",
             "apply-config -f x --cert-fingerprint y",
             "reboot --timeout soon",
             "reboot -m warm",

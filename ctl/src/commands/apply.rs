@@ -8,7 +8,9 @@ use std::path::Path;
 
 use api::machine::ApplyConfigurationRequest;
 use api::machine::apply_configuration_request::Mode;
+use api::wire::CONFIRM;
 use config::MAX_BYTES;
+use tonic::metadata::MetadataValue;
 
 use crate::args::{ApplyConfig, ApplyMode, Globals};
 use crate::commands::interactive;
@@ -29,7 +31,8 @@ pub(crate) async fn run(
     }
     let request = request(asked, environment)?;
     if !asked.insecure {
-        return apply(&Session::open(globals, environment).await?, request, screen).await;
+        let session = Session::open(globals, environment).await?;
+        return send(&session, request, asked.confirm.as_deref(), screen).await;
     }
     for target in Target::insecure(globals, &asked.cert_fingerprint)? {
         let outcome = match target.open().await {
@@ -56,6 +59,14 @@ fn request(
         // Its file is made before; then it is applied as if by itself.
         ApplyMode::Interactive => Mode::Auto,
     };
+    if asked.file.is_none() && asked.confirm.as_deref() == Some("now") {
+        // Whatever is on trial.
+        return Ok(ApplyConfigurationRequest {
+            mode: mode.into(),
+            dry_run: asked.dry_run,
+            ..ApplyConfigurationRequest::default()
+        });
+    }
     let file = asked.file.as_deref().ok_or_else(|| {
         Trouble::new("--file: no configuration is named")
             .hint("make one with `ichorctl gen config`, or use --mode interactive")
@@ -104,10 +115,22 @@ pub(crate) async fn apply(
     request: ApplyConfigurationRequest,
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
-    let reply = session
-        .machine()
-        .apply_configuration(session.request(request)?)
-        .await;
+    send(session, request, None, screen).await
+}
+
+async fn send(
+    session: &Session,
+    request: ApplyConfigurationRequest,
+    confirm: Option<&str>,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let mut request = session.request(request)?;
+    if let Some(confirm) = confirm {
+        let value = MetadataValue::try_from(confirm)
+            .map_err(|_| Trouble::new(format!("--confirm: {confirm:?} cannot be sent")))?;
+        request.metadata_mut().insert(CONFIRM, value);
+    }
+    let reply = session.machine().apply_configuration(request).await;
     let reply = reply
         .map_err(|status| session.failed(&status))?
         .into_inner();
@@ -123,6 +146,17 @@ pub(crate) async fn apply(
             details => details,
         };
         screen.print(format_args!("{node}: {details}\n"));
+        // Other nodes ignore metadata that they do not know.
+        if confirm.is_some() && !details.to_ascii_lowercase().contains("confirm") {
+            screen.warn(format_args!(
+                "{node}: warning: this node knows nothing of --confirm: what it was sent is applied \
+                 for good"
+            ));
+        } else if confirm.is_some_and(|confirm| confirm != "now") {
+            screen.warn(format_args!(
+                "{node}: confirm it with: ichorctl apply-config --confirm now"
+            ));
+        }
     }
     Ok(())
 }

@@ -55,6 +55,11 @@ pub(super) fn apply(
     let stage = stage(node);
     let plan = plan(mode, confirmation, request.try_mode_timeout, stage)?;
     if plan == Plan::Confirm {
+        if request.dry_run {
+            return Err(Status::invalid_argument(format!(
+                "{CONFIRM}: now: there is nothing that a dry run could leave out"
+            )));
+        }
         return confirm(node, &request.data, since);
     }
     let loaded = lower::load(&request.data, node.arguments.mode()).map_err(refused)?;
@@ -283,7 +288,7 @@ fn confirm(
     let Some((tried, began_at)) = tried.zip(began_at) else {
         // The reply to the first confirmation was lost.
         if !named.is_empty() && is_stored(node, named) {
-            let details = "The configuration is stored already".to_owned();
+            let details = "Confirmed before: the configuration is stored".to_owned();
             return Ok(answer(Plan::Confirm, Vec::new(), details));
         }
         return Err(Status::failed_precondition(

@@ -163,6 +163,10 @@ async fn trials_that_cannot_be_are_refused_and_change_nothing() {
         let refused = client.apply_configuration(request).await.unwrap_err();
         assert_eq!(refused.code(), code, "{refused:?}");
     }
+    let mut dry = confirmed(&text, "now");
+    dry.get_mut().dry_run = true;
+    let refused = client.apply_configuration(dry).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
     let mut reader = with_role("os:reader", confirmed("", "now").into_inner());
     reader
         .metadata_mut()
