@@ -38,6 +38,7 @@ fn first_stage() -> Result<Infallible, Fatal> {
 
     let phase = Phase::begin("root");
     root::mount()?;
+    errands::read_programs_ahead(root::ROOT);
     phase.done();
 
     let phase = Phase::begin("layers");
@@ -51,8 +52,6 @@ fn first_stage() -> Result<Infallible, Fatal> {
 
 /// In the root: prepares what every service stands on, and supervises them until the end.
 fn second_stage() -> Result<Infallible, Fatal> {
-    errands::read_programs_ahead();
-
     let phase = Phase::begin("mounts");
     mounts::make(mounts::LATE)?;
     folders::make()?;

@@ -29,7 +29,7 @@ const LAYERS_MAX: usize = 32;
 /// The longest list that is read.
 const LAYERS_LIST_MAX: usize = 4096;
 /// Where the root is mounted, and what it is called in messages.
-const ROOT: &CStr = c"/root";
+pub const ROOT: &CStr = c"/root";
 /// Nothing in the image is a device or changes users.
 const READ_ONLY: MountFlags = MountFlags::RDONLY
     .union(MountFlags::NODEV)
