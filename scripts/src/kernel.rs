@@ -217,7 +217,7 @@ fn compile(
     let build = sources.join(format!("build-{arch}-{}", std::process::id()));
     make_folder(&build)?;
     let mut step = Step::start(format!(
-        "kernel {arch}: configure and compile (about 5 minutes)"
+        "kernel {arch}: configure and compile (about 10 minutes)"
     ));
     let log = places.out_of(arch).join("kernel.log");
     make_folder(&places.out_of(arch))?;
