@@ -18,7 +18,7 @@ use crate::{boot_image, kernel, programs, wait};
 /// How long a node may take for each step: many times what it takes on two idle cores.
 const LIMIT: Duration = Duration::from_secs(240);
 /// What the console says when the node takes a configuration from anyone.
-const MAINTENANCE: &str = "maintenance";
+pub const MAINTENANCE: &str = "waits for one: maintenance mode";
 
 /// Builds everything, boots a node, configures it, and shows it. Then it runs until Ctrl-C, or ends
 /// at once with `check`.

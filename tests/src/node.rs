@@ -118,7 +118,7 @@ impl Node {
     /// # Errors
     /// It does not within [`LIMIT`].
     pub fn maintenance(&mut self) -> Result<()> {
-        self.machine.wait_for("maintenance", LIMIT)?;
+        self.machine.wait_for(xtask::up::MAINTENANCE, LIMIT)?;
         let insecure = self.address();
         self.eventually("the maintenance API", || {
             ctl::run(

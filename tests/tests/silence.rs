@@ -15,7 +15,7 @@ fn without_a_dhcp_server_the_node_reaches_maintenance_mode_and_says_so(arch: Arc
     setup.network = Network::Silent;
     let mut node = Node::boot(&setup)?;
 
-    node.machine.wait_for("maintenance", LIMIT)?;
+    node.machine.wait_for(xtask::up::MAINTENANCE, LIMIT)?;
     node.machine.wait_for("DHCP", LIMIT)?;
 
     ensure!(node.machine.is_running()?, "the machine ended");
