@@ -19,10 +19,14 @@ use crate::{cgroup, say, services};
 /// before each is started: much of a program's start is otherwise spent on that, one program after
 /// the other.
 pub fn read_programs_ahead(root: &CStr) {
-    send("read programs ahead", || {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        // The folder stays the same one when it becomes the root.
-        let root = sys::fs::open(root, flags, Mode::empty())?;
+    let name = "read programs ahead";
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    // Opened here, before it moves: the child may get its turn only when it has become the root.
+    let root = match sys::fs::open(root, flags, Mode::empty()) {
+        Ok(root) => root,
+        Err(errno) => return say!("{name}: {}", sys::errno::name(errno)),
+    };
+    send(name, || {
         let paths = services::CORE.iter().map(|row| row.path);
         for path in ["/sbin/init", proto::paths::SANDBOX]
             .into_iter()
