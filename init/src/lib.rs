@@ -19,3 +19,4 @@ pub mod root;
 pub mod say;
 pub mod services;
 pub mod supervisor;
+pub mod volumes;

@@ -54,6 +54,7 @@ fn first_stage() -> Result<Infallible, Fatal> {
 fn second_stage() -> Result<Infallible, Fatal> {
     let phase = Phase::begin("mounts");
     mounts::make(mounts::LATE)?;
+    mounts::share()?;
     folders::make()?;
     limits::raise();
     phase.done();

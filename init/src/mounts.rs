@@ -8,7 +8,7 @@ use core::ffi::CStr;
 
 use sys::fs::Mode;
 use sys::io::Errno;
-use sys::mount::MountFlags;
+use sys::mount::{MountFlags, MountPropagationFlags};
 
 use crate::fatal::Fatal;
 use crate::say;
@@ -112,6 +112,19 @@ pub fn make(table: &[Mount]) -> Result<(), Fatal> {
         }
     }
     Ok(())
+}
+
+/// Lets later mounts of the node reach into the namespaces of its services: of a volume that is
+/// mounted when they run already they would see nothing otherwise.
+///
+/// # Errors
+/// The kernel's.
+pub fn share() -> Result<(), Fatal> {
+    sys::mount::mount_change(
+        c"/",
+        MountPropagationFlags::SHARED | MountPropagationFlags::REC,
+    )
+    .map_err(Fatal::during("share", "the mounts"))
 }
 
 fn make_one(mount: &Mount) -> Result<(), Errno> {

@@ -82,7 +82,8 @@ pub fn judge(stage: Stage, message: &[u8]) -> (Stage, News) {
             | Reply::Page(_)
             | Reply::Changed(_)
             | Reply::Pipe(_)
-            | Reply::Removed(_),
+            | Reply::Removed(_)
+            | Reply::Mounting(_),
         ) => (stage, News::Broken(Reason::OutOfOrder)),
     }
 }

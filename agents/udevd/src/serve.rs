@@ -18,10 +18,19 @@ const MESSAGE_MAX: usize = 64;
 /// The server of udevd's socket.
 pub type Callers = Server<Caller, CALLERS_MAX, MESSAGE_MAX>;
 
-/// What is remembered of a caller: since which round it waits for quiet.
+/// What is remembered of a caller.
 #[derive(Debug, Default)]
 pub struct Caller {
-    waits: Option<u64>,
+    waits: Option<Wait>,
+}
+
+/// What a caller waits for.
+#[derive(Debug)]
+struct Wait {
+    /// For quiet, in a later round than this.
+    round: u64,
+    /// And for other work than this, if it asked for news.
+    known: Option<Settled>,
 }
 
 /// What callers hear of udevd's work.
@@ -64,27 +73,37 @@ impl Service for Work {
             Ok(Request::Hello(_)) => {
                 Some(Reply::Welcome(Greeting::OURS).encode(reply).unwrap_or(0))
             }
-            Ok(Request::Settle(())) => {
-                caller.waits = Some(self.rounds);
-                self.asked = true;
-                None
-            }
+            Ok(Request::Settle(())) => self.wait(caller, None),
+            Ok(Request::Changed(known)) => self.wait(caller, Some(known)),
         }
     }
 
     fn next(&self, caller: &Caller, message: &mut [u8]) -> Next<'_> {
-        // A round that ended after the question began after everything said before it.
-        if caller.waits.is_none_or(|since| since == self.rounds) {
-            return Next::Nothing;
-        }
         let settled = Settled {
             events: self.events,
             overruns: self.overruns,
         };
+        // A round that ended after the question began after everything said before it.
+        let is_due = |wait: &Wait| wait.round != self.rounds && wait.known != Some(settled);
+        if !caller.waits.as_ref().is_some_and(is_due) {
+            return Next::Nothing;
+        }
         Next::Message(Reply::Settled(settled).encode(message).unwrap_or(0))
     }
 
     fn told(&mut self, caller: &mut Caller) {
         caller.waits = None;
+    }
+}
+
+impl Work {
+    /// Remembers what a caller waits for, and has the loop look whether there is quiet already.
+    fn wait(&mut self, caller: &mut Caller, known: Option<Settled>) -> Option<usize> {
+        caller.waits = Some(Wait {
+            round: self.rounds,
+            known,
+        });
+        self.asked = true;
+        None
     }
 }

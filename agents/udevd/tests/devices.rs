@@ -16,7 +16,7 @@
 mod machine;
 
 use machine::{Disk, Machine, ask, image, run};
-use proto::udev::{Reply, Request};
+use proto::udev::{Reply, Request, Settled};
 use proto::{Greeting, Refusal};
 use sys::seqpacket::{self, Received};
 
@@ -74,6 +74,38 @@ fn a_disk_gets_its_names_when_it_comes_and_loses_them_when_it_goes() {
     disk.detach();
     machine.settle();
     assert_eq!(machine.links(&disk.node), [""; 0]);
+}
+
+#[test]
+fn who_waits_for_changes_hears_of_the_next_one_and_of_none_that_it_knows() {
+    let mut machine = Machine::new("changes");
+    machine.start();
+    let socket = machine.connect();
+    ask(&socket, &Request::Hello(Greeting::OURS));
+    let Reply::Settled(known) = ask(&socket, &Request::Settle(())) else {
+        panic!("not settled");
+    };
+    // Other counts than udevd's, as of one that ran before, are news at once.
+    let other = Settled {
+        events: known.events + 1000,
+        ..known
+    };
+    assert!(matches!(
+        ask(&socket, &Request::Changed(other)),
+        Reply::Settled(_)
+    ));
+
+    let disk = Disk::attach(&machine, &image(&machine, "news", FAT32, &[]));
+    let Reply::Settled(changed) = ask(&socket, &Request::Changed(known)) else {
+        panic!("no change");
+    };
+
+    assert!(changed.events > known.events);
+    assert!(
+        machine
+            .links(&disk.node)
+            .contains(&"by-uuid/ABCD-1234".to_owned())
+    );
 }
 
 #[test]

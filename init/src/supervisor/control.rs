@@ -6,7 +6,9 @@
 
 use proto::greeting;
 use proto::paths::{UID_LOGD, UID_ROOT};
-use proto::supervisor::{ListFrom, PAGE_MAX, Page, PipeOf, Reply, Request, SERVICES_MAX};
+use proto::supervisor::{
+    ListFrom, Mounting, PAGE_MAX, Page, PipeOf, Reply, Request, SERVICES_MAX, Volume,
+};
 use proto::{Greeting, Refusal};
 use supervise::Event;
 use sys::fd::AsFd as _;
@@ -24,6 +26,8 @@ pub(super) struct Client {
     wants_pipes: bool,
     /// The service of each place whose pipe it has.
     has_pipe: [u32; SERVICES_MAX],
+    /// The volume whose mounting it waits for.
+    awaits: Option<Volume>,
 }
 
 impl Default for Client {
@@ -33,6 +37,7 @@ impl Default for Client {
             heard: [0; SERVICES_MAX],
             wants_pipes: false,
             has_pipe: [0; SERVICES_MAX],
+            awaits: None,
         }
     }
 }
@@ -42,6 +47,7 @@ enum News<'s> {
     Changed(usize, &'s Slot),
     Removed(usize),
     Pipe(usize, &'s Slot),
+    Mounting(Mounting),
 }
 
 impl Service for Supervisor {
@@ -66,11 +72,13 @@ impl Service for Supervisor {
         reply: &mut [u8],
     ) -> Option<usize> {
         let answer = match Request::decode(message) {
+            // One answer after the other.
+            Ok(_) if client.awaits.is_some() => Err(Refusal::WrongState),
             Ok(request) if may_ask(peer.uid, &request) => self.answer(client, &request),
             Ok(_) => Err(Refusal::NotAllowed),
             Err(_) => Err(Refusal::Malformed),
         };
-        let answer = answer.unwrap_or_else(Reply::Refused);
+        let answer = answer.unwrap_or_else(|refusal| Some(Reply::Refused(refusal)))?;
         Some(answer.encode(reply).unwrap_or(0))
     }
 
@@ -92,6 +100,7 @@ impl Service for Supervisor {
                     Err(_) => Next::Close,
                 }
             }
+            Some(News::Mounting(outcome)) => encoded(&Reply::Mounting(outcome), message),
         }
     }
 
@@ -109,6 +118,7 @@ impl Service for Supervisor {
                     *has = slot.made;
                 }
             }
+            Some(News::Mounting(_)) => client.awaits = None,
         }
     }
 }
@@ -129,16 +139,21 @@ fn may_ask(uid: u32, request: &Request<'_>) -> bool {
         | Request::Subscribe(())
         | Request::Define(_)
         | Request::Remove(_)
-        | Request::Down(_) => uid == UID_ROOT,
+        | Request::Down(_)
+        | Request::Mount(_) => uid == UID_ROOT,
     }
 }
 
 impl Supervisor {
-    /// Does what is asked and says how it went.
-    fn answer(&mut self, client: &mut Client, request: &Request<'_>) -> Result<Reply, Refusal> {
+    /// Does what is asked and says how it went; nothing when the answer comes later.
+    fn answer(
+        &mut self,
+        client: &mut Client,
+        request: &Request<'_>,
+    ) -> Result<Option<Reply>, Refusal> {
         match request {
-            Request::Hello(_) => return Ok(Reply::Welcome(Greeting::OURS)),
-            Request::List(from) => return Ok(Reply::Page(self.page(*from))),
+            Request::Hello(_) => return Ok(Some(Reply::Welcome(Greeting::OURS))),
+            Request::List(from) => return Ok(Some(Reply::Page(self.page(*from)))),
             Request::Start(named) => self.ask(named.name, Event::AskedToStart)?,
             Request::Stop(named) => self.ask(named.name, Event::AskedToStop)?,
             Request::Restart(named) => self.ask(named.name, Event::AskedToRestart)?,
@@ -147,8 +162,14 @@ impl Supervisor {
             Request::Remove(named) => self.remove(named.name)?,
             Request::Down(action) => self.begin_descent(*action),
             Request::Pipes(()) => client.wants_pipes = true,
+            Request::Mount(_) if self.descent.is_some() => return Err(Refusal::WrongState),
+            Request::Mount(volume) => {
+                self.volumes.ask(*volume);
+                client.awaits = Some(*volume);
+                return Ok(None);
+            }
         }
-        Ok(Reply::Done(()))
+        Ok(Some(Reply::Done(())))
     }
 
     /// Tells a service what is wanted of it.
@@ -174,6 +195,9 @@ impl Supervisor {
 
     /// The first thing that a client has not heard.
     fn news_for(&self, client: &Client) -> Option<News<'_>> {
+        if let Some(volume) = client.awaits {
+            return self.volumes.outcome(volume).map(News::Mounting);
+        }
         if client.wants_pipes
             && let Some(news) = self.pipe_for(client)
         {

@@ -28,6 +28,7 @@ use sys::signal::{SignalFd, Signals};
 
 use crate::fatal::Fatal;
 use crate::say::{Phase, Short};
+use crate::volumes::Volumes;
 use crate::{cgroup, clock, say, services};
 use control::Client;
 use descend::Descent;
@@ -55,6 +56,7 @@ struct Supervisor {
     null: OwnedFd,
     /// The machine is going down.
     descent: Option<Descent>,
+    volumes: Volumes,
 }
 
 /// What an event of the epoll is about.
@@ -148,6 +150,7 @@ impl Supervisor {
             epoll,
             null,
             descent: None,
+            volumes: Volumes::default(),
         })
     }
 
@@ -211,6 +214,8 @@ impl Supervisor {
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if let Some(place) = self.place_of_process(pid) {
                 self.ended(place, status);
+            } else {
+                self.volumes.ended(pid, status.exit_status());
             }
         }
     }

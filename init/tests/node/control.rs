@@ -6,7 +6,7 @@
 
 use proto::paths::{UID_LOGD, UID_NETD};
 use proto::service::State;
-use proto::supervisor::{Action, ListFrom, Named, Reply, Request, SERVICES_MAX};
+use proto::supervisor::{Action, ListFrom, Named, Reply, Request, SERVICES_MAX, Volume};
 use proto::{Greeting, MAX_MESSAGE, Refusal};
 
 use crate::bench::{Node, until};
@@ -116,6 +116,7 @@ fn only_root_may_ask_and_logd_for_pipes() {
         Request::Define(shell("x", "true")),
         Request::Remove(named),
         Request::Down(Action::Reboot),
+        Request::Mount(Volume::State),
     ] {
         assert_eq!(
             logd.ask(&request),

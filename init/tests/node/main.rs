@@ -16,6 +16,7 @@ mod bench;
 mod control;
 mod descent;
 mod lives;
+mod volumes;
 
 use bench::Client;
 use proto::service::ServiceSpec;

@@ -52,6 +52,9 @@ messages! {
         /// From now on one `Pipe` with a descriptor for each service's output: all present ones,
         /// then new ones. Answer: `Done`, then `Pipe`s. Idempotent.
         10 => Pipes(()),
+        /// Mounts a volume, if a device with its label is there. Answer: `Mounting`, once the
+        /// kernel has decided. Idempotent: a mounted volume stays as it is.
+        11 => Mount(Volume),
     }
 }
 
@@ -73,6 +76,8 @@ messages! {
         6 => Pipe(PipeOf),
         /// News for who subscribed: the service is no longer known.
         7 => Removed(PipeOf),
+        /// Answers `Mount`.
+        8 => Mounting(Mounting),
     }
 }
 
@@ -115,4 +120,21 @@ pub enum Action {
     PowerOff,
     /// Stop and stay.
     Halt,
+}
+
+/// A partition of the machine that init knows where to mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Volume {
+    /// Label `STATE`, at `/system/state`: the machine configuration.
+    State,
+}
+
+/// How it went with a volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mounting {
+    /// It is mounted.
+    Done,
+    /// It is not, and the errno says why. `ENOENT`: no device has the label; `EINVAL`: there is no
+    /// file system on it that the node knows.
+    Failed(u8),
 }

@@ -16,6 +16,9 @@ messages! {
         /// Answered when every event the kernel has sent so far is dealt with. Answer: `Settled`.
         /// Idempotent.
         2 => Settle(()),
+        /// Answered as `Settle`, but not before udevd has dealt with more events than these, or
+        /// with others because it was started again. Answer: `Settled`. Idempotent.
+        3 => Changed(Settled),
     }
 }
 
@@ -26,7 +29,7 @@ messages! {
         1 => Welcome(Greeting),
         /// It is not done, and nothing changed.
         2 => Refused(Refusal),
-        /// Answers `Settle`.
+        /// Answers `Settle` and `Changed`.
         3 => Settled(Settled),
     }
 }

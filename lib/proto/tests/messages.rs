@@ -42,7 +42,7 @@ fn status(name: &str) -> ServiceStatus {
 }
 
 fn requests() -> Vec<supervisor::Request<'static>> {
-    use supervisor::{Action, ListFrom, Named, Request};
+    use supervisor::{Action, ListFrom, Named, Request, Volume};
     let named = Named { name: "netd" };
     vec![
         Request::Hello(Greeting::OURS),
@@ -55,6 +55,7 @@ fn requests() -> Vec<supervisor::Request<'static>> {
         Request::Remove(named),
         Request::Down(Action::PowerOff),
         Request::Pipes(()),
+        Request::Mount(Volume::State),
     ]
 }
 
@@ -80,7 +81,7 @@ fn operation_numbers_stay_what_they_are() {
         })
         .collect();
 
-    assert_eq!(numbers, (1..=10).collect::<Vec<u8>>());
+    assert_eq!(numbers, (1..=11).collect::<Vec<u8>>());
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn bytes_after_a_message_are_refused() {
 #[test]
 fn an_empty_datagram_and_unknown_operations_are_refused() {
     assert_eq!(supervisor::Request::decode(&[]), Err(DecodeError::Empty));
-    for number in [0, 11, 200, 255] {
+    for number in [0, 12, 200, 255] {
         assert_eq!(
             supervisor::Request::decode(&[number]),
             Err(DecodeError::UnknownOperation(number))
