@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The machine configuration as machined uses it.
 //!
-//! Owns: what of the configuration machined acts on, and where it is stored.
+//! Owns: what of the configuration machined acts on, beside the text that it was written as.
 //! Never: changes the text that the operator wrote.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 
 use pki::Secret;
 
-use crate::places::Places;
 use crate::resources::MachineKind;
 
 /// What machined acts on.
@@ -80,99 +76,5 @@ impl Loaded {
     #[must_use]
     pub(crate) fn source(&self) -> &[u8] {
         &self.source
-    }
-}
-
-/// Stores the configuration and keeps the one before it. After a power cut there is the one or the
-/// other, whole.
-///
-/// # Errors
-/// The file system's.
-pub(crate) fn store(places: &Places, source: &[u8]) -> std::io::Result<()> {
-    let path = places.configuration();
-    let present = match std::fs::read(&path) {
-        Ok(present) if present == source => return Ok(()),
-        Ok(present) => Some(present),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    if let Some(present) = present {
-        write_whole(&places.previous_configuration(), &present)?;
-    }
-    write_whole(&path, source)
-}
-
-/// Reads the stored configuration; nothing when there is none.
-///
-/// # Errors
-/// The file system's.
-pub(crate) fn stored(places: &Places) -> std::io::Result<Option<Vec<u8>>> {
-    match std::fs::read(places.configuration()) {
-        Ok(source) => Ok(Some(source)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Writes a file that only root reads, so that it is there whole or not at all.
-///
-/// # Errors
-/// The file system's.
-pub(crate) fn write_whole(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    std::fs::create_dir_all(folder)?;
-    let new = path.with_extension("new");
-    // A leftover of a crash may have other rights.
-    match std::fs::remove_file(&new) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&new, path)?;
-    std::fs::File::open(folder)?.sync_all()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-    use crate::testing::Folder;
-
-    #[test]
-    fn a_stored_configuration_keeps_its_predecessor_and_only_root_reads_it() {
-        let folder = Folder::new();
-        let places = Places::under(folder.path());
-        assert_eq!(stored(&places).unwrap(), None);
-
-        store(&places, b"one").unwrap();
-        store(&places, b"two").unwrap();
-        store(&places, b"two").unwrap();
-
-        assert_eq!(stored(&places).unwrap().unwrap(), b"two");
-        let previous = std::fs::read(places.previous_configuration()).unwrap();
-        assert_eq!(previous, b"one");
-        for path in [places.configuration(), places.previous_configuration()] {
-            let mode = std::fs::metadata(path).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600);
-        }
-    }
-
-    #[test]
-    fn a_leftover_of_a_crash_is_no_obstacle() {
-        let folder = Folder::new();
-        let places = Places::under(folder.path());
-        store(&places, b"one").unwrap();
-        std::fs::write(places.configuration().with_extension("new"), b"half").unwrap();
-
-        store(&places, b"two").unwrap();
-
-        assert_eq!(stored(&places).unwrap().unwrap(), b"two");
     }
 }

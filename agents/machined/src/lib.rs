@@ -30,6 +30,8 @@ mod resources;
 pub mod seqpacket;
 mod sequence;
 mod services;
+mod state_volume;
+mod stored;
 #[cfg(test)]
 mod testing;
 mod trial;

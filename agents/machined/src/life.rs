@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::node::Node;
 use crate::resources::MachineStage;
 use crate::sequence::{self, Failure, Sequence};
-use crate::{acquire, news, trial};
+use crate::{acquire, clock, news, trial};
 use proto::supervisor::{Action, Request};
 
 /// Says whether machined was restarted on a node that runs, and how life goes on then.
@@ -24,12 +24,12 @@ pub(crate) enum Resumed {
 
 /// Takes up a running node after a restart of machined, with the stored configuration.
 pub(crate) fn resume(node: &Node) -> Resumed {
-    if !(node.places.booted().exists() && acquire::from_disk(node)) {
+    if !(node.places.booted().exists() && acquire::from_stored(node)) {
         return Resumed::No;
     }
     node.journal
         .console("machined was restarted: the node is as it was, earlier events are not kept");
-    trial::ended_with_machined(node);
+    trial::ended_with(node, "machined");
     node.set_stage(MachineStage::Running);
     Resumed::Running
 }
@@ -81,4 +81,28 @@ async fn lost(node: &Node) {
     if let Err(error) = news::init::order(node, &Request::Down(action)).await {
         node.journal.console(format_args!("init: {error}"));
     }
+}
+
+/// Begins to bring the machine down, and says why on the console. Returns the id by which the
+/// sequence is followed in events.
+pub(crate) fn go_down(node: &Arc<Node>, wanted: Sequence, why: &str) -> String {
+    let stage = match wanted {
+        Sequence::Shutdown => MachineStage::ShuttingDown,
+        Sequence::Initialize | Sequence::Boot | Sequence::Reboot => MachineStage::Rebooting,
+    };
+    let actor_id = node.state().events.next_id(clock::now().wall);
+    node.journal
+        .console(format_args!("{}: {why}", wanted.name()));
+    let (node, actor) = (Arc::clone(node), actor_id.clone());
+    tokio::spawn(async move {
+        let before = node.state().sequencer.stage;
+        node.set_stage(stage);
+        if sequence::run(&node, wanted, &actor).await.is_err()
+            && let Some(before) = before
+        {
+            // It did not begin: another sequence goes on, or a task failed.
+            node.set_stage(before);
+        }
+    });
+    actor_id
 }

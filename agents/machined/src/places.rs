@@ -49,6 +49,30 @@ impl Places {
         self.at("/system/state/config.previous.yaml")
     }
 
+    /// The one that the next start of the machine takes.
+    #[must_use]
+    pub fn staged_configuration(&self) -> PathBuf {
+        self.at("/system/state/config.staged.yaml")
+    }
+
+    /// The one that the next start of the machine tries.
+    #[must_use]
+    pub fn trial_configuration(&self) -> PathBuf {
+        self.at("/system/state/config.trial.yaml")
+    }
+
+    /// The one that this start of the machine tries.
+    #[must_use]
+    pub fn tried_configuration(&self) -> PathBuf {
+        self.at("/system/state/config.tried.yaml")
+    }
+
+    /// Says that what is stored is on a disk, as long as the machine runs.
+    #[must_use]
+    pub fn state_is_mounted(&self) -> PathBuf {
+        self.at("/run/ichor/machined.state")
+    }
+
     /// Says that the boot sequence ran to its end since the machine started.
     #[must_use]
     pub fn booted(&self) -> PathBuf {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 //! A configuration on trial: in force, not stored, and gone when its time is up.
 //!
-//! A trial lives in machined's memory alone, and what is stored is what was there before. So
-//! whatever ends machined or the machine ends the trial too, and nothing has to be undone on disk.
+//! What is stored is what was there before, so whatever ends machined or the machine ends the trial
+//! too, and nothing has to be undone on disk. A trial that begins with a start of the machine is
+//! noted on disk before it begins: the start after that one knows that it was not confirmed.
 //!
 //! Owns: the one trial there can be, its end, and what the console says about it.
 //! Never: stores a configuration.
@@ -13,9 +14,10 @@ use std::time::{Duration, Instant};
 use api::machine;
 use api::machine::task_event::Action;
 
-use crate::acquire;
 use crate::configuration::Loaded;
 use crate::node::Node;
+use crate::sequence::Sequence;
+use crate::{acquire, life, stored};
 
 /// How long mode `try` lasts when the caller does not say.
 pub(crate) const TRY_DEFAULT: Duration = Duration::from_secs(60);
@@ -41,10 +43,20 @@ impl Purpose {
     }
 }
 
+/// How a configuration on trial came into force, which is how it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// On the node as it ran.
+    Live,
+    /// With a start of the machine: what only a start does needs one to be undone.
+    Start,
+}
+
 /// A trial that goes on.
 #[derive(Debug)]
 pub(crate) struct Trial {
     purpose: Purpose,
+    way: Way,
     /// What is tried.
     tried: Arc<Loaded>,
     /// What was in force before, which is what is stored.
@@ -70,7 +82,7 @@ impl Trial {
 /// Begins a trial in place of one that may go on; `stored` is what the node goes back to.
 pub(crate) fn begin(
     node: &Arc<Node>,
-    purpose: Purpose,
+    (purpose, way): (Purpose, Way),
     tried: Loaded,
     stored: Arc<Loaded>,
     lasts: Duration,
@@ -95,6 +107,7 @@ pub(crate) fn begin(
     let began_at = Instant::now();
     node.state().trial = Some(Trial {
         purpose,
+        way,
         tried: Arc::clone(&tried),
         before: stored,
         began_at,
@@ -107,7 +120,7 @@ pub(crate) fn begin(
 }
 
 /// Ends the trial of exactly this configuration, if it still goes on, by going back.
-fn expire(node: &Node, tried: &Arc<Loaded>) {
+fn expire(node: &Arc<Node>, tried: &Arc<Loaded>) {
     let over = {
         let mut state = node.state();
         state
@@ -130,6 +143,16 @@ fn expire(node: &Node, tried: &Arc<Loaded>) {
             }
         },
     );
+    match trial.way {
+        Way::Live => {}
+        Way::Start => {
+            life::go_down(
+                node,
+                Sequence::Reboot,
+                "to undo what the configuration did at its start",
+            );
+        }
+    }
 }
 
 /// Ends the trial that goes on, if one does; what comes instead is the caller's.
@@ -148,6 +171,11 @@ fn finish(node: &Node, trial: &Trial, why: &str) {
 }
 
 fn forget(node: &Node) {
+    if let Err(error) = stored::end_trial(&node.places) {
+        // The next start of the machine takes it for one that was not confirmed, which is what is
+        // said anyway; a confirmed one is stored by now.
+        node.journal.console(format_args!("STATE: {error}"));
+    }
     match std::fs::remove_file(node.places.trial()) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => node
             .journal
@@ -156,14 +184,14 @@ fn forget(node: &Node) {
     }
 }
 
-/// Says what became of a trial that went on when machined ended.
-pub(crate) fn ended_with_machined(node: &Node) {
-    if node.places.trial().exists() {
+/// Says what became of a trial that went on when what ran it, machined or the machine, ended.
+pub(crate) fn ended_with(node: &Node, what: &str) {
+    if node.places.trial().exists() || node.places.tried_configuration().exists() {
         forget(node);
-        node.journal.console(
-            "the trial of a configuration ended with the machined that ran it: the stored \
-             configuration is in force again",
-        );
+        node.journal.console(format_args!(
+            "the trial of a configuration ended with the {what} that ran it: the stored \
+             configuration is in force again"
+        ));
     }
 }
 

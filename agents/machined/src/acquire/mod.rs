@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Where the configuration comes from: what is stored, then the kernel argument, then whoever
-//! applies one in maintenance mode.
+//! Where the configuration comes from: what is stored or was left to this start of the machine, then
+//! the kernel argument, then whoever applies one in maintenance mode; and a STATE partition that is
+//! found meanwhile.
 //!
 //! Owns: that order, and what the console says while the node waits.
 //! Never: gives up: a source that fails is asked again, and maintenance is open meanwhile.
 
 mod fetch;
 mod resolve;
+mod state;
 mod url;
+
+pub(crate) use state::from_stored;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -17,7 +21,7 @@ use api::machine;
 use api::machine::task_event::Action;
 use resource::{Bootstrap, ResourceSpec, Selector, Watch};
 
-use crate::configuration::{self, Loaded};
+use crate::configuration::Loaded;
 use crate::controllers::CONFIGURATION;
 use crate::lower::{self, Refusal};
 use crate::node::Node;
@@ -54,45 +58,32 @@ pub(crate) fn put_back(node: &Node, before: Arc<Loaded>) {
 
 /// Waits until there is a configuration, wherever it comes from.
 pub(crate) async fn load(node: &Arc<Node>) -> Result<(), String> {
-    if node.is_configured() || from_disk(node) {
+    if node.is_configured() || state::take(node) {
         return Ok(());
     }
-    let Some(source) = node.arguments.configuration_source() else {
-        maintenance(node).await;
-        return Ok(());
-    };
     tokio::select! {
-        loaded = from_source(node, source) => {
-            accept(node, loaded);
-        }
-        () = async {
-            tokio::time::sleep(GRACE).await;
-            maintenance(node).await;
-        } => {}
+        () = from_outside(node) => {}
+        never = state::arrive_late(node) => match never {},
     }
     node.set_stage(MachineStage::Booting);
     Ok(())
 }
 
-/// Takes the stored configuration, if there is a good one.
-pub(crate) fn from_disk(node: &Node) -> bool {
-    let source = match configuration::stored(&node.places) {
-        Ok(Some(source)) => source,
-        Ok(None) => return false,
-        Err(error) => {
-            load_failed(node, &format!("the stored configuration: {error}"));
-            return false;
-        }
+/// Asks the kernel argument's source, if there is one, and whoever comes in maintenance mode.
+async fn from_outside(node: &Arc<Node>) {
+    let Some(source) = node.arguments.configuration_source() else {
+        return maintenance(node).await;
     };
-    match lower::load(&source, node.arguments.mode()) {
-        Ok(loaded) => {
+    let configured = node.configured.notified();
+    tokio::select! {
+        loaded = from_source(node, source) => {
             accept(node, loaded);
-            true
         }
-        Err(refusal) => {
-            refused(node, "the stored configuration", &refusal);
-            false
-        }
+        () = async {
+            if tokio::time::timeout(GRACE, configured).await.is_err() {
+                maintenance(node).await;
+            }
+        } => {}
     }
 }
 

@@ -9,16 +9,15 @@ use std::sync::Arc;
 use api::machine;
 use tonic::Status;
 
-use crate::clock;
+use crate::life;
 use crate::node::Node;
-use crate::resources::MachineStage;
-use crate::sequence::{self, Sequence};
+use crate::sequence::Sequence;
 
 pub(super) fn reboot(
     node: &Arc<Node>,
     _request: machine::RebootRequest,
 ) -> Result<machine::RebootResponse, Status> {
-    let actor_id = begin(node, Sequence::Reboot, MachineStage::Rebooting)?;
+    let actor_id = begin(node, Sequence::Reboot)?;
     Ok(machine::RebootResponse {
         messages: vec![machine::Reboot {
             metadata: None,
@@ -32,7 +31,7 @@ pub(super) fn shutdown(
     _request: machine::ShutdownRequest,
 ) -> Result<machine::ShutdownResponse, Status> {
     // Without Kubernetes there is nothing to drain: forced or not is the same.
-    let actor_id = begin(node, Sequence::Shutdown, MachineStage::ShuttingDown)?;
+    let actor_id = begin(node, Sequence::Shutdown)?;
     Ok(machine::ShutdownResponse {
         messages: vec![machine::Shutdown {
             metadata: None,
@@ -41,26 +40,12 @@ pub(super) fn shutdown(
     })
 }
 
-fn begin(node: &Arc<Node>, wanted: Sequence, stage: MachineStage) -> Result<String, Status> {
+fn begin(node: &Arc<Node>, wanted: Sequence) -> Result<String, Status> {
     if node.arguments.in_container() {
         return Err(Status::failed_precondition(format!(
             "{} is not possible in a container",
             wanted.name()
         )));
     }
-    let actor_id = node.state().events.next_id(clock::now().wall);
-    let (node, actor) = (Arc::clone(node), actor_id.clone());
-    tokio::spawn(async move {
-        node.journal
-            .console(format_args!("{} asked for over the API", wanted.name()));
-        let before = node.state().sequencer.stage;
-        node.set_stage(stage);
-        if sequence::run(&node, wanted, &actor).await.is_err()
-            && let Some(before) = before
-        {
-            // It did not begin: another sequence goes on, or a task failed.
-            node.set_stage(before);
-        }
-    });
-    Ok(actor_id)
+    Ok(life::go_down(node, wanted, "asked for over the API"))
 }

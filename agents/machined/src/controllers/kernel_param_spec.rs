@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use resource::{Body, Controller, Desired, Failure, Input, Output};
 
-use crate::configuration::write_whole;
 use crate::places::Places;
 use crate::resources::{KernelParamSpec, KernelParamStatus};
+use crate::stored::write_whole;
 
 pub(super) fn controller(places: &Places) -> Controller {
     let root = places.at("/proc/sys");

@@ -44,7 +44,8 @@ async fn follow(node: &Node, retry: &mut Retry) -> Result<Infallible, Error> {
                 mirror(node);
             }
             Ok(Reply::Refused(refusal)) => return Err(Error::Refused(refusal)),
-            Ok(Reply::Welcome(_) | Reply::Page(_) | Reply::Pipe(_)) | Err(_) => {
+            Ok(Reply::Welcome(_) | Reply::Page(_) | Reply::Pipe(_) | Reply::Mounting(_))
+            | Err(_) => {
                 return Err(Error::Unexpected);
             }
         }

@@ -30,6 +30,8 @@ pub(crate) enum Task {
     StartUdevd,
     /// The machine API answers.
     StartMachined,
+    /// What is on the STATE partition is under `/system/state`, if there is one.
+    MountStatePartition,
     /// A configuration is there.
     LoadConfig,
     /// It is stored.
@@ -91,6 +93,9 @@ const INITIALIZE: &[Phase] = &[
         Where::Machine,
         &[Task::StartUdevd, Task::StartMachined],
     ),
+    // It stays mounted: what is mounted late, beside a configuration from elsewhere, would be
+    // overwritten with that.
+    phase("mountSystem", Where::Machine, &[Task::MountStatePartition]),
     phase("config", Where::Everywhere, &[Task::LoadConfig]),
 ];
 
@@ -181,6 +186,7 @@ impl Task {
             Self::SetupSystemDirectory => "setupSystemDirectory",
             Self::StartUdevd => "startUdevd",
             Self::StartMachined => "startMachined",
+            Self::MountStatePartition => "mountStatePartition",
             Self::LoadConfig => "loadConfig",
             Self::SaveConfig => "saveConfig",
             Self::MemorySizeCheck => "memorySizeCheck",
@@ -219,6 +225,8 @@ mod tests {
                 "earlyServices",
                 "startUdevd",
                 "startMachined",
+                "mountSystem",
+                "mountStatePartition",
                 "config",
                 "loadConfig",
             ]

@@ -15,7 +15,7 @@ use super::table::Task;
 use crate::news::{Error, init};
 use crate::node::Node;
 use crate::resources::{KernelParamStatus, MachineConfig};
-use crate::{acquire, configuration, controllers, extensions, proc};
+use crate::{acquire, controllers, extensions, proc, state_volume, stored};
 
 /// How long a service may take to come up (the documents' limit for early services).
 const START_TIMEOUT: Duration = Duration::from_secs(300);
@@ -51,6 +51,10 @@ pub(super) async fn perform(node: &Arc<Node>, task: Task, label: &str) -> Result
         Task::SetupSystemDirectory => setup_system_directory(node),
         Task::StartUdevd => wait_for(node, &["udevd"], label, START_TIMEOUT).await,
         Task::StartMachined => wait_for(node, &["machined"], label, START_TIMEOUT).await,
+        Task::MountStatePartition => {
+            state_volume::mount(node).await;
+            Ok(())
+        }
         Task::LoadConfig => acquire::load(node).await,
         Task::SaveConfig => save_config(node),
         Task::MemorySizeCheck => {
@@ -106,10 +110,15 @@ fn setup_system_directory(node: &Node) -> Result<(), String> {
 fn save_config(node: &Node) -> Result<(), String> {
     let configuration = {
         let state = node.state();
+        if state.trial.is_some() {
+            // What is in force is stored when it is confirmed.
+            return Ok(());
+        }
         let found = state.store.get::<MachineConfig>(MachineConfig::ID);
         found.cloned().ok_or("there is no configuration")?
     };
-    configuration::store(&node.places, configuration.0.source()).map_err(|error| error.to_string())
+    stored::save(&node.places, configuration.0.source())
+        .map_err(|error| format!("the configuration: {error}"))
 }
 
 fn memory_size_check(node: &Node) {

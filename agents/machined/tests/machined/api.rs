@@ -74,6 +74,7 @@ async fn a_node_goes_from_maintenance_to_running_and_says_so_in_events() {
         [
             "systemRequirements",
             "earlyServices",
+            "mountSystem",
             "config",
             "saveConfig",
             "memorySizeCheck",

@@ -20,6 +20,7 @@ mod health;
 mod life;
 mod node;
 mod source;
+mod staging;
 mod stand_ins;
 mod trials;
 mod trust;

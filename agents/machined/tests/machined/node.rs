@@ -21,7 +21,7 @@ use machined::journal::Journal;
 use machined::places::Places;
 use machined::seqpacket::{self, Connection, Listener};
 use proto::service::{ServiceStatus, State};
-use proto::supervisor::Action;
+use proto::supervisor::{Action, Mounting};
 use proto::{Greeting, heapless, net, paths};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -32,12 +32,27 @@ use crate::stand_ins::{answer_as_logd, answer_as_udevd, serve_init, serve_netd};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What the stand-in for init knows and was told.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct InitState {
     pub services: BTreeMap<String, ServiceStatus>,
     pub orders: Vec<String>,
     pub downs: Vec<Action>,
     pub refuse_define: bool,
+    /// How mounting STATE goes.
+    pub state_volume: Mounting,
+}
+
+impl Default for InitState {
+    fn default() -> Self {
+        Self {
+            services: BTreeMap::new(),
+            orders: Vec::new(),
+            downs: Vec::new(),
+            refuse_define: false,
+            // ENOENT: the machine has no such partition.
+            state_volume: Mounting::Failed(2),
+        }
+    }
 }
 
 /// What the stand-in for netd says.
@@ -306,6 +321,19 @@ impl TestNode {
     /// Ends machined as SIGKILL would, and starts it again.
     pub(crate) fn restart(&mut self) {
         self.machined.take().unwrap().abort();
+        self.start();
+    }
+
+    /// Starts the machine again, as a power cut would: what is in `/run` is gone.
+    pub(crate) fn cut_power(&mut self) {
+        self.machined.take().unwrap().abort();
+        for entry in std::fs::read_dir(self.path("run/ichor")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with("machined.") && name != "machined.sock" {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
         self.start();
     }
 

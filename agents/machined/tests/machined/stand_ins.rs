@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use machined::seqpacket::Connection;
 use proto::service::{Exit, ServiceStatus, State};
-use proto::supervisor::{Page, Reply, Request};
+use proto::supervisor::{Page, Reply, Request, Volume};
 use proto::{Greeting, Refusal, log, net, udev};
 use tokio::sync::watch;
 
@@ -132,6 +132,7 @@ pub(crate) fn answer_as_init(
             Reply::Done(())
         }
         Request::Subscribe(()) => Reply::Done(()),
+        Request::Mount(Volume::State) => Reply::Mounting(state.state_volume),
     }
 }
 
@@ -177,12 +178,15 @@ fn chunk(cursor: u64) -> log::Reply<'static> {
 }
 
 pub(crate) fn answer_as_udevd(bytes: &[u8], out: &mut [u8]) -> usize {
+    let settled = udev::Settled {
+        events: 1,
+        overruns: 0,
+    };
     let reply = match udev::Request::decode(bytes).unwrap() {
         udev::Request::Hello(_) => udev::Reply::Welcome(Greeting::OURS),
-        udev::Request::Settle(()) => udev::Reply::Settled(udev::Settled {
-            events: 1,
-            overruns: 0,
-        }),
+        // No device ever comes or goes.
+        udev::Request::Changed(known) if known == settled => return 0,
+        udev::Request::Settle(()) | udev::Request::Changed(_) => udev::Reply::Settled(settled),
     };
     reply.encode(out).unwrap()
 }
