@@ -45,6 +45,10 @@ pub struct Machine {
     pub network: Network,
     /// Ports of the machine, besides the API's, that get a local port.
     pub forwards: Vec<u16>,
+    /// Images of disks, in the order in which the machine has them.
+    pub disks: Vec<PathBuf>,
+    /// What QEMU does when the machine starts again.
+    pub reboot: Reboot,
     /// Further arguments of QEMU.
     pub extra: Vec<String>,
     /// Where the console's text is also written, as it comes.
@@ -62,6 +66,15 @@ pub enum Network {
     Silent,
     /// No network card.
     None,
+}
+
+/// What becomes of a machine that starts again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reboot {
+    /// QEMU ends, so that a test sees it.
+    Ends,
+    /// It goes on from the kernel, as a machine does.
+    GoesOn,
 }
 
 /// One line of the console, and when it was complete, counted from the start of QEMU.
@@ -100,6 +113,8 @@ impl Machine {
             cmdline: String::new(),
             network: Network::User,
             forwards: Vec::new(),
+            disks: Vec::new(),
+            reboot: Reboot::Ends,
             extra: Vec::new(),
             log: None,
             interactive: false,
@@ -177,8 +192,10 @@ impl Machine {
             "tcg,thread=multi",
             "-nodefaults",
             "-no-user-config",
-            "-no-reboot",
         ]);
+        if self.reboot == Reboot::Ends {
+            command.arg("-no-reboot");
+        }
         command.args(["-display", "none", "-serial", "stdio"]);
         command.args(["-m", &self.memory_mib.to_string(), "-smp", "2"]);
         let console = match self.arch {
@@ -203,6 +220,12 @@ impl Machine {
             .arg(format!("console={console} panic=-1 {}", self.cmdline).trim_end());
         command.args(["-device", "virtio-rng-pci"]);
         self.connect(&mut command, ports);
+        for (number, disk) in self.disks.iter().enumerate() {
+            // What the machine flushed is in the host's cache, which outlives QEMU.
+            let drive = format!("if=none,id=disk{number},format=raw,file={}", disk.display());
+            command.args(["-drive", &drive]);
+            command.args(["-device", &format!("virtio-blk-pci,drive=disk{number}")]);
+        }
         command.args(&self.extra);
         command
     }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 use xtask::arch::Arch;
 use xtask::places::Places;
-use xtask::qemu::{Machine, Network, Running};
+use xtask::qemu::{Machine, Network, Reboot, Running};
 use xtask::wait;
 
 use crate::ctl::{self, Output};
@@ -37,6 +37,10 @@ pub struct Setup {
     pub cmdline: String,
     /// What the network card is connected to.
     pub network: Network,
+    /// Images of disks.
+    pub disks: Vec<PathBuf>,
+    /// What becomes of the machine when it starts again.
+    pub reboot: Reboot,
 }
 
 impl Setup {
@@ -48,7 +52,17 @@ impl Setup {
             layers: Vec::new(),
             cmdline: String::new(),
             network: Network::User,
+            disks: Vec::new(),
+            reboot: Reboot::Ends,
         }
+    }
+
+    /// The same with a disk, on a machine that goes on when it starts again.
+    #[must_use]
+    pub fn with_disk(mut self, image: PathBuf) -> Self {
+        self.disks.push(image);
+        self.reboot = Reboot::GoesOn;
+        self
     }
 
     /// The same with layers.
@@ -85,19 +99,23 @@ impl Node {
     /// As [`Self::boot`].
     pub fn boot_in(setup: &Setup, folder: TempDir) -> Result<Self> {
         let places = Places::find()?;
-        let mut machine = Machine::new(&places, setup.arch);
-        machine.cmdline.clone_from(&setup.cmdline);
-        machine.network = setup.network;
-        machine.forwards = vec![PROBE_PORT];
-        if !setup.layers.is_empty() {
-            machine.initramfs = layers::image(&places, setup.arch, &setup.layers, folder.path())?;
-        }
+        let machine = boot(&places, setup, folder.path())?;
         let client = places.out.join("host/ichorctl");
         Ok(Self {
-            machine: machine.boot()?,
+            machine,
             folder,
             client,
         })
+    }
+
+    /// Cuts the machine's power and starts it again with what is on its disks.
+    ///
+    /// # Errors
+    /// QEMU does not start.
+    pub fn cut_power(&mut self, setup: &Setup) -> Result<()> {
+        self.machine.kill();
+        self.machine = boot(&Places::find()?, setup, self.folder.path())?;
+        Ok(())
     }
 
     /// Boots a node and brings it to a running one, as the README does.
@@ -257,6 +275,20 @@ impl Node {
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
+}
+
+/// Starts a machine; what is made for it is in `folder`.
+fn boot(places: &Places, setup: &Setup, folder: &Path) -> Result<Running> {
+    let mut machine = Machine::new(places, setup.arch);
+    machine.cmdline.clone_from(&setup.cmdline);
+    machine.network = setup.network;
+    machine.forwards = vec![PROBE_PORT];
+    machine.disks.clone_from(&setup.disks);
+    machine.reboot = setup.reboot;
+    if !setup.layers.is_empty() {
+        machine.initramfs = layers::image(places, setup.arch, &setup.layers, folder)?;
+    }
+    machine.boot()
 }
 
 /// Runs `gen config` in `folder`.
