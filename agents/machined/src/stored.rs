@@ -17,7 +17,7 @@
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::places::Places;
@@ -43,14 +43,45 @@ impl std::fmt::Debug for Next {
     }
 }
 
+/// A change of one file that a power cut leaves done or not begun.
+#[derive(Clone, PartialEq, Eq)]
+enum Step {
+    /// The file has this content.
+    Write(PathBuf, Vec<u8>),
+    /// The first has the name of the second.
+    Rename(PathBuf, PathBuf),
+    /// There is no such file.
+    Remove(PathBuf),
+}
+
+/// Makes changes in their order. What a power cut leaves is the first of them, any number.
+fn carry_out(steps: &[Step]) -> io::Result<()> {
+    for step in steps {
+        match step {
+            Step::Write(path, content) => write_whole(path, content)?,
+            Step::Rename(from, to) => {
+                std::fs::rename(from, to)?;
+                sync_folder(to)?;
+            }
+            Step::Remove(path) => remove(path)?,
+        }
+    }
+    Ok(())
+}
+
 /// Stores the configuration that an operator gave, and keeps the one before it. What was to come at
 /// the next start is forgotten: this is newer.
 ///
 /// # Errors
 /// The file system's.
 pub(crate) fn store(places: &Places, source: &[u8]) -> io::Result<()> {
-    forget_next(places)?;
-    save(places, source)
+    carry_out(&storing(places, stored(places)?, source))
+}
+
+fn storing(places: &Places, present: Option<Vec<u8>>, source: &[u8]) -> Vec<Step> {
+    let mut steps = forgetting(places);
+    steps.extend(saving(places, present, source));
+    steps
 }
 
 /// Makes a configuration the stored one, and keeps the one before it.
@@ -58,15 +89,23 @@ pub(crate) fn store(places: &Places, source: &[u8]) -> io::Result<()> {
 /// # Errors
 /// The file system's.
 pub(crate) fn save(places: &Places, source: &[u8]) -> io::Result<()> {
-    let path = places.configuration();
-    let present = read(&path)?;
+    carry_out(&saving(places, stored(places)?, source))
+}
+
+fn saving(places: &Places, present: Option<Vec<u8>>, source: &[u8]) -> Vec<Step> {
     if present.as_deref() == Some(source) {
-        return Ok(());
+        return Vec::new();
     }
-    if let Some(present) = present {
-        write_whole(&places.previous_configuration(), &present)?;
-    }
-    write_whole(&path, source)
+    let new = Step::Write(places.configuration(), source.to_vec());
+    keeping(places, present).chain([new]).collect()
+}
+
+/// Keeps the present configuration as the previous one.
+fn keeping(places: &Places, present: Option<Vec<u8>>) -> impl Iterator<Item = Step> {
+    let path = places.previous_configuration();
+    present
+        .map(|present| Step::Write(path, present))
+        .into_iter()
 }
 
 /// Reads the stored configuration; nothing when there is none.
@@ -82,15 +121,20 @@ pub(crate) fn stored(places: &Places) -> io::Result<Option<Vec<u8>>> {
 /// # Errors
 /// The file system's.
 pub(crate) fn set_next(places: &Places, next: &Next) -> io::Result<()> {
-    forget_next(places)?;
-    match next {
-        Next::Staged(source) => write_whole(&places.staged_configuration(), source),
+    carry_out(&leaving(places, next))
+}
+
+fn leaving(places: &Places, next: &Next) -> Vec<Step> {
+    let mut steps = forgetting(places);
+    steps.push(match next {
+        Next::Staged(source) => Step::Write(places.staged_configuration(), source.clone()),
         Next::Trial(source, within) => {
             let mut text = format!("{WITHIN}{}\n", within.as_secs()).into_bytes();
             text.extend_from_slice(source);
-            write_whole(&places.trial_configuration(), &text)
+            Step::Write(places.trial_configuration(), text)
         }
-    }
+    });
+    steps
 }
 
 /// Takes back what the next start was to begin with.
@@ -98,8 +142,15 @@ pub(crate) fn set_next(places: &Places, next: &Next) -> io::Result<()> {
 /// # Errors
 /// The file system's.
 pub(crate) fn forget_next(places: &Places) -> io::Result<()> {
-    remove(&places.staged_configuration())?;
-    remove(&places.trial_configuration())
+    carry_out(&forgetting(places))
+}
+
+fn forgetting(places: &Places) -> Vec<Step> {
+    // The staged one first: it is the one that counts when both are there.
+    vec![
+        Step::Remove(places.staged_configuration()),
+        Step::Remove(places.trial_configuration()),
+    ]
 }
 
 /// Says what this start of the machine is to begin with, if anything was said.
@@ -134,12 +185,12 @@ fn trial(text: &[u8]) -> Option<(Duration, &[u8])> {
 /// # Errors
 /// The file system's. There is the one or the other then, and what was staged still is.
 pub(crate) fn take_staged(places: &Places) -> io::Result<()> {
-    let path = places.configuration();
-    if let Some(present) = read(&path)? {
-        write_whole(&places.previous_configuration(), &present)?;
-    }
-    std::fs::rename(places.staged_configuration(), &path)?;
-    sync_folder(&path)
+    carry_out(&taking(places, stored(places)?))
+}
+
+fn taking(places: &Places, present: Option<Vec<u8>>) -> Vec<Step> {
+    let new = Step::Rename(places.staged_configuration(), places.configuration());
+    keeping(places, present).chain([new]).collect()
 }
 
 /// Notes that the trial has begun: whatever ends the machine from now on ends the trial too.
@@ -147,9 +198,10 @@ pub(crate) fn take_staged(places: &Places) -> io::Result<()> {
 /// # Errors
 /// The file system's.
 pub(crate) fn begin_trial(places: &Places) -> io::Result<()> {
-    let path = places.tried_configuration();
-    std::fs::rename(places.trial_configuration(), &path)?;
-    sync_folder(&path)
+    carry_out(&[Step::Rename(
+        places.trial_configuration(),
+        places.tried_configuration(),
+    )])
 }
 
 /// Notes that no trial goes on.
@@ -328,6 +380,72 @@ mod tests {
         ] {
             write_whole(&places.trial_configuration(), text.as_bytes()).unwrap();
             assert!(next(&places).is_err(), "{text:?}");
+        }
+    }
+
+    /// What a start of the machine finds: what was left to it, and what is stored.
+    fn found(places: &Places) -> (Option<Next>, Option<Vec<u8>>) {
+        (next(places).unwrap(), stored(places).unwrap())
+    }
+
+    /// A node that has `one`, with `left` to the next start.
+    fn prepared(left: Option<&Next>) -> (Folder, Places) {
+        let folder = Folder::new();
+        let places = Places::under(folder.path());
+        save(&places, b"one").unwrap();
+        if let Some(left) = left {
+            set_next(&places, left).unwrap();
+        }
+        (folder, places)
+    }
+
+    #[test]
+    fn a_power_cut_between_any_two_steps_leaves_what_was_or_what_is_to_be() {
+        let staged = Next::Staged(b"two".to_vec());
+        let trial = Next::Trial(b"three".to_vec(), MINUTE);
+        let present = Some(b"one".to_vec());
+        for left in [None, Some(&staged), Some(&trial)] {
+            let cases: [&dyn Fn(&Places) -> Vec<Step>; 5] = [
+                &|places| storing(places, present.clone(), b"four"),
+                &|places| saving(places, present.clone(), b"four"),
+                &|places| leaving(places, &staged),
+                &|places| leaving(places, &trial),
+                &|places| forgetting(places),
+            ];
+            for (number, steps) in cases.iter().enumerate() {
+                let (_folder, places) = prepared(left);
+                let before = found(&places);
+                carry_out(&steps(&places)).unwrap();
+                let after = found(&places);
+                for cut in 0..=steps(&places).len() {
+                    let (_folder, places) = prepared(left);
+                    carry_out(&steps(&places)[..cut]).unwrap();
+
+                    let now = found(&places);
+
+                    // Or the old one, with what was left taken back: nobody was told otherwise yet.
+                    let taken_back = (None, present.clone());
+                    let allowed = [&before, &after, &taken_back];
+                    assert!(allowed.contains(&&now), "case {number} cut {cut}: {now:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_power_cut_while_a_staged_configuration_is_taken_leaves_it_staged_or_stored() {
+        let staged = Next::Staged(b"two".to_vec());
+        let present = Some(b"one".to_vec());
+        for cut in 0..=2 {
+            let (_folder, places) = prepared(Some(&staged));
+
+            carry_out(&taking(&places, present.clone())[..cut]).unwrap();
+
+            let expected = match cut {
+                2 => (None, Some(b"two".to_vec())),
+                _ => (Some(staged.clone()), present.clone()),
+            };
+            assert_eq!(found(&places), expected, "cut {cut}");
         }
     }
 }
