@@ -128,8 +128,11 @@ fn outcome(code: Option<i32>) -> Mounting {
     }
 }
 
-/// Sends off a child that mounts a volume.
+/// Sends off a child that mounts a volume, if its device is there: to look waits for no disk.
 fn send(row: &'static Row) -> Status {
+    if let Err(errno) = sys::fs::stat(row.device) {
+        return Status::Known(Mounting::Failed(as_code(errno)));
+    }
     let child = || mount(row).map_or_else(as_code, |()| 0);
     match sys::spawn::spawn(None, &[], child, as_code) {
         Ok(spawned) => Status::Asked(spawned.pid),
@@ -141,12 +144,11 @@ fn send(row: &'static Row) -> Status {
     }
 }
 
-/// Says how it went. A node without the partition is an ordinary one.
+/// Says how it went. A node without the partition is an ordinary one and is not told of.
 fn tell(row: &Row, outcome: Mounting) {
     let label = row.label;
     match outcome {
         Mounting::Done => say!("volume {label}: mounted"),
-        Mounting::Failed(errno) if errno == as_code(Errno::NOENT) => {}
         Mounting::Failed(errno) if errno == as_code(Errno::INVAL) => {
             say!("volume {label}: no file system of a kind that this node knows (xfs, ext4)");
         }
