@@ -68,10 +68,8 @@ fn each_mode_brings_a_configuration_that_lasts_and_confirmation_reaches_over_reb
     let setup = Setup::new(arch).with(&[Layer::Probe]).with_disk(disk);
     let node = Node::running(&setup)?;
     let mut machine = Machine { node, setup };
-    machine
-        .node
-        .machine
-        .wait_for("volume STATE: mounted", LIMIT)?;
+    let console = machine.node.machine.console_text();
+    ensure!(console.contains("volume STATE: mounted"), "{console}");
 
     // EDIT-02, EDIT-04: what can be done at once is, with the same boot; and it lasts.
     let boot_id = machine.boot_id()?;
