@@ -21,5 +21,6 @@ mod life;
 mod node;
 mod source;
 mod stand_ins;
+mod state;
 mod trials;
 mod trust;
