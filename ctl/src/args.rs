@@ -12,6 +12,7 @@ use config::GoDuration;
 
 use crate::args_gen::Gen;
 use crate::args_machine::{Inject, MachineConfig, Validate};
+use crate::args_resource::{Change, Get, Patch};
 
 /// The whole line.
 #[derive(Debug, Parser)]
@@ -88,6 +89,9 @@ pub(crate) enum Command {
         #[arg(long)]
         tail: bool,
     },
+    /// Change a configuration in an editor: $TALOS_EDITOR, else $EDITOR, else vi
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 edit machineconfig --mode no-reboot")]
+    Edit(Change),
     /// Show what happens on nodes, as it happens
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 events --tail 20")]
     Events(Events),
@@ -100,6 +104,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: Gen,
     },
+    /// Show resources: what nodes know about themselves
+    #[command(after_help = "Examples: ichorctl -n 10.0.0.2 get rd\n          \
+                      ichorctl -n 10.0.0.2 get machineconfig -o yaml\n          \
+                      ichorctl -n 10.0.0.2 get services --watch")]
+    Get(Get),
     /// Change Kubernetes manifests so that their pods can use the machine API
     #[command(
         subcommand,
@@ -132,6 +141,9 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl -n 10.0.0.2 mounts"
     )]
     Mounts,
+    /// Change a configuration by patches
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 patch machineconfig -p @mtu.yaml")]
+    Patch(Patch),
     /// List processes
     #[command(
         visible_aliases = ["process", "ps"],
@@ -414,7 +426,7 @@ pub(crate) struct Wait {
 }
 
 /// Reads `1m30s` as Go writes it.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     GoDuration::parse(text)
         .and_then(GoDuration::to_std)
         .ok_or_else(|| "a duration such as 30s, 5m or 1h30m is wanted".to_owned())
@@ -489,6 +501,14 @@ mod tests {
             "reboot --wait=false",
             "reboot --wait",
             "reboot -m powercycle --timeout 1h0m0s",
+            "get rd",
+            "get mc v1alpha1 -o yaml --namespace config",
+            "get links -w -o json -i -n a",
+            "get mc -o jsonpath={.spec}",
+            "edit machineconfig -m no-reboot --dry-run",
+            "edit mc v1alpha1 --mode try --timeout 2m --confirm 1m",
+            "patch mc -p {} --patch @a -m staged --namespace config",
+            "patch machineconfig --patch-file a",
             "gen config a b -t controlplane --persist=false --force",
             "gen secrets --output-file x",
             "version --client --short",
@@ -525,6 +545,15 @@ mod tests {
             "config add a --crt x",
             "processes -s name",
             "completion powershell",
+            "get",
+            "get rd -o wide",
+            "get rd -o jsonpath",
+            "get rd -o jsonpath={.a[?(@.b)]}",
+            "edit",
+            "edit mc -m interactive",
+            "edit mc --confirm now",
+            "patch mc --confirm 0s",
+            "patch mc -m sometimes",
             "logs",
         ] {
             assert!(parse(line).is_err(), "{line}");

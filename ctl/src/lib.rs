@@ -8,10 +8,13 @@
 mod args;
 mod args_gen;
 mod args_machine;
+mod args_resource;
 mod commands;
 mod dial;
+mod editor;
 mod patches;
 mod places;
+mod resources;
 mod screen;
 mod session;
 mod table;

@@ -4,6 +4,7 @@
 //! Owns: the search order, and the rights of written files.
 //! Never: overwrites what it was not told to.
 
+use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -29,21 +30,23 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     /// The folder that relative paths start from; `None`: that of the process.
     pub folder: Option<PathBuf>,
+    /// `$TALOS_EDITOR`, else `$EDITOR`, when one is set and not empty.
+    pub editor: Option<OsString>,
+    /// Where files for a while go; `None`: where the system has them.
+    pub temporary: Option<PathBuf>,
 }
 
 impl Environment {
     /// The environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
-        let path = |name| {
-            std::env::var_os(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
-        };
+        let value = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         Self {
-            talosconfig: path("TALOSCONFIG"),
-            home: path("HOME"),
+            talosconfig: value("TALOSCONFIG").map(PathBuf::from),
+            home: value("HOME").map(PathBuf::from),
             folder: None,
+            editor: value("TALOS_EDITOR").or_else(|| value("EDITOR")),
+            temporary: None,
         }
     }
 

@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use api::common::Metadata;
+use api::cosi::resource::state_client::StateClient;
 use api::machine::machine_service_client::MachineServiceClient;
-use api::wire::{MAX_MESSAGE, NODES};
+use api::wire::{MAX_MESSAGE, NODE, NODES};
 use pki::Certificate;
 use rustls::ClientConfig;
 use tonic::metadata::MetadataValue;
@@ -129,6 +130,42 @@ impl Session {
         MachineServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 
+    /// The resources.
+    pub(crate) fn state(&self) -> StateClient<Channel> {
+        StateClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// A call for one node, passed on one to one; without a name for the endpoint itself.
+    pub(crate) fn request_to<T>(
+        &self,
+        node: Option<&str>,
+        message: T,
+    ) -> Result<Request<T>, Trouble> {
+        let mut request = Request::new(message);
+        if let Some(node) = node {
+            let value = MetadataValue::try_from(node)
+                .map_err(|_| Trouble::new(format!("{node:?} is not the name of a node")))?;
+            request.metadata_mut().insert(NODE, value);
+        }
+        self.name_cluster(&mut request)?;
+        Ok(request)
+    }
+
+    /// What a node that is asked by itself is called.
+    pub(crate) fn name_of(&self, node: Option<&str>) -> String {
+        node.unwrap_or(&self.line.address.host).to_owned()
+    }
+
+    /// The error for a call to one node.
+    pub(crate) fn failed_at(&self, node: Option<&str>, status: &Status) -> Trouble {
+        match node {
+            Some(node) if self.line.cause.get().is_none() => {
+                self.refusal(node, status.code(), status.message())
+            }
+            Some(_) | None => self.failed(status),
+        }
+    }
+
     /// A call for the nodes that were asked for.
     pub(crate) fn request<T>(&self, message: T) -> Result<Request<T>, Trouble> {
         let mut request = Request::new(message);
@@ -137,12 +174,17 @@ impl Session {
                 .map_err(|_| Trouble::new(format!("{node:?} is not the name of a node")))?;
             request.metadata_mut().append(NODES, value);
         }
+        self.name_cluster(&mut request)?;
+        Ok(request)
+    }
+
+    fn name_cluster<T>(&self, request: &mut Request<T>) -> Result<(), Trouble> {
         if let Some(cluster) = &self.target.cluster {
             let value = MetadataValue::try_from(cluster)
                 .map_err(|_| Trouble::new(format!("{cluster:?} is not the name of a cluster")))?;
             request.metadata_mut().insert("cluster", value);
         }
-        Ok(request)
+        Ok(())
     }
 
     /// Says which node answered; when it answered with an error, reports that and says `None`.

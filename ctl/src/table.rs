@@ -39,6 +39,12 @@ impl Table {
         self.rows.len() <= 1
     }
 
+    /// Writes one more row in the width of the columns so far, without keeping it.
+    pub(crate) fn line(&self, cells: impl IntoIterator<Item = String>) -> String {
+        let row: Vec<String> = cells.into_iter().map(|cell| one_line(&cell)).collect();
+        written(&row, &self.widths())
+    }
+
     fn widths(&self) -> Vec<usize> {
         let mut widths = Vec::new();
         for row in &self.rows {
@@ -66,15 +72,19 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.widths();
         for row in &self.rows {
-            let mut line = String::new();
-            for (cell, width) in row.iter().zip(&widths) {
-                let width = width.saturating_add(GAP);
-                line.push_str(&format!("{cell:width$}"));
-            }
-            writeln!(f, "{}", line.trim_end())?;
+            writeln!(f, "{}", written(row, &widths))?;
         }
         Ok(())
     }
+}
+
+fn written(row: &[String], widths: &[usize]) -> String {
+    let mut line = String::new();
+    for (cell, width) in row.iter().zip(widths) {
+        let width = width.saturating_add(GAP);
+        line.push_str(&format!("{cell:width$}"));
+    }
+    line.trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -93,6 +103,16 @@ mod tests {
              10.0.0.2   apid      Running\n\
              ö                    x\n"
         );
+    }
+
+    #[test]
+    fn a_row_that_comes_later_stands_below_its_columns() {
+        let mut table = Table::new(&["NODE", "ID"]);
+        table.row(["10.0.0.2", "a"].map(str::to_owned));
+
+        let line = table.line(["x", "longer than before"].map(str::to_owned));
+
+        assert_eq!(line, "x          longer than before");
     }
 
     #[test]

@@ -33,6 +33,14 @@ impl Trouble {
         }
     }
 
+    /// Says which node it is about.
+    pub(crate) fn at(self, node: &str) -> Self {
+        Self {
+            what: format!("{node}: {}", self.what),
+            ..self
+        }
+    }
+
     /// Notes that the node showed a certificate that is not from our CA.
     pub(crate) fn with_foreign_certificate(self) -> Self {
         Self {

@@ -19,6 +19,12 @@ const ROOTS: &[&str] = &[
     "time/time.proto",
     "security/security.proto",
     "cosi/state.proto",
+    "cosi/meta.proto",
+    "resource/config.proto",
+    "resource/definitions/network.proto",
+    "resource/definitions/runtime.proto",
+    "resource/definitions/secrets.proto",
+    "resource/definitions/v1alpha1.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

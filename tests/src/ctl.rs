@@ -65,7 +65,11 @@ fn command(client: &Path, folder: &Path, arguments: &[&str]) -> Command {
         .current_dir(folder)
         // Nothing of the person who runs the tests may reach the client.
         .env_remove("TALOSCONFIG")
-        .env("HOME", folder);
+        .env_remove("TALOS_EDITOR")
+        .env_remove("EDITOR")
+        .env("HOME", folder)
+        // What an editor leaves goes with the test.
+        .env("TMPDIR", folder);
     command
 }
 
@@ -74,7 +78,24 @@ fn command(client: &Path, folder: &Path, arguments: &[&str]) -> Command {
 /// # Errors
 /// It could not be started.
 pub fn run(client: &Path, folder: &Path, arguments: &[&str]) -> Result<Output> {
-    let output = command(client, folder, arguments)
+    run_with(client, folder, arguments, None)
+}
+
+/// The same for somebody who has an editor.
+///
+/// # Errors
+/// It could not be started.
+pub fn run_with(
+    client: &Path,
+    folder: &Path,
+    arguments: &[&str],
+    editor: Option<&str>,
+) -> Result<Output> {
+    let mut command = command(client, folder, arguments);
+    if let Some(editor) = editor {
+        command.env("EDITOR", editor);
+    }
+    let output = command
         .output()
         .with_context(|| format!("cannot start {}: build it with ./x build", client.display()))?;
     Ok(Output {

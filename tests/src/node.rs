@@ -208,6 +208,17 @@ impl Node {
         self.ctl_as("talosconfig", arguments)
     }
 
+    /// Runs the client as an administrator who has an editor.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn ctl_with_editor(&self, editor: &str, arguments: &[&str]) -> Result<Output> {
+        let address = self.address();
+        let mut all = self.as_client("talosconfig", &address);
+        all.extend_from_slice(arguments);
+        ctl::run_with(&self.client, self.folder.path(), &all, Some(editor))
+    }
+
     /// Runs the client as the administrator until each of `wanted` has been in a line.
     ///
     /// # Errors

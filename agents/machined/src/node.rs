@@ -24,7 +24,7 @@ use crate::resources::{MachineConfig, MachineStage, MachineStatus};
 use crate::sequence::Sequencer;
 use crate::services::Book;
 use crate::trial::Trial;
-use crate::{clock, controllers, door};
+use crate::{clock, controllers, door, resources};
 
 /// Who writes the machine's state and configuration.
 pub(crate) const RUNTIME: &str = "runtime.MachineStatusController";
@@ -68,19 +68,21 @@ impl Node {
     /// Makes a node that knows nothing yet.
     ///
     /// # Errors
-    /// Two controllers would write the same: a mistake in the table.
+    /// Two controllers would write the same, or two types have one name: a mistake in a table.
     pub(crate) fn new(
         places: Places,
         journal: Journal,
         seed: [u8; 8],
-    ) -> Result<Arc<Self>, resource::RegisterError> {
+    ) -> Result<Arc<Self>, Box<dyn std::error::Error>> {
         let arguments = std::fs::read_to_string(places.kernel_arguments()).unwrap_or_default();
         let arguments = KernelArguments::parse(&arguments);
         let mut engine = Engine::new();
         controllers::register(&mut engine, &places, &arguments)?;
+        let mut store = Store::new();
+        resources::announce(&mut store, clock::now().wall)?;
         let node = Self {
             state: Mutex::new(State {
-                store: Store::new(),
+                store,
                 engine,
                 events: Ring::new(seed),
                 services: Book::default(),

@@ -5,11 +5,14 @@
 //! Never: changes a configuration on its way but by the patches it is given.
 
 use std::path::Path;
+use std::time::Duration;
 
-use api::machine::ApplyConfigurationRequest;
 use api::machine::apply_configuration_request::Mode;
+use api::machine::{ApplyConfiguration, ApplyConfigurationRequest};
 use api::wire::CONFIRM;
 use config::MAX_BYTES;
+use serde::Deserialize as _;
+use tonic::Request;
 use tonic::metadata::MetadataValue;
 
 use crate::args::{ApplyConfig, ApplyMode, Globals};
@@ -93,19 +96,16 @@ pub(crate) fn prepared(
             data.len()
         )));
     }
+    is_bare(file, &data)?;
     let patches = patches::read(&asked.config_patch, environment)?;
     if !patches.is_empty() {
         data = patches::apply(file, &data, &patches)?.into_bytes();
     }
-    let timeout = (mode == Mode::Try).then(|| prost_types::Duration {
-        seconds: i64::try_from(asked.timeout.as_secs()).unwrap_or(i64::MAX),
-        nanos: i32::try_from(asked.timeout.subsec_nanos()).unwrap_or_default(),
-    });
     Ok(ApplyConfigurationRequest {
         data,
         mode: mode.into(),
         dry_run: asked.dry_run,
-        try_mode_timeout: timeout,
+        try_mode_timeout: try_timeout(mode, asked.timeout),
     })
 }
 
@@ -125,38 +125,105 @@ async fn send(
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
     let mut request = session.request(request)?;
-    if let Some(confirm) = confirm {
-        let value = MetadataValue::try_from(confirm)
-            .map_err(|_| Trouble::new(format!("--confirm: {confirm:?} cannot be sent")))?;
-        request.metadata_mut().insert(CONFIRM, value);
-    }
+    ask_to_confirm(&mut request, confirm)?;
     let reply = session.machine().apply_configuration(request).await;
     let reply = reply
         .map_err(|status| session.failed(&status))?
         .into_inner();
     for message in reply.messages {
-        let Some(node) = session.node(message.metadata.as_ref(), screen) else {
-            continue;
-        };
-        for warning in &message.warnings {
-            screen.warn(format_args!("{node}: warning: {warning}"));
+        if let Some(node) = session.node(message.metadata.as_ref(), screen) {
+            show(&node, &message, confirm, screen);
         }
-        let details = match message.mode_details.trim_end() {
-            "" => "the configuration is applied",
-            details => details,
-        };
-        screen.print(format_args!("{node}: {details}\n"));
-        // Other nodes ignore metadata that they do not know.
-        if confirm.is_some() && !details.to_ascii_lowercase().contains("confirm") {
-            screen.warn(format_args!(
-                "{node}: warning: this node knows nothing of --confirm: what it was sent is applied \
-                 for good"
-            ));
-        } else if confirm.is_some_and(|confirm| confirm != "now") {
-            screen.warn(format_args!(
-                "{node}: confirm it with: ichorctl apply-config --confirm now"
-            ));
-        }
+    }
+    Ok(())
+}
+
+/// With mode try, when the old configuration comes back.
+pub(crate) fn try_timeout(mode: Mode, timeout: Duration) -> Option<prost_types::Duration> {
+    (mode == Mode::Try).then(|| prost_types::Duration {
+        seconds: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(timeout.subsec_nanos()).unwrap_or_default(),
+    })
+}
+
+/// Notes on a request that the configuration is to be confirmed.
+pub(crate) fn ask_to_confirm<T>(
+    request: &mut Request<T>,
+    confirm: Option<&str>,
+) -> Result<(), Trouble> {
+    if let Some(confirm) = confirm {
+        let value = MetadataValue::try_from(confirm)
+            .map_err(|_| Trouble::new(format!("--confirm: {confirm:?} cannot be sent")))?;
+        request.metadata_mut().insert(CONFIRM, value);
+    }
+    Ok(())
+}
+
+/// Shows what a node says about a configuration that it took.
+pub(crate) fn show(
+    node: &str,
+    message: &ApplyConfiguration,
+    confirm: Option<&str>,
+    screen: &mut Screen<'_>,
+) {
+    let details = show_warnings(node, message, screen);
+    screen.print(format_args!("{node}: {details}\n"));
+    show_confirmation(node, details, confirm, screen);
+}
+
+/// Shows a node's warnings; returns what it did.
+pub(crate) fn show_warnings<'m>(
+    node: &str,
+    message: &'m ApplyConfiguration,
+    screen: &mut Screen<'_>,
+) -> &'m str {
+    for warning in &message.warnings {
+        screen.warn(format_args!("{node}: warning: {warning}"));
+    }
+    match message.mode_details.trim_end() {
+        "" => "the configuration is applied",
+        details => details,
+    }
+}
+
+/// Shows how a configuration is confirmed, or that the node does not know how.
+pub(crate) fn show_confirmation(
+    node: &str,
+    details: &str,
+    confirm: Option<&str>,
+    screen: &mut Screen<'_>,
+) {
+    // Other nodes ignore metadata that they do not know.
+    if confirm.is_some() && !details.to_ascii_lowercase().contains("confirm") {
+        screen.warn(format_args!(
+            "{node}: warning: this node knows nothing of --confirm: what it was sent is applied \
+             for good"
+        ));
+    } else if confirm.is_some_and(|confirm| confirm != "now") {
+        screen.warn(format_args!(
+            "{node}: confirm it with: ichorctl apply-config --confirm now"
+        ));
+    }
+}
+
+/// Refuses what `get` prints: a configuration in an envelope.
+fn is_bare(file: &Path, data: &[u8]) -> Result<(), Trouble> {
+    let first = serde_yaml_ng::Deserializer::from_slice(data).next();
+    let parsed = first.and_then(|first| serde_yaml_ng::Value::deserialize(first).ok());
+    let has = |key| {
+        parsed
+            .as_ref()
+            .is_some_and(|value| value.get(key).is_some())
+    };
+    if has("node") && has("metadata") && has("spec") {
+        return Err(Trouble::new(format!(
+            "{} is a resource as `get` prints it, not a configuration",
+            file.display()
+        ))
+        .hint(
+            "its spec is the configuration: take it with `ichorctl get machineconfig -o \
+             jsonpath={.spec}`, or with `yq eval .spec`",
+        ));
     }
     Ok(())
 }

@@ -5,17 +5,21 @@
 //! Never: does one itself.
 
 mod apply;
+mod change;
 mod completion;
+mod edit;
 mod events;
 mod gen_config;
 mod gen_keys;
 mod gen_secrets;
 mod generate;
+mod get;
 mod inject;
 mod interactive;
 mod machineconfig;
 mod memory;
 mod mounts;
+mod patch;
 mod power;
 mod processes;
 mod services;
@@ -27,7 +31,7 @@ mod version;
 use crate::args::{Command, Line};
 use crate::places::Environment;
 use crate::screen::Screen;
-use crate::session::Session;
+use crate::session::{Session, Target};
 use crate::trouble::Trouble;
 
 /// Does what the line says.
@@ -48,13 +52,22 @@ pub(crate) async fn run(
         Command::Dmesg { follow, tail } => {
             stream::dmesg(&open().await?, follow, tail, screen).await
         }
+        Command::Edit(asked) => {
+            let target = Target::configured(globals, environment)?;
+            edit::run(&asked, &target, environment, screen).await
+        }
         Command::Events(asked) => events::run(&open().await?, &asked, screen).await,
         Command::Gen { force, what } => generate::run(&what, force, environment, screen),
+        Command::Get(asked) => get::run(&asked, globals, environment, screen).await,
         Command::Inject(what) => inject::run(&what, environment, screen),
         Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
         Command::Machineconfig(what) => machineconfig::run(&what, environment, screen),
         Command::Memory { verbose } => memory::run(&open().await?, verbose, screen).await,
         Command::Mounts => mounts::run(&open().await?, screen).await,
+        Command::Patch(asked) => {
+            let target = Target::configured(globals, environment)?;
+            patch::run(&asked, &target, environment, screen).await
+        }
         Command::Processes { sort, watch } => {
             processes::run(&open().await?, sort, watch, screen).await
         }

@@ -41,6 +41,7 @@ impl Said {
 impl Drop for Desk {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = std::fs::remove_dir_all(self.folder.with_extension("tmp"));
     }
 }
 
@@ -54,7 +55,10 @@ impl Desk {
             talosconfig: None,
             home: Some(folder.join("home")),
             folder: Some(folder.clone()),
+            editor: None,
+            temporary: Some(folder.with_extension("tmp")),
         };
+        std::fs::create_dir_all(folder.with_extension("tmp")).unwrap();
         Self {
             folder,
             environment,

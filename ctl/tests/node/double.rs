@@ -6,9 +6,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 
 use api::common::{Data, Metadata};
+use api::cosi::resource::state_server::StateServer;
 use api::google::rpc::Status as RpcStatus;
 use api::machine as m;
 use api::machine::machine_service_server::{MachineService, MachineServiceServer};
@@ -24,11 +25,14 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
 use crate::desk::now;
+use crate::shelf::{Held, Shelf, named};
 
 /// A running node.
 pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     pub(crate) identity: Identity,
+    /// What the node's configurations are, and what was asked of it.
+    pub(crate) held: Arc<Mutex<Held>>,
 }
 
 impl Node {
@@ -49,6 +53,12 @@ impl Node {
             .unwrap();
         let tls = TlsAcceptor::from(Arc::new(config(&identity, clients)));
         let (send, receive) = mpsc::channel();
+        let held = Arc::new(Mutex::new(Held {
+            is_configured: clients.is_some(),
+            ..Held::default()
+        }));
+        let double = Double(Arc::clone(&held));
+        let shelf = Shelf(Arc::clone(&held));
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -58,7 +68,8 @@ impl Node {
                 let behind = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
                 let inner = behind.local_addr().unwrap();
                 let serve = tonic::transport::Server::builder()
-                    .add_service(MachineServiceServer::new(Double))
+                    .add_service(MachineServiceServer::new(double))
+                    .add_service(StateServer::new(shelf))
                     .serve_with_incoming(TcpListenerStream::new(behind));
                 tokio::spawn(serve);
                 let front = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
@@ -87,6 +98,7 @@ impl Node {
         Self {
             address: receive.recv().unwrap(),
             identity,
+            held,
         }
     }
 }
@@ -116,7 +128,7 @@ fn config(identity: &Identity, clients: Option<&Authority>) -> ServerConfig {
     config
 }
 
-struct Double;
+struct Double(Arc<Mutex<Held>>);
 
 /// The metadata of one answer for each node that was asked for; without any, one without a name.
 fn nodes<T>(request: &Request<T>) -> Vec<Option<Metadata>> {
@@ -340,6 +352,10 @@ impl MachineService for Double {
                 "machine.typ: unknown key, line 3 column 5",
             ));
         }
+        self.0
+            .lock()
+            .unwrap()
+            .take(&named(&request), request.get_ref())?;
         let is_patched = request
             .get_ref()
             .data

@@ -9,11 +9,14 @@
     reason = "one macro fills messages of every shape"
 )]
 
+mod changing;
 mod desk;
 mod double;
 mod files;
 mod interactive;
 mod keys;
 mod machineconfig;
+mod resources;
+mod shelf;
 mod tables;
 mod troubles;

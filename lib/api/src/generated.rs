@@ -62,5 +62,59 @@ pub mod cosi {
     /// Resources and their store.
     pub mod resource {
         include!(concat!(env!("OUT_DIR"), "/cosi.resource.rs"));
+
+        /// Specs of definitions and namespaces.
+        pub mod meta {
+            include!(concat!(env!("OUT_DIR"), "/cosi.resource.meta.rs"));
+        }
+    }
+}
+
+/// Package `resource`.
+pub mod resource {
+    /// Specs of the configuration's resources.
+    pub mod config {
+        include!(concat!(env!("OUT_DIR"), "/resource.config.rs"));
+    }
+}
+
+/// Package `talos`.
+pub mod talos {
+    /// Package `talos.resource`.
+    pub mod resource {
+        /// Specs of the other resources.
+        pub mod definitions {
+            /// Of the network.
+            pub mod network {
+                include!(concat!(
+                    env!("OUT_DIR"),
+                    "/talos.resource.definitions.network.rs"
+                ));
+            }
+
+            /// Of the running machine.
+            pub mod runtime {
+                include!(concat!(
+                    env!("OUT_DIR"),
+                    "/talos.resource.definitions.runtime.rs"
+                ));
+            }
+
+            /// Of what only administrators read.
+            pub mod secrets {
+                include!(concat!(
+                    env!("OUT_DIR"),
+                    "/talos.resource.definitions.secrets.rs"
+                ));
+            }
+
+            /// Of services.
+            pub mod v1alpha1 {
+                include!(concat!(
+                    env!("OUT_DIR"),
+                    "/talos.resource.definitions.v1alpha1.rs"
+                ));
+            }
+        }
     }
 }

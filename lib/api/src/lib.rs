@@ -12,4 +12,6 @@ pub mod wire;
 #[cfg(feature = "messages")]
 mod generated;
 #[cfg(feature = "messages")]
-pub use generated::{cluster, common, cosi, google, inspect, machine, securityapi, storage, time};
+pub use generated::{
+    cluster, common, cosi, google, inspect, machine, resource, securityapi, storage, talos, time,
+};

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a type of resource is, apart from its instances.
 //!
-//! Owns: the facts of a type, and the two faces of a spec: typed for controllers, any for the store.
-//! Never: encodes a spec; the wire forms join [`AnySpec`] when the state API is served.
+//! Owns: the facts of a type and what follows from its name, and the faces of a spec: typed for
+//! controllers, any for the store, encoded for those who ask from outside.
+//! Never: knows how a spec is encoded; its type does.
 
 use std::any::Any;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 /// A column of a table of resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +41,77 @@ pub struct Kind {
     pub sensitivity: Sensitivity,
 }
 
+impl Kind {
+    /// Returns the id of its definition: its name in lower case.
+    #[must_use]
+    pub fn definition_id(&self) -> String {
+        self.name.to_ascii_lowercase()
+    }
+
+    /// Returns its name as a table shows it: one of it, without the suffix.
+    #[must_use]
+    pub fn display(&self) -> &'static str {
+        let plural = self.plural();
+        // `Addresses` and `Statuses` lose two letters, `Types` and `Leases` one.
+        let stem = plural
+            .strip_suffix("es")
+            .filter(|stem| stem.ends_with("ss") || stem.ends_with("us"));
+        stem.or_else(|| plural.strip_suffix('s')).unwrap_or(plural)
+    }
+
+    /// Lists every short name: the plural, the plural with more and more of the suffix, the
+    /// aliases.
+    #[must_use]
+    pub fn all_aliases(&self) -> Vec<String> {
+        let mut labels: Vec<&str> = self.name.split('.').collect();
+        // With its last label it is the whole name.
+        labels.pop();
+        let mut found = Vec::new();
+        let mut longer = String::new();
+        for label in labels {
+            if !longer.is_empty() {
+                longer.push('.');
+            }
+            longer.push_str(&label.to_ascii_lowercase());
+            found.push(longer.clone());
+        }
+        found.extend(self.aliases.iter().map(|alias| (*alias).to_owned()));
+        found
+    }
+
+    fn plural(&self) -> &'static str {
+        self.name.split('.').next().unwrap_or(self.name)
+    }
+}
+
+/// A spec as those see it who ask from outside.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// As YAML.
+    pub yaml: String,
+    /// As the type's protobuf message; empty for a type that has none.
+    pub proto: Vec<u8>,
+}
+
+/// Only how long it is: a spec may hold secrets.
+impl Debug for Encoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoded")
+            .field("yaml", &self.yaml.len())
+            .field("proto", &self.proto.len())
+            .finish()
+    }
+}
+
 /// The content of one type of resource.
 pub trait ResourceSpec: Debug + Clone + PartialEq + Send + Sync + 'static {
     /// The facts of the type.
     const KIND: &'static Kind;
+
+    /// Encodes the spec; `None` for a type that nobody outside is shown.
+    fn encode(&self) -> Option<Encoded> {
+        None
+    }
 }
 
 /// A spec whose type only its kind tells. Implemented for every [`ResourceSpec`].
@@ -54,6 +122,8 @@ pub trait AnySpec: Debug + Send + Sync + 'static {
     fn same(&self, other: &dyn AnySpec) -> bool;
     /// Returns the spec for a downcast.
     fn as_any(&self) -> &dyn Any;
+    /// Encodes the spec; `None` for a type that nobody outside is shown.
+    fn encoded(&self) -> Option<Encoded>;
 }
 
 impl<T: ResourceSpec> AnySpec for T {
@@ -67,5 +137,81 @@ impl<T: ResourceSpec> AnySpec for T {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn encoded(&self) -> Option<Encoded> {
+        self.encode()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &'static str, aliases: &'static [&'static str]) -> Kind {
+        Kind {
+            name,
+            namespace: "test",
+            aliases,
+            columns: &[],
+            sensitivity: Sensitivity::Public,
+        }
+    }
+
+    #[test]
+    fn res_05_a_type_is_shown_as_one_of_its_kind() {
+        for (name, display, id) in [
+            (
+                "MachineConfigs.config.talos.dev",
+                "MachineConfig",
+                "machineconfigs.config.talos.dev",
+            ),
+            (
+                "HostnameStatuses.net.talos.dev",
+                "HostnameStatus",
+                "hostnamestatuses.net.talos.dev",
+            ),
+            (
+                "NodeAddresses.net.talos.dev",
+                "NodeAddress",
+                "nodeaddresses.net.talos.dev",
+            ),
+            (
+                "MachineTypes.config.talos.dev",
+                "MachineType",
+                "machinetypes.config.talos.dev",
+            ),
+            (
+                "CertSANs.secrets.talos.dev",
+                "CertSAN",
+                "certsans.secrets.talos.dev",
+            ),
+            (
+                "DHCPLeases.net.ichor.dev",
+                "DHCPLease",
+                "dhcpleases.net.ichor.dev",
+            ),
+            ("Odd", "Odd", "odd"),
+        ] {
+            let kind = named(name, &[]);
+            assert_eq!((kind.display(), kind.definition_id()), (display, id.into()));
+        }
+    }
+
+    #[test]
+    fn res_06_a_type_has_longer_and_longer_names_and_its_aliases() {
+        let kind = named("ResourceDefinitions.meta.cosi.dev", &["rd", "rds"]);
+
+        assert_eq!(
+            kind.all_aliases(),
+            [
+                "resourcedefinitions",
+                "resourcedefinitions.meta",
+                "resourcedefinitions.meta.cosi",
+                "rd",
+                "rds"
+            ]
+        );
+        assert_eq!(named("Odd", &["o"]).all_aliases(), ["o"]);
     }
 }

@@ -17,9 +17,9 @@ mod store;
 mod watch;
 
 pub use engine::{Dependency, Engine, Ran, RegisterError, Relation};
-pub use kind::{AnySpec, Column, Kind, ResourceSpec, Sensitivity};
+pub use kind::{AnySpec, Column, Encoded, Kind, ResourceSpec, Sensitivity};
 pub use reconcile::{Action, Body, Controller, Desired, Failure, Input, Output, Strength, View};
-pub use store::{Metadata, Phase, Resource, Store, StoreError, Typed, Version};
+pub use store::{HISTORY_MAX, Metadata, Phase, Resource, Store, StoreError, Typed, Version};
 pub use watch::{BACKLOG_MAX, Bootstrap, Event, Selector, Watch, WatchError};
 
 /// One moment, as two clocks show it.

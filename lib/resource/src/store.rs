@@ -4,13 +4,17 @@
 //! Owns: identity, versions, owners, phases, finalizers, and what an operation may not do.
 //! Never: decides what to write; controllers and the sources of news do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::watch::{Bootstrap, Event, Selector, Sink, Watch};
 use crate::{AnySpec, Kind, ResourceSpec};
+
+/// The most past events that are kept of one type in one namespace. Each may hold a whole
+/// configuration, so they are few: as many as one looks back by eye.
+pub const HISTORY_MAX: usize = 16;
 
 /// How often a resource has been written, from 1.
 pub type Version = u64;
@@ -118,6 +122,19 @@ struct Shelf {
     resources: BTreeMap<String, Resource>,
     /// Grows with every change: what the engine compares to know whose inputs are new.
     generation: u64,
+    /// What happened last, oldest first.
+    history: VecDeque<Event>,
+}
+
+impl Shelf {
+    /// Notes what has just happened.
+    fn note(&mut self, event: &Event) {
+        self.generation = self.generation.saturating_add(1);
+        if self.history.len() >= HISTORY_MAX {
+            self.history.pop_front();
+        }
+        self.history.push_back(event.clone());
+    }
 }
 
 /// Every resource of the node.
@@ -199,8 +216,9 @@ impl Store {
             spec,
         };
         shelf.resources.insert(id.to_owned(), resource.clone());
-        shelf.generation = shelf.generation.saturating_add(1);
-        self.tell(&Event::Created(resource));
+        let event = Event::Created(resource);
+        shelf.note(&event);
+        self.tell(&event);
         Ok(1)
     }
 
@@ -331,8 +349,9 @@ impl Store {
             return Err(StoreError::HasFinalizers);
         }
         if let Some(gone) = shelf.resources.remove(id) {
-            shelf.generation = shelf.generation.saturating_add(1);
-            self.tell(&Event::Destroyed(gone));
+            let event = Event::Destroyed(gone);
+            shelf.note(&event);
+            self.tell(&event);
         }
         Ok(())
     }
@@ -390,19 +409,31 @@ impl Store {
         .map(|_version| ())
     }
 
-    /// Opens a watch; with [`Bootstrap::Contents`] it first tells what is there now.
+    /// Opens a watch, which first tells what `bootstrap` says.
     pub fn watch(&mut self, selector: Selector, bootstrap: Bootstrap) -> Watch {
-        let contents: Vec<Resource> = match bootstrap {
-            Bootstrap::Nothing => Vec::new(),
+        let first: VecDeque<Event> = match bootstrap {
+            Bootstrap::Nothing => VecDeque::new(),
             Bootstrap::Contents => self
                 .list_any(selector.namespace, selector.kind)
                 .filter(|resource| selector.wants(&resource.metadata))
                 .cloned()
+                .map(Event::Created)
+                .chain([Event::Bootstrapped])
                 .collect(),
+            Bootstrap::Tail(count) => self.tail(&selector, count),
         };
-        let (sink, watch) = crate::watch::open(selector, bootstrap, contents);
+        let (sink, watch) = crate::watch::open(selector, first);
         self.sinks.push(sink);
         watch
+    }
+
+    /// The last events that a selector wants, as far as they are kept.
+    fn tail(&self, selector: &Selector, count: usize) -> VecDeque<Event> {
+        let kept = self.shelf(selector.namespace, selector.kind);
+        let kept = kept.into_iter().flat_map(|shelf| shelf.history.iter());
+        let wanted: Vec<&Event> = kept.filter(|event| event.is_for(selector)).collect();
+        let skipped = wanted.len().saturating_sub(count);
+        wanted.into_iter().skip(skipped).cloned().collect()
     }
 
     /// Returns the number that grows with every change to a type in a namespace.
@@ -430,11 +461,14 @@ impl Store {
     ) -> Result<Version, StoreError> {
         let shelf = self.shelf_mut(place)?;
         let resource = shelf.resources.get_mut(id).ok_or(StoreError::NotFound)?;
+        let old = resource.clone();
         with(resource)?;
         resource.metadata.version = resource.metadata.version.saturating_add(1);
         resource.metadata.updated = now;
-        let (version, event) = (resource.metadata.version, Event::Updated(resource.clone()));
-        shelf.generation = shelf.generation.saturating_add(1);
+        let version = resource.metadata.version;
+        let new = resource.clone();
+        let event = Event::Updated { old, new };
+        shelf.note(&event);
         self.tell(&event);
         Ok(version)
     }

@@ -20,7 +20,12 @@ pub enum Event {
     /// A resource came, or was there when the watch began.
     Created(Resource),
     /// A resource is different now.
-    Updated(Resource),
+    Updated {
+        /// What it was.
+        old: Resource,
+        /// What it is.
+        new: Resource,
+    },
     /// A resource is gone; this is what it was.
     Destroyed(Resource),
     /// All that was there when the watch began has been told.
@@ -30,11 +35,16 @@ pub enum Event {
 impl Event {
     fn metadata(&self) -> Option<&Metadata> {
         match self {
-            Self::Created(resource) | Self::Updated(resource) | Self::Destroyed(resource) => {
-                Some(&resource.metadata)
-            }
+            Self::Created(resource)
+            | Self::Updated { new: resource, .. }
+            | Self::Destroyed(resource) => Some(&resource.metadata),
             Self::Bootstrapped => None,
         }
+    }
+
+    pub(crate) fn is_for(&self, selector: &Selector) -> bool {
+        self.metadata()
+            .is_some_and(|metadata| selector.wants(metadata))
     }
 }
 
@@ -57,13 +67,15 @@ impl Selector {
     }
 }
 
-/// Whether a watch begins with what is there.
+/// What a watch begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bootstrap {
     /// Only what happens from now on.
     Nothing,
     /// Everything there is as `Created`, then `Bootstrapped`, then what happens.
     Contents,
+    /// So many of the last events, as far as they are kept, then what happens.
+    Tail(usize),
 }
 
 /// Why a watch ended.
@@ -106,10 +118,7 @@ impl Sink {
         let Some(queue) = self.queue.upgrade() else {
             return false;
         };
-        let wanted = event
-            .metadata()
-            .is_some_and(|metadata| self.selector.wants(metadata));
-        if !wanted {
+        if !event.is_for(&self.selector) {
             return true;
         }
         let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
@@ -134,17 +143,9 @@ pub struct Watch {
     queue: Arc<Mutex<Queue>>,
 }
 
-pub(crate) fn open(
-    selector: Selector,
-    bootstrap: Bootstrap,
-    contents: Vec<Resource>,
-) -> (Sink, Watch) {
-    let mut events: VecDeque<Event> = contents.into_iter().map(Event::Created).collect();
-    if bootstrap == Bootstrap::Contents {
-        events.push_back(Event::Bootstrapped);
-    }
+pub(crate) fn open(selector: Selector, first: VecDeque<Event>) -> (Sink, Watch) {
     let queue = Arc::new(Mutex::new(Queue {
-        events,
+        events: first,
         ..Queue::default()
     }));
     let sink = Sink {

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use resource::{
-    BACKLOG_MAX, Bootstrap, Column, Event, Kind, Phase, ResourceSpec, Selector, Sensitivity, Store,
-    StoreError, Watch, WatchError,
+    AnySpec, BACKLOG_MAX, Bootstrap, Column, Encoded, Event, HISTORY_MAX, Kind, Phase,
+    ResourceSpec, Selector, Sensitivity, Store, StoreError, Watch, WatchError,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +33,13 @@ static FRUITS: Kind = Kind {
 
 impl ResourceSpec for Fruit {
     const KIND: &'static Kind = &FRUITS;
+
+    fn encode(&self) -> Option<Encoded> {
+        Some(Encoded {
+            yaml: self.0.to_string(),
+            proto: vec![u8::try_from(self.0).ok()?],
+        })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +82,7 @@ fn drain(watch: &mut Watch) -> Vec<String> {
     while let Ok(Some(event)) = watch.try_next() {
         seen.push(match event {
             Event::Created(r) => format!("+{}", r.metadata.id),
-            Event::Updated(r) => format!("~{}@{}", r.metadata.id, r.metadata.version),
+            Event::Updated { new: r, .. } => format!("~{}@{}", r.metadata.id, r.metadata.version),
             Event::Destroyed(r) => format!("-{}", r.metadata.id),
             Event::Bootstrapped => "|".to_owned(),
         });
@@ -330,7 +337,7 @@ fn a_watch_wakes_its_task_and_ends_with_its_store() {
     assert_eq!(count.0.load(Ordering::SeqCst), 1);
     assert!(matches!(
         watch.poll_next(&context),
-        Poll::Ready(Ok(Event::Updated(_)))
+        Poll::Ready(Ok(Event::Updated { .. }))
     ));
     drop(store);
 
@@ -345,4 +352,73 @@ fn a_dropped_watch_costs_nothing_more() {
     let put = store.put("cook", "kitchen", "apple", Arc::new(Fruit(2)), at(2));
 
     assert_eq!(put, Ok(true));
+}
+
+#[test]
+fn a_watch_can_begin_with_the_last_events_as_far_as_they_are_kept() {
+    let mut store = with_apple();
+    store
+        .create("cook", "kitchen", "pear", Arc::new(Fruit(1)), at(2))
+        .unwrap();
+    store.destroy("cook", "kitchen", &FRUITS, "pear").unwrap();
+    for weight in 2..=4 {
+        store
+            .put("cook", "kitchen", "apple", Arc::new(Fruit(weight)), at(3))
+            .unwrap();
+    }
+    let pear = Selector {
+        id: Some("pear".to_owned()),
+        ..all()
+    };
+
+    let mut two = store.watch(all(), Bootstrap::Tail(2));
+    let mut gone = store.watch(pear, Bootstrap::Tail(9));
+    let mut none = store.watch(all(), Bootstrap::Tail(0));
+    store.destroy("cook", "kitchen", &FRUITS, "apple").unwrap();
+
+    assert_eq!(drain(&mut two), ["~apple@3", "~apple@4", "-apple"]);
+    assert_eq!(drain(&mut gone), ["+pear", "-pear"]);
+    assert_eq!(drain(&mut none), ["-apple"]);
+    for weight in 0..100 {
+        store
+            .put("cook", "kitchen", "fig", Arc::new(Fruit(weight)), at(4))
+            .unwrap();
+    }
+    let mut all_there_is = store.watch(all(), Bootstrap::Tail(usize::MAX));
+    assert_eq!(drain(&mut all_there_is).len(), HISTORY_MAX);
+}
+
+#[test]
+fn an_update_tells_what_was_there_before() {
+    let mut store = with_apple();
+    let mut watch = store.watch(all(), Bootstrap::Nothing);
+
+    store
+        .put("cook", "kitchen", "apple", Arc::new(Fruit(7)), at(2))
+        .unwrap();
+
+    let told = watch.try_next().unwrap().unwrap();
+    let Event::Updated { old, new } = told else {
+        panic!("{told:?}");
+    };
+    assert_eq!(
+        (old.spec::<Fruit>(), old.metadata.version),
+        (Some(&Fruit(1)), 1)
+    );
+    assert_eq!(
+        (new.spec::<Fruit>(), new.metadata.version),
+        (Some(&Fruit(7)), 2)
+    );
+}
+
+#[test]
+fn a_spec_is_encoded_by_its_type_and_one_that_is_not_shown_is_not() {
+    let shown: Arc<dyn AnySpec> = Arc::new(Fruit(7));
+    let hidden: Arc<dyn AnySpec> = Arc::new(Stone(7));
+
+    let encoded = shown.encoded().unwrap();
+
+    assert_eq!((encoded.yaml.as_str(), &encoded.proto[..]), ("7", &[7][..]));
+    assert_eq!(format!("{encoded:?}"), "Encoded { yaml: 1, proto: 1 }");
+    assert!(hidden.encoded().is_none());
 }

@@ -18,12 +18,7 @@ pub(super) fn admit(path: &str, headers: &HeaderMap, configured: bool) -> Result
     let Some(method) = methods::find(path) else {
         return Err(Status::unimplemented(format!("unknown method {path}")));
     };
-    let named = headers
-        .get_all(ROLE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    let roles = Roles::parse(named);
+    let roles = roles(headers);
     let decision = if configured {
         rbac::admit(method, roles)
     } else {
@@ -35,6 +30,13 @@ pub(super) fn admit(path: &str, headers: &HeaderMap, configured: bool) -> Result
             Status::unimplemented("API is not implemented in maintenance mode")
         }
     })
+}
+
+/// The roles that apid says the caller has.
+pub(super) fn roles(headers: &HeaderMap) -> Roles {
+    let named = headers.get_all(ROLE).iter();
+    let named = named.filter_map(|value| value.to_str().ok());
+    Roles::parse(named.flat_map(|value| value.split(',')))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod gate;
 mod generate;
 mod power;
 pub(crate) mod serve;
+mod state;
 mod system;
 
 use std::sync::Arc;

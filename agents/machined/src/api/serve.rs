@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ::api::cosi::resource::state_server::StateServer;
 use ::api::machine::machine_service_server::MachineServiceServer;
 use ::api::wire::MAX_MESSAGE;
 use hyper::body::Incoming;
@@ -35,6 +36,11 @@ const STREAMS_MAX: u32 = 256;
 const HEADERS_MAX: u32 = 16 * 1024;
 /// What a stream may send before we look at it: small, because nothing here is in a hurry.
 const WINDOW: u32 = 64 * 1024;
+
+/// The paths of the service of resources.
+const STATE: &str = "/cosi.resource.State/";
+/// The longest request to it: a type, a namespace, an id. Nothing is written through it.
+const STATE_REQUEST_MAX: usize = 64 * 1024;
 
 /// Serves for ever.
 pub(crate) async fn serve(node: Arc<Node>, listener: UnixListener) {
@@ -72,8 +78,12 @@ fn is_trusted(stream: &UnixStream) -> bool {
 }
 
 async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Error> {
-    let service = MachineServiceServer::new(Api::new(Arc::clone(&node)))
+    let machine = MachineServiceServer::new(Api::new(Arc::clone(&node)))
         .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE);
+    // Its requests are names; what a client may write is refused unread.
+    let state = StateServer::new(Api::new(Arc::clone(&node)))
+        .max_decoding_message_size(STATE_REQUEST_MAX)
         .max_encoding_message_size(MAX_MESSAGE);
     http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(STREAMS_MAX)
@@ -85,7 +95,8 @@ async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Er
             TokioIo::new(stream),
             Gated {
                 node,
-                service,
+                machine,
+                state,
                 since: Since::now(),
             },
         )
@@ -107,7 +118,8 @@ impl Since {
 struct Gated {
     since: Since,
     node: Arc<Node>,
-    service: MachineServiceServer<Api>,
+    machine: MachineServiceServer<Api>,
+    state: StateServer<Api>,
 }
 
 type Answer = Result<http::Response<Body>, Infallible>;
@@ -120,11 +132,16 @@ impl hyper::service::Service<http::Request<Incoming>> for Gated {
     fn call(&self, mut request: http::Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.since);
         let configured = self.node.is_configured();
+        // What a caller may read depends on the resource too, so the service is told its roles.
+        let roles = gate::roles(request.headers());
+        request.extensions_mut().insert(roles);
         let path = request.uri().path();
+        let is_state = path.starts_with(STATE);
         match gate::admit(path, request.headers(), configured) {
+            Ok(()) if is_state => self.state.clone().call(request),
             // Other services answer `Unimplemented` for their known methods, as the stub does
             // for its own.
-            Ok(()) => self.service.clone().call(request),
+            Ok(()) => self.machine.clone().call(request),
             Err(status) => Box::pin(async move { Ok(status.into_http()) }),
         }
     }

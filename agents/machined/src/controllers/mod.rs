@@ -25,7 +25,8 @@ use crate::news::{init, network};
 use crate::node;
 use crate::places::Places;
 use crate::resources::{
-    AddressStatus, LeaseStatus, LinkStatus, MachineConfig, MachineStatus, RouteStatus, Service,
+    self, AddressStatus, LeaseStatus, LinkStatus, MachineConfig, MachineStatus, Namespace,
+    ResourceDefinition, RouteStatus, Service,
 };
 
 /// Who writes the configuration that was accepted.
@@ -40,6 +41,13 @@ pub(crate) fn register(
     places: &Places,
     arguments: &KernelArguments,
 ) -> Result<(), RegisterError> {
+    engine.register_source(
+        resources::META,
+        vec![
+            Output::of::<ResourceDefinition>(),
+            Output::of::<Namespace>(),
+        ],
+    )?;
     let sources = [
         (CONFIGURATION, Output::of::<MachineConfig>()),
         (node::RUNTIME, Output::of::<MachineStatus>()),

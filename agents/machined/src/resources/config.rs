@@ -35,7 +35,8 @@ super::kind!(
     "MachineConfigs.config.talos.dev" in "config",
     ["machineconfig", "mc", "mcs"],
     [],
-    Sensitive
+    Sensitive,
+    super::wire::machine_config
 );
 
 /// What a machine is in its cluster.
@@ -60,5 +61,6 @@ super::kind!(
     "MachineTypes.config.talos.dev" in "config",
     ["machinetype", "mt", "mts"],
     ["Type" = "{@}"],
-    Public
+    Public,
+    super::wire::machine_type
 );

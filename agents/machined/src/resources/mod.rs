@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The types of resources that machined has.
 //!
-//! Owns: their names, namespaces, aliases, columns, sensitivity and fields.
+//! Owns: their names, namespaces, aliases, columns, sensitivity, fields, and which are shown.
 //! Never: computes one; `controllers` do.
 
 mod config;
+mod meta;
 mod network;
 mod runtime;
 mod secrets;
+mod wire;
 
 pub(crate) use config::{MachineConfig, MachineKind, MachineType};
+pub(crate) use meta::{Namespace, OWNER as META, ResourceDefinition, announce, namespace, shown};
 pub(crate) use network::{
     AddressStatus, HostnameSpec, HostnameStatus, Layer, LeaseStatus, LinkStatus, NodeAddress,
     Prefix, ResolverStatus, RouteStatus,
@@ -22,10 +25,10 @@ pub(crate) use secrets::{ApiCertificate, CertSan};
 /// The namespace of specs before they are merged.
 pub(crate) const NETWORK_CONFIG: &str = "network-config";
 
-/// Writes the facts of a type beside its fields.
+/// Writes the facts of a type beside its fields, and how it is encoded when clients are shown it.
 macro_rules! kind {
     ($type:ty, $name:literal in $namespace:literal, [$($alias:literal),*],
-     [$($column:literal = $path:literal),*], $sensitivity:ident) => {
+     [$($column:literal = $path:literal),*], $sensitivity:ident $(, $encode:path)?) => {
         impl resource::ResourceSpec for $type {
             const KIND: &'static resource::Kind = &resource::Kind {
                 name: $name,
@@ -34,6 +37,11 @@ macro_rules! kind {
                 columns: &[$(resource::Column { name: $column, json_path: $path }),*],
                 sensitivity: resource::Sensitivity::$sensitivity,
             };
+            $(
+                fn encode(&self) -> Option<resource::Encoded> {
+                    $encode(self)
+                }
+            )?
         }
     };
 }

@@ -52,7 +52,8 @@ super::kind!(
         "Oper State" = "{.operationalState}",
         "Link State" = "{.linkState}"
     ],
-    Public
+    Public,
+    super::wire::link_status
 );
 
 /// An address in the kernel. Its id is `link/prefix`.
@@ -75,7 +76,8 @@ super::kind!(
     "AddressStatuses.net.talos.dev" in "network",
     ["address", "addresses", "addressstatus", "as"],
     ["Address" = "{.address}", "Link" = "{.linkName}"],
-    Public
+    Public,
+    super::wire::address_status
 );
 
 /// A route in the kernel. Its id is `family/gateway/destination/metric`; before it comes the table
@@ -110,7 +112,8 @@ super::kind!(
         "Link" = "{.outLinkName}",
         "Metric" = "{.priority}"
     ],
-    Public
+    Public,
+    super::wire::route_status
 );
 
 /// What DHCP got on a link, or that it got nothing. Its id is `dhcp4/link`.
@@ -147,7 +150,8 @@ super::kind!(
     "NodeAddresses.net.talos.dev" in "network",
     ["nodeaddress", "na", "nas"],
     ["Addresses" = "{.addresses}"],
-    Public
+    Public,
+    super::wire::node_address
 );
 
 /// Name servers in use. Its id is `resolvers`.
@@ -159,7 +163,8 @@ super::kind!(
     "ResolverStatuses.net.talos.dev" in "network",
     ["resolvers", "resolverstatus", "rs"],
     ["Resolvers" = "{.dnsServers}"],
-    Public
+    Public,
+    super::wire::resolver_status
 );
 
 /// Where a wish comes from; the later one wins.
@@ -204,7 +209,8 @@ super::kind!(
     "HostnameSpecs.net.talos.dev" in "network",
     ["hostnamespec", "hs"],
     [],
-    Public
+    Public,
+    super::wire::hostname_spec
 );
 
 /// The host name that the kernel has. Its id is `hostname`.
@@ -236,5 +242,6 @@ super::kind!(
     "HostnameStatuses.net.talos.dev" in "network",
     ["hostname", "hostnamestatus", "hs"],
     ["Hostname" = "{.hostname}", "Domainname" = "{.domainname}"],
-    Public
+    Public,
+    super::wire::hostname_status
 );

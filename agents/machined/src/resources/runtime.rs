@@ -24,7 +24,8 @@ super::kind!(
         "Healthy" = "{.healthy}",
         "Health Unknown" = "{.unknown}"
     ],
-    Public
+    Public,
+    super::wire::service
 );
 
 /// A kernel parameter as it should be. Its id is `proc.sys.` and the parameter's name.
@@ -41,7 +42,8 @@ super::kind!(
     "KernelParamSpecs.runtime.talos.dev" in "runtime",
     ["kernelparamspec", "kps"],
     [],
-    Public
+    Public,
+    super::wire::kernel_param_spec
 );
 
 /// A kernel parameter as it is. Its id is that of its spec.
@@ -64,7 +66,8 @@ super::kind!(
         "Default" = "{.default}",
         "Unsupported" = "{.unsupported}"
     ],
-    Public
+    Public,
+    super::wire::kernel_param_status
 );
 
 /// What the machine does as a whole.
@@ -110,5 +113,6 @@ super::kind!(
     "MachineStatuses.runtime.talos.dev" in "runtime",
     ["machinestatus", "ms"],
     ["Stage" = "{.stage}", "Ready" = "{.status.ready}"],
-    Public
+    Public,
+    super::wire::machine_status
 );

@@ -25,7 +25,8 @@ super::kind!(
     "CertSANs.secrets.talos.dev" in "secrets",
     ["certsan", "csan", "csans"],
     [],
-    Sensitive
+    Sensitive,
+    super::wire::cert_san
 );
 
 /// What apid opens the door with. Its id is `api`.

@@ -40,6 +40,22 @@ pub(crate) async fn through(
     authority: &pki::Authority,
     identity: &pki::Identity,
 ) -> Option<Client> {
+    let transport = enter(door, authority, identity).await?;
+    let origin = "https://node".parse().unwrap();
+    let mut client = MachineServiceClient::with_origin(transport, origin);
+    // With TLS 1.3 a refusal shows at the first call.
+    match client.version(()).await {
+        Ok(_) => Some(client),
+        Err(_) => None,
+    }
+}
+
+/// The connection of [`through`], before anything is called.
+pub(crate) async fn enter(
+    door: SocketAddr,
+    authority: &pki::Authority,
+    identity: &pki::Identity,
+) -> Option<Transport> {
     use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
     let mut roots = rustls::RootCertStore::empty();
     let ca = authority.certificate().der().to_vec();
@@ -66,11 +82,5 @@ pub(crate) async fn through(
     tokio::spawn(async move {
         let _ended = connection.await;
     });
-    let origin = "https://node".parse().unwrap();
-    let mut client = MachineServiceClient::with_origin(Transport(sender), origin);
-    // With TLS 1.3 a refusal shows at the first call.
-    match client.version(()).await {
-        Ok(_) => Some(client),
-        Err(_) => None,
-    }
+    Some(Transport(sender))
 }

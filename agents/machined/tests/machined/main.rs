@@ -22,5 +22,6 @@ mod node;
 mod source;
 mod staging;
 mod stand_ins;
+mod state;
 mod trials;
 mod trust;

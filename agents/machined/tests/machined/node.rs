@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::api::cosi::resource::state_client::StateClient;
 use ::api::machine;
 use ::api::machine::machine_service_client::MachineServiceClient;
 use http_body_util::BodyExt as _;
@@ -224,17 +225,26 @@ impl TestNode {
 
     /// Connects to the API.
     pub(crate) async fn client(&self) -> Client {
-        let stream =
-            tokio::net::UnixStream::connect(self.path("system/run/machined/machined.sock"))
-                .await
-                .unwrap();
+        let origin = "http://machined".parse().unwrap();
+        MachineServiceClient::with_origin(self.transport().await, origin)
+    }
+
+    /// Connects to the resources.
+    pub(crate) async fn state(&self) -> StateClient<Transport> {
+        let origin = "http://machined".parse().unwrap();
+        StateClient::with_origin(self.transport().await, origin)
+    }
+
+    async fn transport(&self) -> Transport {
+        let socket = self.path("system/run/machined/machined.sock");
+        let stream = tokio::net::UnixStream::connect(socket).await.unwrap();
         let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
             .await
             .unwrap();
         tokio::spawn(async move {
             let _ended = connection.await;
         });
-        MachineServiceClient::with_origin(Transport(sender), "http://machined".parse().unwrap())
+        Transport(sender)
     }
 
     /// Calls any method as an administrator, with an empty message, and returns its gRPC status.

@@ -23,8 +23,12 @@ pub(crate) fn authority(text: &str) -> Authority {
     machine.ca.unwrap().authority().unwrap()
 }
 
-fn admin(authority: &Authority) -> Identity {
-    let leaf = Leaf::client(&["os:admin"], Duration::from_secs(3600));
+pub(crate) fn admin(authority: &Authority) -> Identity {
+    with_roles(authority, &["os:admin"])
+}
+
+pub(crate) fn with_roles(authority: &Authority, roles: &[&str]) -> Identity {
+    let leaf = Leaf::client(roles, Duration::from_secs(3600));
     authority.issue(&leaf, now()).unwrap()
 }
 

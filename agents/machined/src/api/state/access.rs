@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Who may read which resource, and the words of refusals.
+//!
+//! Owns: the rules beyond those of the method: types, sensitive types, namespaces.
+//! Never: says more of a type that is not shown than of one that does not exist.
+
+use ::api::cosi::resource::{IdQuery, LabelQuery};
+use ::api::rbac::{Role, Roles};
+use resource::{Kind, Sensitivity};
+use tonic::Status;
+
+use crate::resources;
+
+/// As much of a name as a refusal repeats: names come from outside and travel in a header.
+const NAME_MAX: usize = 128;
+
+/// Decides about reading a type in a namespace.
+///
+/// # Errors
+/// The caller may not; this is the answer.
+pub(super) fn read(
+    roles: Roles,
+    namespace: &str,
+    kind: &str,
+) -> Result<(&'static str, &'static Kind), Status> {
+    let kind = resources::shown(kind).ok_or_else(|| {
+        Status::permission_denied(format!(
+            "resource type {} is not registered on this node",
+            clipped(kind)
+        ))
+    })?;
+    if kind.sensitivity == Sensitivity::Sensitive && !roles.contains(Role::Admin) {
+        return Err(Status::permission_denied("not authorized"));
+    }
+    let namespace = resources::namespace(namespace).ok_or_else(|| {
+        Status::permission_denied(format!(
+            "namespace {} is not registered on this node",
+            clipped(namespace)
+        ))
+    })?;
+    Ok((namespace, kind))
+}
+
+/// Nobody writes through the API.
+pub(super) fn read_only() -> Status {
+    Status::permission_denied("write access is not allowed")
+}
+
+/// There is no such resource.
+pub(super) fn not_found(namespace: &str, kind: &Kind, id: &str) -> Status {
+    Status::not_found(format!(
+        "resource {}({namespace}/{}) does not exist",
+        kind.name,
+        clipped(id)
+    ))
+}
+
+/// Refuses what would leave some resources out, because the whole would be a wrong answer.
+///
+/// # Errors
+/// There is such a query.
+pub(super) fn no_queries(labels: &[LabelQuery], ids: Option<&IdQuery>) -> Result<(), Status> {
+    if labels.iter().any(|query| !query.terms.is_empty()) {
+        return Err(Status::unimplemented("label_query: not built yet"));
+    }
+    if ids.is_some_and(|query| !query.regexp.is_empty()) {
+        return Err(Status::unimplemented("id_query: not built yet"));
+    }
+    Ok(())
+}
+
+/// A name from outside in quotes, no longer than a message should be.
+fn clipped(name: &str) -> String {
+    let kept: String = name.chars().take(NAME_MAX).collect();
+    let dots = if kept.len() < name.len() { "…" } else { "" };
+    format!("{kept:?}{dots}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::Code;
+
+    const MC: &str = "MachineConfigs.config.talos.dev";
+    const SERVICES: &str = "Services.v1alpha1.talos.dev";
+
+    fn code(roles: &[Role], namespace: &str, kind: &str) -> Option<Code> {
+        read(Roles::of(roles), namespace, kind)
+            .err()
+            .map(|status| status.code())
+    }
+
+    #[test]
+    fn sensitive_types_are_for_administrators_though_the_method_is_for_readers() {
+        let denied = Some(Code::PermissionDenied);
+        for (roles, namespace, kind, expected) in [
+            (&[Role::Admin][..], "config", MC, None),
+            (&[Role::Reader], "config", MC, denied),
+            (&[Role::Operator, Role::Reader], "config", MC, denied),
+            (&[], "config", MC, denied),
+            (&[Role::Reader], "runtime", SERVICES, None),
+            (&[Role::Admin], "nowhere", SERVICES, denied),
+            (&[Role::Admin], "", SERVICES, denied),
+            (&[Role::Admin], "runtime", "", denied),
+            (&[Role::Admin], "runtime", "services", denied),
+            (
+                &[Role::Admin],
+                "runtime",
+                "Teapots.v1alpha1.talos.dev",
+                denied,
+            ),
+            // machined has them, for itself.
+            (
+                &[Role::Admin],
+                "network",
+                "DHCPLeases.net.ichor.dev",
+                denied,
+            ),
+            (
+                &[Role::Admin],
+                "secrets",
+                "ApiCertificates.secrets.talos.dev",
+                denied,
+            ),
+        ] {
+            assert_eq!(code(roles, namespace, kind), expected, "{namespace} {kind}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_repeats_only_the_beginning_of_a_name() {
+        let long = "ü".repeat(1_000_000);
+
+        for refused in [
+            read(Roles::of(&[Role::Admin]), "config", &long).unwrap_err(),
+            read(Roles::of(&[Role::Admin]), &long, MC).unwrap_err(),
+            not_found("config", resources::shown(MC).unwrap(), &long),
+        ] {
+            assert!(
+                refused.message().len() < 1000,
+                "{}",
+                refused.message().len()
+            );
+            assert!(refused.message().contains('…'));
+        }
+    }
+
+    #[test]
+    fn queries_that_are_not_built_are_refused_by_name_and_empty_ones_are_none() {
+        let label = LabelQuery {
+            terms: vec![Default::default()],
+        };
+        let id = IdQuery {
+            regexp: "a.*".to_owned(),
+        };
+
+        let refused = no_queries(&[label], None).unwrap_err();
+        assert_eq!(refused.code(), Code::Unimplemented);
+        assert!(refused.message().contains("label_query"));
+        let refused = no_queries(&[], Some(&id)).unwrap_err();
+        assert!(refused.message().contains("id_query"));
+        no_queries(&[LabelQuery::default()], Some(&IdQuery::default())).unwrap();
+    }
+}

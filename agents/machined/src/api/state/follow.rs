@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Watches over the API.
+//!
+//! A watch pulls: the next event is encoded when the client took the last one. Who does not keep
+//! up overruns the store's backlog, is told so as the last word, and begins again.
+//!
+//! Owns: what a watch begins with, and how events are put together.
+//! Never: skips an event silently, or holds up who writes.
+
+use std::future::poll_fn;
+
+use ::api::cosi::resource::{Event as WireEvent, WatchRequest, WatchResponse};
+use ::api::rbac::Roles;
+use prost::Message as _;
+use resource::{Bootstrap, Event, Selector, Watch, WatchError};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use tonic::codegen::BoxStream;
+
+use super::{access, message};
+use crate::node::Node;
+
+/// Responses between the store and the network.
+const AHEAD: usize = 1;
+/// From here on no more events join a response: far below what clients take.
+const RESPONSE_LEN: usize = 256 * 1024;
+
+/// What a client can take.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    /// It knows the events that are no news of a resource.
+    has_marks: bool,
+    /// It takes several events at once.
+    is_aggregated: bool,
+}
+
+pub(super) fn watch(
+    node: &Node,
+    roles: Roles,
+    asked: WatchRequest,
+) -> Result<BoxStream<WatchResponse>, Status> {
+    let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
+    let options = asked.options.unwrap_or_default();
+    access::no_queries(&options.label_query, options.id_query.as_ref())?;
+    let tail = usize::try_from(options.tail_events)
+        .map_err(|_| Status::invalid_argument("tail_events: must not be below zero"))?;
+    let bootstrap = match (options.bootstrap_contents, tail) {
+        (false, 0) => Bootstrap::Nothing,
+        (false, tail) => Bootstrap::Tail(tail),
+        (true, 0) if asked.id.is_none() => Bootstrap::Contents,
+        (true, 0) => {
+            return Err(Status::unimplemented(
+                "bootstrap_contents: a watch of one resource begins with it anyway",
+            ));
+        }
+        (true, _) => {
+            return Err(Status::invalid_argument(
+                "only one of bootstrap_contents and tail_events can be used",
+            ));
+        }
+    };
+    let selector = Selector {
+        namespace,
+        kind,
+        id: asked.id.clone(),
+    };
+    let mut state = node.state();
+    // One resource is told as it is now, also when it is not there.
+    let present = match (&asked.id, bootstrap) {
+        (Some(id), Bootstrap::Nothing) => Some(match state.store.get_any(namespace, kind, id) {
+            Some(present) => message::event(&Event::Created(present.clone()))?,
+            None => message::absent(namespace, kind.name, id),
+        }),
+        (Some(_) | None, _) => None,
+    };
+    let watch = state.store.watch(selector, bootstrap);
+    drop(state);
+    let form = Form {
+        has_marks: asked.api_version >= 1,
+        is_aggregated: options.aggregated,
+    };
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    tokio::spawn(tell(watch, form, present, sender));
+    Ok(Box::pin(ReceiverStream::new(receiver)))
+}
+
+type Sender = mpsc::Sender<Result<WatchResponse, Status>>;
+
+async fn tell(mut watch: Watch, form: Form, present: Option<WireEvent>, sender: Sender) {
+    // The first response has no events: it says that from now on nothing is missed.
+    let ready = std::iter::once(Vec::new());
+    for event in ready.chain(present.map(|event| vec![event])) {
+        if sender.send(Ok(WatchResponse { event })).await.is_err() {
+            return;
+        }
+    }
+    loop {
+        let first = tokio::select! {
+            next = poll_fn(|context| watch.poll_next(context)) => next,
+            // Nobody listens any more: a quiet type must not keep this task for ever.
+            () = sender.closed() => return,
+        };
+        let (response, ends) = match first {
+            Ok(first) => gather(first, &mut watch, form),
+            Err(error) => (last_word(error, form), true),
+        };
+        if response.as_ref().is_ok_and(|said| said.event.is_empty()) {
+            continue;
+        }
+        let ends = ends || response.is_err();
+        if sender.send(response).await.is_err() || ends {
+            return;
+        }
+    }
+}
+
+/// One response: an event and, for clients that like it so, what waits behind it.
+fn gather(first: Event, watch: &mut Watch, form: Form) -> (Result<WatchResponse, Status>, bool) {
+    let mut response = WatchResponse::default();
+    let mut next = Some(first);
+    while let Some(event) = next.take() {
+        if form.has_marks || !matches!(event, Event::Bootstrapped) {
+            match message::event(&event) {
+                Ok(event) => response.event.push(event),
+                Err(status) => return (Err(status), true),
+            }
+        }
+        if form.is_aggregated && response.encoded_len() < RESPONSE_LEN {
+            // An error is found again by the next call.
+            next = watch.try_next().ok().flatten();
+        }
+    }
+    (Ok(response), false)
+}
+
+/// Why a watch ends, in the form that the client knows.
+fn last_word(error: WatchError, form: Form) -> Result<WatchResponse, Status> {
+    if form.has_marks {
+        return Ok(WatchResponse {
+            event: vec![message::error(&error)],
+        });
+    }
+    Err(match error {
+        WatchError::Lagged => Status::out_of_range(error.to_string()),
+        WatchError::Closed => Status::unavailable(error.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::SystemTime;
+
+    use ::api::cosi::resource::EventType;
+    use resource::{BACKLOG_MAX, ResourceSpec as _, Store};
+    use tonic::Code;
+
+    use super::*;
+    use crate::resources::Service;
+
+    fn put(store: &mut Store, id: &str, healthy: bool) {
+        let spec = Service {
+            running: true,
+            healthy,
+            unknown: false,
+        };
+        store
+            .put("t", "runtime", id, Arc::new(spec), SystemTime::UNIX_EPOCH)
+            .unwrap();
+    }
+
+    fn selector() -> Selector {
+        Selector {
+            namespace: "runtime",
+            kind: Service::KIND,
+            id: None,
+        }
+    }
+
+    /// Everything that a watch says until it ends.
+    async fn said(watch: Watch, form: Form) -> Vec<Result<Vec<EventType>, Code>> {
+        let (sender, mut receiver) = mpsc::channel(AHEAD);
+        tokio::spawn(tell(watch, form, None, sender));
+        let mut said = Vec::new();
+        while let Some(response) = receiver.recv().await {
+            said.push(match response {
+                Ok(response) => {
+                    let events = response.event.iter();
+                    Ok(events.map(WireEvent::event_type).collect())
+                }
+                Err(status) => Err(status.code()),
+            });
+        }
+        said
+    }
+
+    fn form(has_marks: bool, is_aggregated: bool) -> Form {
+        Form {
+            has_marks,
+            is_aggregated,
+        }
+    }
+
+    fn with_two() -> (Store, Watch) {
+        let mut store = Store::new();
+        put(&mut store, "a", true);
+        put(&mut store, "b", true);
+        let watch = store.watch(selector(), Bootstrap::Contents);
+        put(&mut store, "a", false);
+        (store, watch)
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_client_is_told_in_the_form_that_it_knows() {
+        use EventType::{Bootstrapped, Created, Errored, Updated};
+
+        // A store that is gone ends the watch.
+        let (_, watch) = with_two();
+        assert_eq!(
+            said(watch, form(true, false)).await,
+            [
+                Ok(vec![]),
+                Ok(vec![Created]),
+                Ok(vec![Created]),
+                Ok(vec![Bootstrapped]),
+                Ok(vec![Updated]),
+                Ok(vec![Errored]),
+            ]
+        );
+        let (_, watch) = with_two();
+        assert_eq!(
+            said(watch, form(true, true)).await,
+            [
+                Ok(vec![]),
+                Ok(vec![Created, Created, Bootstrapped, Updated]),
+                Ok(vec![Errored]),
+            ]
+        );
+        let (_, watch) = with_two();
+        assert_eq!(
+            said(watch, form(false, false)).await,
+            [
+                Ok(vec![]),
+                Ok(vec![Created]),
+                Ok(vec![Created]),
+                Ok(vec![Updated]),
+                Err(Code::Unavailable),
+            ]
+        );
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_watcher_of_a_flood_that_does_not_keep_up_is_told_so_over_its_stream() {
+        let mut store = Store::new();
+        let new = store.watch(selector(), Bootstrap::Nothing);
+        let old = store.watch(selector(), Bootstrap::Nothing);
+        for number in 0..=BACKLOG_MAX {
+            put(&mut store, "a", number % 2 == 0);
+        }
+
+        assert_eq!(
+            said(new, form(true, true)).await,
+            [Ok(vec![]), Ok(vec![EventType::Errored])]
+        );
+        assert_eq!(
+            said(old, form(false, false)).await,
+            [Ok(vec![]), Err(Code::OutOfRange)]
+        );
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Resources about resources: which types and namespaces clients are shown.
+//!
+//! Owns: that list. What is not in it is for machined alone, and clients are told that it is not
+//! there.
+//! Never: lists a type that cannot be encoded; a test compares.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use resource::{AnySpec, Kind, ResourceSpec, Store, StoreError};
+
+use super::{
+    AddressStatus, CertSan, HostnameSpec, HostnameStatus, KernelParamSpec, KernelParamStatus,
+    LinkStatus, MachineConfig, MachineStatus, MachineType, NETWORK_CONFIG, NodeAddress,
+    ResolverStatus, RouteStatus, Service, wire,
+};
+
+/// Who writes them.
+pub(crate) const OWNER: &str = "meta";
+
+/// A type of resource. Its id is the type's name in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ResourceDefinition(pub &'static Kind);
+
+super::kind!(
+    ResourceDefinition,
+    "ResourceDefinitions.meta.cosi.dev" in "meta",
+    ["api-resources", "resourcedefinition", "rd", "rds"],
+    ["Aliases" = "{.aliases[:]}"],
+    Public,
+    wire::definition
+);
+
+/// A namespace, with what it is for. Its id is its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Namespace(pub &'static str);
+
+super::kind!(
+    Namespace,
+    "Namespaces.meta.cosi.dev" in "meta",
+    ["ns", "namespace"],
+    [],
+    Public,
+    wire::namespace
+);
+
+/// The types that clients are shown.
+const SHOWN: &[&Kind] = &[
+    ResourceDefinition::KIND,
+    Namespace::KIND,
+    MachineConfig::KIND,
+    MachineType::KIND,
+    AddressStatus::KIND,
+    HostnameSpec::KIND,
+    HostnameStatus::KIND,
+    LinkStatus::KIND,
+    NodeAddress::KIND,
+    ResolverStatus::KIND,
+    RouteStatus::KIND,
+    KernelParamSpec::KIND,
+    KernelParamStatus::KIND,
+    MachineStatus::KIND,
+    Service::KIND,
+    CertSan::KIND,
+];
+
+/// The namespaces that hold them.
+const NAMESPACES: &[(&str, &str)] = &[
+    ("config", "the configuration and what is read off it"),
+    ("meta", "types of resources and namespaces"),
+    ("network", "the network as it is"),
+    (
+        NETWORK_CONFIG,
+        "wishes for the network, by where they come from",
+    ),
+    ("runtime", "the running machine"),
+    ("secrets", "what goes into certificates"),
+];
+
+/// Puts the definitions and namespaces into a store.
+///
+/// # Errors
+/// Two of them have one name: a mistake in the tables.
+pub(crate) fn announce(store: &mut Store, now: SystemTime) -> Result<(), StoreError> {
+    let definitions = SHOWN.iter().map(|kind| {
+        let spec: Arc<dyn AnySpec> = Arc::new(ResourceDefinition(kind));
+        (kind.definition_id(), spec)
+    });
+    let namespaces = NAMESPACES.iter().map(|(name, purpose)| {
+        let spec: Arc<dyn AnySpec> = Arc::new(Namespace(purpose));
+        ((*name).to_owned(), spec)
+    });
+    for (id, spec) in definitions.chain(namespaces) {
+        store.create(OWNER, spec.kind().namespace, &id, spec, now)?;
+    }
+    Ok(())
+}
+
+/// Finds a type that clients are shown by its full name.
+pub(crate) fn shown(name: &str) -> Option<&'static Kind> {
+    SHOWN.iter().copied().find(|kind| kind.name == name)
+}
+
+/// Finds a namespace by its name.
+pub(crate) fn namespace(name: &str) -> Option<&'static str> {
+    let mut names = NAMESPACES.iter().map(|(name, _)| *name);
+    names.find(|known| *known == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn res_05_every_type_and_namespace_is_listed_once_and_belongs_together() {
+        let mut store = Store::new();
+
+        announce(&mut store, SystemTime::UNIX_EPOCH).unwrap();
+
+        assert_eq!(store.list::<ResourceDefinition>().count(), SHOWN.len());
+        for kind in SHOWN {
+            assert!(store.get::<Namespace>(kind.namespace).is_some(), "{kind:?}");
+        }
+        for listed in store.list::<ResourceDefinition>() {
+            let resource = store.get_any("meta", ResourceDefinition::KIND, &listed.metadata.id);
+            assert!(resource.unwrap().spec.encoded().is_some());
+        }
+    }
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Specs as clients see them: YAML for people, protobuf for programs.
+//!
+//! Owns: the names of fields, which are those of the documents, and what stands in them.
+//! Never: writes a field whose value the node does not know.
+
+mod config;
+mod meta;
+mod network;
+mod runtime;
+mod secrets;
+mod words;
+
+pub(super) use config::{machine_config, machine_type};
+pub(super) use meta::{definition, namespace};
+pub(super) use network::{
+    address_status, hostname_spec, hostname_status, link_status, node_address, resolver_status,
+    route_status,
+};
+pub(super) use runtime::{kernel_param_spec, kernel_param_status, machine_status, service};
+pub(super) use secrets::cert_san;
+
+use resource::Encoded;
+use serde::Serialize;
+
+/// Both forms of a spec.
+fn both(yaml: &impl Serialize, proto: &impl prost::Message) -> Option<Encoded> {
+    Some(Encoded {
+        yaml: serde_yaml_ng::to_string(yaml).ok()?,
+        proto: proto.encode_to_vec(),
+    })
+}

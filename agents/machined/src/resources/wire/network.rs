@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Resources of the network on the wire.
+//!
+//! Owns: their two forms.
+//! Never: says what netd did not: fields of the documents that it does not tell are absent.
+
+use std::net::IpAddr;
+
+use api::common::{NetIp, NetIpPrefix};
+use api::talos::resource::definitions::network as proto;
+use resource::Encoded;
+use serde::Serialize;
+
+use super::both;
+use super::words::{self, flags, word};
+use crate::resources::{
+    AddressStatus, HostnameSpec, HostnameStatus, Layer, LinkStatus, NodeAddress, Prefix,
+    ResolverStatus, RouteStatus,
+};
+
+/// `IFF_LOWER_UP`: the carrier is there.
+const LOWER_UP: u32 = 0x1_0000;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Link<'a> {
+    index: u32,
+    #[serde(rename = "type")]
+    link_type: String,
+    flags: String,
+    hardware_addr: String,
+    mtu: u32,
+    operational_state: String,
+    kind: &'a str,
+    link_state: bool,
+}
+
+pub(crate) fn link_status(spec: &LinkStatus) -> Option<Encoded> {
+    let octets = spec.hardware_address.iter();
+    let octets: Vec<String> = octets.map(|octet| format!("{octet:02x}")).collect();
+    let link_state = spec.flags & LOWER_UP != 0;
+    let yaml = Link {
+        index: spec.index,
+        link_type: word(words::LINK_TYPES, spec.arp_type.into()),
+        flags: flags(words::LINK_FLAGS, spec.flags),
+        hardware_addr: octets.join(":"),
+        mtu: spec.mtu,
+        operational_state: word(words::OPERATIONAL_STATES, spec.oper_state.into()),
+        kind: &spec.kind,
+        link_state,
+    };
+    let message = proto::LinkStatusSpec {
+        index: spec.index,
+        r#type: spec.arp_type.into(),
+        flags: spec.flags,
+        hardware_addr: spec.hardware_address.clone(),
+        mtu: spec.mtu,
+        operational_state: spec.oper_state.into(),
+        kind: spec.kind.clone(),
+        link_state,
+    };
+    both(&yaml, &message)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Address<'a> {
+    address: String,
+    link_index: u32,
+    link_name: &'a str,
+    family: String,
+    scope: String,
+    flags: String,
+}
+
+pub(crate) fn address_status(spec: &AddressStatus) -> Option<Encoded> {
+    let family = family(spec.address.address);
+    let yaml = Address {
+        address: spec.address.to_string(),
+        link_index: spec.link_index,
+        link_name: &spec.link_name,
+        family: word(words::FAMILIES, family),
+        scope: word(words::SCOPES, spec.scope.into()),
+        flags: flags(words::ADDRESS_FLAGS, spec.flags),
+    };
+    let message = proto::AddressStatusSpec {
+        address: Some(prefix(spec.address)),
+        link_index: spec.link_index,
+        link_name: spec.link_name.clone(),
+        family,
+        scope: spec.scope.into(),
+        flags: spec.flags,
+        ..Default::default()
+    };
+    both(&yaml, &message)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Route<'a> {
+    family: String,
+    dst: String,
+    gateway: String,
+    #[serde(skip_serializing_if = "is_zero")]
+    out_link_index: u32,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    out_link_name: &'a str,
+    table: String,
+    priority: u32,
+    scope: String,
+    protocol: String,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+pub(crate) fn route_status(spec: &RouteStatus) -> Option<Encoded> {
+    let family = family(spec.destination.address);
+    // The default route has no destination.
+    let destination = Some(spec.destination).filter(|destination| destination.length > 0);
+    let yaml = Route {
+        family: word(words::FAMILIES, family),
+        dst: destination.map(|d| d.to_string()).unwrap_or_default(),
+        gateway: spec.gateway.map(|ip| ip.to_string()).unwrap_or_default(),
+        out_link_index: spec.out_link_index,
+        out_link_name: &spec.out_link_name,
+        table: word(words::TABLES, spec.table),
+        priority: spec.priority,
+        scope: word(words::SCOPES, spec.scope.into()),
+        protocol: word(words::PROTOCOLS, spec.protocol.into()),
+    };
+    let message = proto::RouteStatusSpec {
+        family,
+        destination: destination.map(prefix),
+        gateway: spec.gateway.map(ip),
+        out_link_index: spec.out_link_index,
+        out_link_name: spec.out_link_name.clone(),
+        table: spec.table,
+        priority: spec.priority,
+        scope: spec.scope.into(),
+        protocol: spec.protocol.into(),
+    };
+    both(&yaml, &message)
+}
+
+#[derive(Serialize)]
+struct Addresses {
+    addresses: Vec<String>,
+}
+
+pub(crate) fn node_address(spec: &NodeAddress) -> Option<Encoded> {
+    let yaml = Addresses {
+        addresses: spec.0.iter().map(ToString::to_string).collect(),
+    };
+    let message = proto::NodeAddressSpec {
+        addresses: spec.0.iter().copied().map(prefix).collect(),
+    };
+    both(&yaml, &message)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Resolvers {
+    dns_servers: Vec<String>,
+}
+
+pub(crate) fn resolver_status(spec: &ResolverStatus) -> Option<Encoded> {
+    let yaml = Resolvers {
+        dns_servers: spec.0.iter().map(ToString::to_string).collect(),
+    };
+    let message = proto::ResolverStatusSpec {
+        dns_servers: spec.0.iter().copied().map(ip).collect(),
+    };
+    both(&yaml, &message)
+}
+
+#[derive(Serialize)]
+struct Hostname<'a> {
+    hostname: &'a str,
+    domainname: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer: Option<&'a str>,
+}
+
+pub(crate) fn hostname_spec(spec: &HostnameSpec) -> Option<Encoded> {
+    let yaml = Hostname {
+        hostname: &spec.hostname,
+        domainname: &spec.domainname,
+        layer: Some(spec.layer.name()),
+    };
+    let message = proto::HostnameSpecSpec {
+        hostname: spec.hostname.clone(),
+        domainname: spec.domainname.clone(),
+        config_layer: match spec.layer {
+            Layer::Default => 0,
+            Layer::Cmdline => 1,
+            // 2 is the platform's, of which there is none.
+            Layer::Operator => 3,
+            Layer::Configuration => 4,
+        },
+    };
+    both(&yaml, &message)
+}
+
+pub(crate) fn hostname_status(spec: &HostnameStatus) -> Option<Encoded> {
+    let yaml = Hostname {
+        hostname: &spec.hostname,
+        domainname: &spec.domainname,
+        layer: None,
+    };
+    let message = proto::HostnameStatusSpec {
+        hostname: spec.hostname.clone(),
+        domainname: spec.domainname.clone(),
+    };
+    both(&yaml, &message)
+}
+
+/// `AF_INET` or `AF_INET6`.
+const fn family(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(_) => 2,
+        IpAddr::V6(_) => 10,
+    }
+}
+
+pub(super) fn ip(address: IpAddr) -> NetIp {
+    NetIp {
+        ip: octets(address),
+    }
+}
+
+fn prefix(prefix: Prefix) -> NetIpPrefix {
+    NetIpPrefix {
+        ip: octets(prefix.address),
+        prefix_length: prefix.length.into(),
+    }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefix_of(text: &str, length: u8) -> Prefix {
+        Prefix {
+            address: text.parse().unwrap(),
+            length,
+        }
+    }
+
+    #[test]
+    fn links_and_addresses_are_written_with_the_words_of_the_documents() {
+        let link = link_status(&LinkStatus {
+            index: 2,
+            arp_type: 1,
+            flags: 0x1_1043,
+            hardware_address: vec![0x52, 0x54, 0, 1, 2, 0xff],
+            mtu: 1500,
+            oper_state: 6,
+            kind: String::new(),
+        });
+        let address = address_status(&AddressStatus {
+            address: prefix_of("10.5.0.2", 24),
+            link_index: 2,
+            link_name: "eth0".to_owned(),
+            scope: 0,
+            flags: 0x80,
+        });
+
+        assert_eq!(
+            link.unwrap().yaml,
+            "index: 2\ntype: ether\nflags: UP,BROADCAST,RUNNING,MULTICAST,LOWER_UP\n\
+             hardwareAddr: 52:54:00:01:02:ff\nmtu: 1500\noperationalState: up\nkind: ''\n\
+             linkState: true\n"
+        );
+        assert_eq!(
+            address.unwrap().yaml,
+            "address: 10.5.0.2/24\nlinkIndex: 2\nlinkName: eth0\nfamily: inet4\nscope: global\n\
+             flags: permanent\n"
+        );
+    }
+
+    #[test]
+    fn the_default_route_has_no_destination() {
+        let route = route_status(&RouteStatus {
+            destination: prefix_of("::", 0),
+            gateway: Some("fe80::1".parse().unwrap()),
+            out_link_index: 0,
+            out_link_name: String::new(),
+            priority: 1024,
+            table: 254,
+            protocol: 9,
+            scope: 0,
+        });
+
+        assert_eq!(
+            route.unwrap().yaml,
+            "family: inet6\ndst: ''\ngateway: fe80::1\ntable: main\npriority: 1024\n\
+             scope: global\nprotocol: ra\n"
+        );
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Resources of the running machine on the wire.
+//!
+//! Owns: their two forms.
+//! Never: computes a state.
+
+use api::talos::resource::definitions::{runtime as proto, v1alpha1};
+use proto::machine_status_spec::Stage;
+use resource::Encoded;
+use serde::Serialize;
+
+use super::both;
+use crate::resources::{
+    KernelParamSpec, KernelParamStatus, MachineStage, MachineStatus, Service, UnmetCondition,
+};
+
+#[derive(Serialize)]
+struct ServiceYaml {
+    running: bool,
+    healthy: bool,
+    unknown: bool,
+}
+
+pub(crate) fn service(spec: &Service) -> Option<Encoded> {
+    let yaml = ServiceYaml {
+        running: spec.running,
+        healthy: spec.healthy,
+        unknown: spec.unknown,
+    };
+    let message = v1alpha1::ServiceSpec {
+        running: spec.running,
+        healthy: spec.healthy,
+        unknown: spec.unknown,
+    };
+    both(&yaml, &message)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ParamSpec<'a> {
+    value: &'a str,
+    ignore_errors: bool,
+}
+
+pub(crate) fn kernel_param_spec(spec: &KernelParamSpec) -> Option<Encoded> {
+    let yaml = ParamSpec {
+        value: &spec.value,
+        ignore_errors: spec.ignore_errors,
+    };
+    let message = proto::KernelParamSpecSpec {
+        value: spec.value.clone(),
+        ignore_errors: spec.ignore_errors,
+    };
+    both(&yaml, &message)
+}
+
+#[derive(Serialize)]
+struct ParamStatus<'a> {
+    current: &'a str,
+    default: &'a str,
+    unsupported: bool,
+}
+
+pub(crate) fn kernel_param_status(spec: &KernelParamStatus) -> Option<Encoded> {
+    let yaml = ParamStatus {
+        current: &spec.current,
+        default: &spec.default,
+        unsupported: spec.unsupported,
+    };
+    let message = proto::KernelParamStatusSpec {
+        current: spec.current.clone(),
+        default: spec.default.clone(),
+        unsupported: spec.unsupported,
+    };
+    both(&yaml, &message)
+}
+
+#[derive(Serialize)]
+struct Status<'a> {
+    stage: &'a str,
+    status: Readiness<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Readiness<'a> {
+    ready: bool,
+    unmet_conditions: Vec<Unmet<'a>>,
+}
+
+#[derive(Serialize)]
+struct Unmet<'a> {
+    name: &'a str,
+    reason: &'a str,
+}
+
+pub(crate) fn machine_status(spec: &MachineStatus) -> Option<Encoded> {
+    let (word, number) = match spec.stage {
+        MachineStage::Booting => ("booting", Stage::Booting),
+        MachineStage::Maintenance => ("maintenance", Stage::Maintenance),
+        MachineStage::Running => ("running", Stage::Running),
+        MachineStage::Rebooting => ("rebooting", Stage::Rebooting),
+        MachineStage::ShuttingDown => ("shutting down", Stage::ShuttingDown),
+    };
+    let unmet = spec.unmet.iter();
+    let yaml = Status {
+        stage: word,
+        status: Readiness {
+            ready: spec.unmet.is_empty(),
+            unmet_conditions: unmet
+                .clone()
+                .map(|UnmetCondition { name, reason }| Unmet { name, reason })
+                .collect(),
+        },
+    };
+    let message = proto::MachineStatusSpec {
+        stage: number.into(),
+        status: Some(proto::MachineStatusStatus {
+            ready: spec.unmet.is_empty(),
+            unmet_conditions: unmet
+                .map(|condition| proto::UnmetCondition {
+                    name: condition.name.clone(),
+                    reason: condition.reason.clone(),
+                })
+                .collect(),
+        }),
+    };
+    both(&yaml, &message)
+}

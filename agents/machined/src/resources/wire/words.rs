@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The words for the kernel's numbers.
+//!
+//! Owns: the tables; they are those of the documents, so that scripts find what they look for.
+//! Never: invents a word: a number without one stays a number.
+
+/// Numbers and their words.
+pub(super) type Words = &'static [(u32, &'static str)];
+
+/// The word for a number.
+pub(super) fn word(words: Words, number: u32) -> String {
+    let known = words.iter().find(|(known, _)| *known == number);
+    known.map_or_else(|| number.to_string(), |(_, word)| (*word).to_owned())
+}
+
+/// The words for the bits that are set; bits without a word are left out.
+pub(super) fn flags(words: Words, bits: u32) -> String {
+    let set = words.iter().filter(|(bit, _)| bits & bit != 0);
+    let set: Vec<&str> = set.map(|(_, word)| *word).collect();
+    set.join(",")
+}
+
+/// `AF_*`.
+pub(super) const FAMILIES: Words = &[(2, "inet4"), (10, "inet6")];
+
+/// `RT_SCOPE_*`.
+pub(super) const SCOPES: Words = &[
+    (0, "global"),
+    (200, "site"),
+    (253, "link"),
+    (254, "host"),
+    (255, "nowhere"),
+];
+
+/// `RT_TABLE_*`.
+pub(super) const TABLES: Words = &[
+    (0, "unspec"),
+    (253, "default"),
+    (254, "main"),
+    (255, "local"),
+];
+
+/// `RTPROT_*`.
+pub(super) const PROTOCOLS: Words = &[
+    (0, "unspec"),
+    (1, "redirect"),
+    (2, "kernel"),
+    (3, "boot"),
+    (4, "static"),
+    (9, "ra"),
+    (10, "mrt"),
+    (11, "zebra"),
+    (12, "bird"),
+    (13, "dnrouted"),
+    (14, "xorp"),
+    (15, "ntk"),
+    (16, "dhcp"),
+    (17, "mrtd"),
+    (18, "keepalived"),
+    (42, "babel"),
+    (99, "openr"),
+    (186, "bgp"),
+    (187, "isis"),
+    (188, "ospf"),
+    (189, "rip"),
+    (192, "eigrp"),
+];
+
+/// `IF_OPER_*`.
+pub(super) const OPERATIONAL_STATES: Words = &[
+    (0, "unknown"),
+    (1, "notPresent"),
+    (2, "down"),
+    (3, "lowerLayerDown"),
+    (4, "testing"),
+    (5, "dormant"),
+    (6, "up"),
+];
+
+/// `IFA_F_*`.
+pub(super) const ADDRESS_FLAGS: Words = &[
+    (1, "temporary"),
+    (2, "nodad"),
+    (4, "optimistic"),
+    (8, "dadfailed"),
+    (16, "homeaddress"),
+    (32, "deprecated"),
+    (64, "tentative"),
+    (128, "permanent"),
+    (256, "mngmtmpaddr"),
+    (512, "noprefixroute"),
+    (1024, "mcautojoin"),
+    (2048, "stableprivacy"),
+];
+
+/// `IFF_*`.
+pub(super) const LINK_FLAGS: Words = &[
+    (1, "UP"),
+    (2, "BROADCAST"),
+    (4, "DEBUG"),
+    (8, "LOOPBACK"),
+    (16, "POINTTOPOINT"),
+    (32, "NOTRAILERS"),
+    (64, "RUNNING"),
+    (128, "NOARP"),
+    (256, "PROMISC"),
+    (512, "ALLMULTI"),
+    (1024, "MASTER"),
+    (2048, "SLAVE"),
+    (4096, "MULTICAST"),
+    (8192, "PORTSEL"),
+    (16384, "AUTOMEDIA"),
+    (32768, "DYNAMIC"),
+    (65536, "LOWER_UP"),
+    (131072, "DORMANT"),
+    (262144, "ECHO"),
+];
+
+/// `ARPHRD_*`.
+pub(super) const LINK_TYPES: Words = &[
+    (0, "netrom"),
+    (1, "ether"),
+    (2, "eether"),
+    (3, "ax25"),
+    (4, "pronet"),
+    (5, "chaos"),
+    (6, "ieee802"),
+    (7, "arcnet"),
+    (8, "atalk"),
+    (15, "dlci"),
+    (19, "atm"),
+    (23, "metricom"),
+    (24, "ieee1394"),
+    (27, "eui64"),
+    (32, "infiniband"),
+    (256, "slip"),
+    (257, "cslip"),
+    (258, "slip6"),
+    (259, "cslip6"),
+    (260, "rsrvd"),
+    (264, "adapt"),
+    (270, "rose"),
+    (271, "x25"),
+    (272, "hwx25"),
+    (280, "can"),
+    (512, "ppp"),
+    (513, "cisco"),
+    (516, "lapb"),
+    (517, "ddcmp"),
+    (518, "rawhdlc"),
+    (768, "ipip"),
+    (769, "tunnel6"),
+    (770, "frad"),
+    (771, "skip"),
+    (772, "loopback"),
+    (773, "localtlk"),
+    (774, "fddi"),
+    (775, "bif"),
+    (776, "sit"),
+    (777, "ip/ddp"),
+    (778, "gre"),
+    (779, "pimreg"),
+    (780, "hippi"),
+    (781, "ash"),
+    (782, "econet"),
+    (783, "irda"),
+    (784, "fcpp"),
+    (785, "fcal"),
+    (786, "fcpl"),
+    (787, "fcfb_0"),
+    (788, "fcfb_1"),
+    (789, "fcfb_2"),
+    (790, "fcfb_3"),
+    (791, "fcfb_4"),
+    (792, "fcfb_5"),
+    (793, "fcfb_6"),
+    (794, "fcfb_7"),
+    (795, "fcfb_8"),
+    (796, "fcfb_9"),
+    (797, "fcfb_10"),
+    (798, "fcfb_11"),
+    (799, "fcfb_12"),
+    (800, "tr"),
+    (801, "ieee802.11"),
+    (802, "ieee802.11_prism"),
+    (803, "ieee802.11_radiotap"),
+    (804, "ieee802.15.4"),
+    (805, "ieee802.15.4_monitor"),
+    (820, "phonet"),
+    (821, "phonet_pipe"),
+    (822, "caif"),
+    (823, "ip6gre"),
+    (824, "netlink"),
+    (825, "6lowpan"),
+    (65534, "nohdr"),
+    (65535, "void"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_words_and_those_without_one_stay_numbers() {
+        assert_eq!(word(SCOPES, 253), "link");
+        assert_eq!(word(SCOPES, 7), "7");
+        assert_eq!(flags(LINK_FLAGS, 0x1_0043), "UP,BROADCAST,RUNNING,LOWER_UP");
+        assert_eq!(flags(ADDRESS_FLAGS, 0x8000_0080), "permanent");
+        assert_eq!(flags(ADDRESS_FLAGS, 0), "");
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Types of resources as nodes define them, and the names that operators call them by.
+//!
+//! Owns: what a name means.
+//! Never: guesses between two types.
+
+use api::cosi::resource::meta::ResourceDefinitionSpec;
+
+use crate::resources::path::Template;
+use crate::trouble::Trouble;
+
+/// A type of resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kind {
+    /// Its full name.
+    pub(crate) name: String,
+    /// What tables call it.
+    pub(crate) display: String,
+    /// Where its resources are.
+    pub(crate) namespace: String,
+    /// Every short name.
+    aliases: Vec<String>,
+    /// What a table shows besides the id and the version: heads and where the cells are.
+    pub(crate) columns: Vec<(String, Option<Template>)>,
+    /// Whether only administrators read it.
+    pub(crate) is_sensitive: bool,
+}
+
+impl Kind {
+    /// Takes a definition for what it means.
+    pub(crate) fn of(definition: ResourceDefinitionSpec) -> Self {
+        let is_sensitive = definition.sensitivity != 0;
+        let columns = definition.print_columns.into_iter().map(|column| {
+            // A path that we cannot follow costs its cells, not the table.
+            let path = Template::parse(&column.json_path).ok();
+            (column.name.to_uppercase(), path)
+        });
+        Self {
+            columns: columns.collect(),
+            name: definition.resource_type,
+            display: definition.display_type,
+            namespace: definition.default_namespace,
+            aliases: definition.all_aliases,
+            is_sensitive,
+        }
+    }
+
+    fn is_called(&self, named: &str) -> bool {
+        let mut aliases = self.aliases.iter();
+        aliases.any(|alias| alias.eq_ignore_ascii_case(named))
+    }
+}
+
+/// Finds the type that a name means.
+pub(crate) fn resolve<'k>(named: &str, kinds: &'k [Kind]) -> Result<&'k Kind, Trouble> {
+    let mut whole = kinds.iter();
+    if let Some(exact) = whole.find(|kind| kind.name.eq_ignore_ascii_case(named)) {
+        return Ok(exact);
+    }
+    let meant: Vec<&Kind> = kinds.iter().filter(|kind| kind.is_called(named)).collect();
+    match meant[..] {
+        [kind] => Ok(kind),
+        [] => Err(
+            Trouble::new(format!("there is no type of resource {named:?}"))
+                .hint("`ichorctl get rd` lists those that the node has"),
+        ),
+        _ => {
+            let names: Vec<&str> = meant.iter().map(|kind| kind.name.as_str()).collect();
+            Err(Trouble::new(format!(
+                "{named:?} is short for several types of resources: {}",
+                names.join(", ")
+            ))
+            .hint("use a longer name"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(name: &str, aliases: &[&str]) -> Kind {
+        Kind::of(ResourceDefinitionSpec {
+            resource_type: name.to_owned(),
+            all_aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+            ..ResourceDefinitionSpec::default()
+        })
+    }
+
+    #[test]
+    fn res_06_a_type_is_found_by_any_of_its_names_and_never_guessed() {
+        let kinds = [
+            kind(
+                "RouteStatuses.net.talos.dev",
+                &["routestatuses", "route", "rs"],
+            ),
+            kind("ResolverStatuses.net.talos.dev", &["resolvers", "rs"]),
+            // Its alias is another one's whole name.
+            kind("Odd.dev", &["routestatuses.net.talos.dev"]),
+        ];
+        let found = |named| resolve(named, &kinds).map(|kind| kind.name.as_str());
+
+        for named in [
+            "route",
+            "Route",
+            "RouteStatuses.net.talos.dev",
+            "routestatuses.net.talos.dev",
+        ] {
+            assert_eq!(found(named), Ok("RouteStatuses.net.talos.dev"), "{named}");
+        }
+        let both = found("rs").unwrap_err().to_string();
+        assert!(
+            both.contains("RouteStatuses.net.talos.dev, ResolverStatuses.net.talos.dev"),
+            "{both}"
+        );
+        for named in ["", "r", "route ", "nothing", "\0"] {
+            assert!(found(named).is_err(), "{named}");
+        }
+    }
+}
