@@ -6,6 +6,7 @@
 
 use crate::document::{Document, Extra};
 use crate::error::{Fault, LoadError, Path, Problem};
+use crate::memory::Memory;
 use crate::newer;
 use crate::read::{self, read};
 use crate::schema::{Field as _, Kind};
@@ -76,13 +77,14 @@ pub(crate) struct Stream {
 /// Reads all documents. A text that is not YAML ends everything, because its rest means nothing.
 pub(crate) fn stream(source: &str) -> Result<Stream, LoadError> {
     let mut stream = Stream::default();
+    let mut memory = Memory::of_file(source.len());
     let documents = serde_yaml_ng::Deserializer::from_str(source);
     for (number, (head, from)) in heads(source)?.into_iter().zip(documents).enumerate() {
         let Some(which) = head.and_then(|head| stream.judge(number, &head)) else {
             continue;
         };
-        let (value, problems) =
-            read_shape(source, number, from, which.shape()).map_err(|mut problem| {
+        let (value, problems) = read_shape(source, number, from, which.shape(), &mut memory)
+            .map_err(|mut problem| {
                 problem.document = number;
                 LoadError {
                     problems: vec![*problem],
@@ -161,14 +163,15 @@ pub(crate) fn read_shape<'de>(
     number: usize,
     from: serde_yaml_ng::Deserializer<'de>,
     kind: &'static Kind,
+    memory: &mut Memory,
 ) -> Result<(Value, Vec<Problem>), Box<Problem>> {
     let size = source.len();
-    match read(from, kind, size) {
+    match read(from, kind, size, memory) {
         Err(problem) if matches!(problem.fault, Fault::WrongType { .. }) => {
             let Some(again) = serde_yaml_ng::Deserializer::from_str(source).nth(number) else {
                 return Err(problem);
             };
-            let (value, mut problems) = read(again, &Kind::Free, size)?;
+            let (value, mut problems) = read(again, &Kind::Free, size, &mut Memory::of_file(size))?;
             // Whatever happens, the document stays refused.
             problems.push(*problem);
             Ok((value, problems))

@@ -25,6 +25,7 @@ use crate::document::{Document, Extra};
 use crate::error::{Fault, LoadError, Path, Problem, Step};
 use crate::guard;
 use crate::locate::locate;
+use crate::memory::Memory;
 use crate::read::read;
 use crate::schema::{Cursor, Field as _, Kind, MAX_PROBLEMS};
 use crate::stream::{Stream, VERSION, Which, stream};
@@ -163,8 +164,8 @@ fn parse_json(text: &str) -> Result<Option<Vec<PatchOperation>>, Vec<Problem>> {
     let Some(first) = documents.next() else {
         return Ok(None);
     };
-    let (value, mut problems) =
-        read(first, &Kind::Free, text.len()).map_err(|problem| vec![*problem])?;
+    let (value, mut problems) = read(first, &Kind::Free, text.len(), &mut Memory::unlimited())
+        .map_err(|problem| vec![*problem])?;
     let bad = match &value {
         Value::List(list) if list.is_empty() => Fault::Empty,
         Value::List(_) if documents.next().is_some() => Fault::NotAPatch,
