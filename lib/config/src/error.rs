@@ -119,6 +119,11 @@ pub enum Fault {
         /// The first release that knows it, `1.8`.
         since: &'static str,
     },
+    /// A list where newer releases take one; it has no effect.
+    NewerShape {
+        /// The first release that takes it, `1.13`.
+        since: &'static str,
+    },
     /// The kind of document belongs to newer releases and has no effect.
     NewerKind {
         /// The kind.
@@ -188,6 +193,10 @@ impl fmt::Display for Fault {
             Self::NewerKey { since } => write!(
                 f,
                 "this key came with v{since}, which is newer than this release: it has no effect"
+            ),
+            Self::NewerShape { since } => write!(
+                f,
+                "lists came here with v{since}, which is newer than this release: it has no effect"
             ),
             Self::NewerKind { kind, since } => write!(
                 f,

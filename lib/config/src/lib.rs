@@ -6,6 +6,7 @@
 //! Never: reads a clock or a file, or acts on a configuration.
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod client;
 mod comments;
 mod configuration;
@@ -34,6 +35,7 @@ mod url;
 mod validate;
 mod value;
 
+pub use arguments::Arguments;
 pub use client::{ClientAuth, ClientBasicAuth, ClientConfig, ClientContext, ClientSideroAuth};
 pub use comments::Comments;
 pub use configuration::Configuration;

@@ -95,7 +95,12 @@ impl Memory {
         };
         let again = match of {
             Kind::Map(kind) => node.saturating_add(slot(kind).saturating_mul(2)),
-            Kind::Text | Kind::Word | Kind::List(_) | Kind::Struct(_) | Kind::Free => 0,
+            Kind::Text
+            | Kind::Word
+            | Kind::Argument
+            | Kind::List(_)
+            | Kind::Struct(_)
+            | Kind::Free => 0,
         };
         self.take(EVENT.saturating_add(node).saturating_add(again))?;
         self.text(key)
@@ -111,7 +116,7 @@ impl Memory {
 fn slot(kind: &Kind) -> usize {
     match kind {
         Kind::Word => 16,
-        Kind::Text | Kind::List(_) | Kind::Map(_) => 24,
+        Kind::Text | Kind::Argument | Kind::List(_) | Kind::Map(_) => 24,
         Kind::Free => 32,
         Kind::Struct(entries) => entries.iter().map(|entry| slot(entry.kind)).sum(),
     }

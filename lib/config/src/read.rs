@@ -11,7 +11,7 @@ use crate::value::Value;
 use core::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
-use std::collections::btree_map;
+use std::collections::{BTreeSet, btree_map};
 
 /// The key that takes over entries of another mapping (YAML 1.1 merge).
 pub(crate) const MERGE_KEY: &str = "<<";
@@ -24,6 +24,8 @@ struct State<'m> {
     /// What the tree may still grow by; a tree without aliases never needs more than its text.
     budget: usize,
     memory: &'m mut Memory,
+    /// The arguments that are lists: the parser wants to know before it looks.
+    lists: &'m BTreeSet<Path>,
     /// Which of the two is spent.
     overdrawn: Option<Fault>,
 }
@@ -36,12 +38,24 @@ pub(crate) fn read<'de>(
     size: usize,
     memory: &mut Memory,
 ) -> Result<(Value, Vec<Problem>), Box<Problem>> {
+    read_with(document, kind, size, memory, &BTreeSet::new())
+}
+
+/// The same when it is known which arguments are lists.
+pub(crate) fn read_with<'de>(
+    document: serde_yaml_ng::Deserializer<'de>,
+    kind: &'static Kind,
+    size: usize,
+    memory: &mut Memory,
+    lists: &BTreeSet<Path>,
+) -> Result<(Value, Vec<Problem>), Box<Problem>> {
     let mut state = State {
         path: Path::default(),
         problems: Vec::new(),
         // Every value and every character of text costs one; a value takes at least one character.
         budget: size.saturating_mul(2).saturating_add(16),
         memory,
+        lists,
         overdrawn: None,
     };
     let read = Seed {
@@ -117,9 +131,12 @@ impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
         self.state.occupy::<D::Error>(Memory::value)?;
         match self.kind {
             Kind::Free => from.deserialize_any(self),
-            Kind::Text | Kind::Word | Kind::List(_) | Kind::Map(_) | Kind::Struct(_) => {
-                from.deserialize_option(self)
-            }
+            Kind::Text
+            | Kind::Word
+            | Kind::Argument
+            | Kind::List(_)
+            | Kind::Map(_)
+            | Kind::Struct(_) => from.deserialize_option(self),
         }
     }
 }
@@ -162,7 +179,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            Kind::Text | Kind::Word => "text",
+            Kind::Text | Kind::Word | Kind::Argument => "text",
             Kind::List(_) => "a list",
             Kind::Map(_) | Kind::Struct(_) => "a mapping",
             Kind::Free => "a plain value",
@@ -179,7 +196,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
 
     fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
         match self.kind {
-            Kind::Text | Kind::Word => from.deserialize_str(self),
+            Kind::Text | Kind::Word | Kind::Argument => from.deserialize_str(self),
             Kind::List(_) => from.deserialize_seq(self),
             Kind::Map(_) | Kind::Struct(_) => from.deserialize_map(self),
             Kind::Free => from.deserialize_any(self),
@@ -237,8 +254,11 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         let mut merged = Vec::new();
         while let Some(key) = map.next_key::<Key>()? {
             self.state.spend::<A::Error>(key.0.len())?;
-            let kind = self.kind_of(&key.0);
+            let mut kind = self.kind_of(&key.0);
             self.state.path.0.push(Step::Key(key.0.clone()));
+            if matches!(kind, Kind::Argument) && self.state.lists.contains(&self.state.path) {
+                kind = &Kind::List(&Kind::Text);
+            }
             self.state
                 .occupy::<A::Error>(|memory| memory.entry(values.len(), key.0.len(), self.kind))?;
             let value = map.next_value_seed(Seed {
@@ -280,7 +300,7 @@ impl Seed<'_, '_> {
                 .iter()
                 .find(|entry| entry.key == key)
                 .map_or(&Kind::Free, |e| e.kind),
-            Kind::Text | Kind::Word | Kind::List(_) | Kind::Free => &Kind::Free,
+            Kind::Text | Kind::Word | Kind::Argument | Kind::List(_) | Kind::Free => &Kind::Free,
         }
     }
 }

@@ -247,6 +247,58 @@ fn keys_of_newer_releases_load_with_a_warning_that_names_the_release() {
 }
 
 #[test]
+fn arguments_that_are_lists_as_in_newer_releases_load_with_a_warning_and_have_no_effect() {
+    let text = "version: v1alpha1\nmachine:\n  kubelet:\n    extraArgs: {a: 1.10, b: [1.10, 'x'], c: yes}\ncluster:\n  apiServer:\n    extraArgs:\n      d:\n        - e\n  etcd: {extraArgs: {f: []}}\n";
+    let loaded = load(text);
+
+    assert_eq!(loaded.source(), text);
+    let newer: Vec<String> = loaded.newer().iter().map(ToString::to_string).collect();
+    let rest = "lists came here with v1.13, which is newer than this release: it has no effect";
+    assert_eq!(
+        newer,
+        [
+            format!("machine.kubelet.extraArgs.b: {rest}, line 4 column 26"),
+            format!("cluster.apiServer.extraArgs.d: {rest}, line 8 column 7"),
+            format!("cluster.etcd.extraArgs.f: {rest}, line 10 column 22"),
+        ]
+    );
+    let document = loaded.document().unwrap();
+    let kubelet = document.machine.as_ref().unwrap().kubelet.as_ref().unwrap();
+    let arguments: Vec<(&str, &str)> = kubelet
+        .extra_args
+        .0
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    assert_eq!(arguments, [("a", "1.10"), ("c", "yes")]);
+    let warnings = loaded.validate(Circumstances::default()).warnings;
+    assert!(loaded.newer().iter().all(|p| warnings.contains(p)));
+}
+
+#[test]
+fn lists_that_no_release_knows_stay_wrong_types() {
+    for (text, problem) in [
+        (
+            "machine:\n  kubelet:\n    extraArgs: {a: [b], c: [{d: e}]}\n",
+            "machine.kubelet.extraArgs.c[0]: wrong type, expected text",
+        ),
+        (
+            "machine:\n  kubelet:\n    extraArgs: {a: [b]}\n  sysctls: {c: [d]}\n",
+            "machine.sysctls.c: wrong type, expected text",
+        ),
+        (
+            "machine:\n  kubelet:\n    extraArgs: {a: {b: c}}\n",
+            "machine.kubelet.extraArgs.a: wrong type, expected text",
+        ),
+    ] {
+        let text = format!("version: v1alpha1\n{text}");
+        let error = Configuration::load(text.as_bytes()).unwrap_err();
+        assert_eq!(error.problems.len(), 1, "{error}");
+        assert!(error.to_string().starts_with(problem), "{error}");
+    }
+}
+
+#[test]
 fn kinds_of_newer_releases_are_kept_with_a_warning_and_may_not_be_there_twice() {
     let volume = "apiVersion: v1alpha1\nkind: VolumeConfig\nname: EPHEMERAL\nprovisioning:\n  maxSize: 50GB\n";
     let text = format!("version: v1alpha1\nmachine: {{}}\n---\n{volume}");
