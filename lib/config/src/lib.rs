@@ -54,8 +54,8 @@ pub use secrets::{
     SecretsTrustd,
 };
 pub use spec::{
-    ClusterSpec, DhcpSpec, FeaturesSpec, HostName, LinkSpec, MachineType, RouteSpec, Spec,
-    TimeSpec, VlanSpec,
+    ClusterSpec, DhcpSpec, FeaturesSpec, FileOperation, FileSpec, HostName, LinkSpec, MachineType,
+    RouteSpec, Spec, TimeSpec, VlanSpec,
 };
 pub use unsupported::unsupported;
 pub use url::Url;

@@ -7,7 +7,8 @@
 
 use config::document::MachineConfig;
 use config::{
-    Cidr, Circumstances, Configuration, DhcpSpec, DiskSize, Extra, FileMode, GoDuration, Value,
+    Cidr, Circumstances, Configuration, DhcpSpec, DiskSize, Extra, FileMode, FileOperation,
+    FileSpec, GoDuration, Value,
 };
 
 fn load(text: &str) -> Configuration {
@@ -244,6 +245,49 @@ fn keys_of_newer_releases_load_with_a_warning_that_names_the_release() {
     );
     let warnings = loaded.validate(Circumstances::default()).warnings;
     assert!(loaded.newer().iter().all(|p| warnings.contains(p)));
+}
+
+#[test]
+fn pki_01_a_custom_authority_is_appended_to_the_bundle_as_it_is_written() {
+    let pem = "-----BEGIN CERTIFICATE-----\nYW4gYXV0aG9yaXR5\n-----END CERTIFICATE-----\n";
+    let indented = pem.replace('\n', "\n        ");
+    for permissions in ["0644", "0o644", "420"] {
+        let text = format!(
+            "version: v1alpha1\ncluster: {{}}\nmachine:\n  files:\n    - content: |\n        {}\n      permissions: {permissions}\n      path: /etc/ssl/certs/ca-certificates\n      op: append\n",
+            indented.trim_end()
+        );
+        let loaded = load(&text);
+
+        let report = loaded.validate(Circumstances::default()).to_string();
+        assert!(!report.contains("machine.files"), "{report}");
+        assert_eq!(
+            loaded.spec().unwrap().files,
+            [FileSpec {
+                path: "/etc/ssl/certs/ca-certificates".to_owned(),
+                content: pem.to_owned(),
+                permissions: FileMode(0o644),
+                operation: FileOperation::Append,
+            }]
+        );
+        let printed = loaded.to_yaml();
+        assert!(printed.contains("permissions: 0o644\n"), "{printed}");
+        assert_eq!(load(&printed).document(), loaded.document());
+    }
+}
+
+#[test]
+fn an_operation_on_a_file_that_nobody_knows_is_refused_where_it_stands() {
+    for op in ["apend", "''"] {
+        let text = format!(
+            "version: v1alpha1\ncluster: {{}}\nmachine:\n  files:\n    - path: /var/a\n      op: {op}\n"
+        );
+        let report = load(&text).validate(Circumstances::default()).to_string();
+
+        assert!(
+            report.contains("machine.files[0].op: bad value, expected create, append or overwrite"),
+            "{report}"
+        );
+    }
 }
 
 #[test]
