@@ -265,6 +265,23 @@ fn cmd_046_secrets_hold_the_authorities_that_openssl_knows() {
 }
 
 #[test]
+fn cmd_046_for_newer_releases_secrets_are_those_of_the_newest_that_is_known() {
+    let desk = Desk::empty();
+
+    let said = desk.run("gen secrets --talos-version v1.10");
+
+    assert!(
+        said.err.contains("v1.10 is newer than v1.6"),
+        "{}",
+        said.err
+    );
+    said.done();
+    let text = desk.read("secrets.yaml");
+    assert!(SecretsBundle::load(text.as_bytes()).is_ok());
+    assert!(text.contains("secretboxencryptionsecret: "));
+}
+
+#[test]
 fn cmd_046_secrets_of_the_oldest_release_are_rsa() {
     let desk = Desk::empty();
     desk.run("gen secrets --talos-version v0.8").done();
@@ -306,7 +323,8 @@ fn pki_03_secrets_can_be_had_back_from_a_control_plane_configuration() {
             "--from-controlplane-config controlplane.yaml --talos-version v1.2",
             "cannot be used",
         ),
-        ("--talos-version v1.99", "not a version from v0.8 to v1.6"),
+        ("--talos-version v0.7", "not a version from v0.8 on"),
+        ("--talos-version newest", "not a version from v0.8 on"),
         (
             "--kubernetes-bootstrap-token abcdef.0123456789abcdef",
             "--from-kubernetes-pki",
