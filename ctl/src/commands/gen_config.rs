@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use config::patch::{Patch, apply};
 use config::{
-    Circumstances, ClientConfig, Comments, Configuration, Document, GenerateOptions, Mode,
+    Circumstances, ClientConfig, Comments, Configuration, Document, GenerateOptions, Mode, Release,
     SecretsBundle, generate,
 };
 use pki::Secret;
@@ -30,7 +30,8 @@ pub(crate) fn run(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
-    let files = texts(asked, environment)?;
+    let release = gen_secrets::release(&asked.talos_version, screen)?;
+    let files = texts(asked, release, environment)?;
     let Some(folder) = destination(asked, environment)? else {
         for (_, text) in files {
             screen.print(format_args!("{text}"));
@@ -57,10 +58,11 @@ pub(crate) fn run(
 /// The name and content of each file that is asked for.
 fn texts(
     asked: &GenConfig,
+    release: Release,
     environment: &Environment,
 ) -> Result<Vec<(&'static str, String)>, Trouble> {
     let secrets = match &asked.with_secrets {
-        None => gen_secrets::new(gen_secrets::release(&asked.talos_version)?)?,
+        None => gen_secrets::new(release)?,
         Some(path) => gen_secrets::read(&environment.path(path))?,
     };
     let generated = generate(&asked.name, &asked.endpoint, &secrets, &options(asked))

@@ -20,7 +20,8 @@ pub(crate) fn run(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
-    let bundle = bundle(asked, environment)?;
+    let release = release(&asked.talos_version, screen)?;
+    let bundle = bundle(asked, release, environment)?;
     let text = Secret::new(bundle.to_yaml().into_bytes());
     if asked.output_file == Path::new("-") {
         screen.write(text.expose());
@@ -30,8 +31,11 @@ pub(crate) fn run(
     places::create_all(&[(path, text)], existing, screen)
 }
 
-fn bundle(asked: &GenSecrets, environment: &Environment) -> Result<SecretsBundle, Trouble> {
-    let release = release(&asked.talos_version)?;
+fn bundle(
+    asked: &GenSecrets,
+    release: Release,
+    environment: &Environment,
+) -> Result<SecretsBundle, Trouble> {
     if let Some(path) = &asked.from_controlplane_config {
         return from_configuration(&environment.path(path));
     }
@@ -44,15 +48,22 @@ fn bundle(asked: &GenSecrets, environment: &Environment) -> Result<SecretsBundle
     new(release)
 }
 
-/// Reads the version of `--talos-version`.
-pub(crate) fn release(text: &str) -> Result<Release, Trouble> {
-    Release::parse(text).ok_or_else(|| {
+/// Reads the version of `--talos-version`, and says so when more is meant than we know to write.
+pub(crate) fn release(text: &str, screen: &mut Screen<'_>) -> Result<Release, Trouble> {
+    let release = Release::parse(text).ok_or_else(|| {
         Trouble::new(format!(
-            "--talos-version: {text:?} is not a version from {} to {}",
+            "--talos-version: {text:?} is not a version from {} on, such as {}",
             Release::OLDEST,
             Release::CURRENT
         ))
-    })
+    })?;
+    if release.is_newer() {
+        let known = Release::CURRENT;
+        screen.warn(format_args!(
+            "warning: --talos-version: {release} is newer than {known}: what came after {known} is not written"
+        ));
+    }
+    Ok(release)
 }
 
 /// Makes new secrets.

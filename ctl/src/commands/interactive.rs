@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use api::machine::apply_configuration_request::Mode;
-use config::{Comments, SecretsBundle};
+use config::{Comments, Release, SecretsBundle};
 use pki::Secret;
 
 use crate::args::{ApplyConfig, Globals};
@@ -76,7 +76,7 @@ impl Keys {
                 ))
                 .hint("go to the folder of this cluster, or to an empty one for a new cluster"));
             }
-            gen_secrets::new(gen_secrets::release("")?)?
+            gen_secrets::new(Release::CURRENT)?
         } else {
             gen_secrets::read(&secrets)?
         };

@@ -85,6 +85,37 @@ fn pki_03_one_type_goes_to_a_file_or_to_standard_output() {
 }
 
 #[test]
+fn cmd_041_for_newer_releases_the_newest_that_is_known_is_generated_with_a_warning() {
+    let desk = Desk::empty();
+    desk.run("gen secrets").done();
+    let line = "--with-secrets secrets.yaml -t controlplane";
+    desk.run(&format!("gen config home 10.0.0.2 {line} -o known.yaml"))
+        .done();
+
+    for (number, version) in ["v1.7", "v1.10.4", "2.0"].into_iter().enumerate() {
+        for command in ["gen config", "machineconfig gen"] {
+            let name = format!("{}-{number}.yaml", command.len());
+            let said = desk.run(&format!(
+                "{command} home 10.0.0.2 {line} --talos-version {version} -o {name}"
+            ));
+
+            assert!(said.err.starts_with("warning: --talos-version: v"));
+            assert!(
+                said.err.contains("what came after v1.6 is not written"),
+                "{}",
+                said.err
+            );
+            said.done();
+            assert_eq!(desk.read(&name), desk.read("known.yaml"), "{version}");
+        }
+    }
+    let known = desk.run(&format!(
+        "gen config home 10.0.0.2 {line} --talos-version v1.6 -o -"
+    ));
+    assert_eq!(known.err, "");
+}
+
+#[test]
 fn what_cannot_be_generated_is_refused_with_a_reason() {
     let desk = Desk::empty();
     desk.write("secrets.yaml", "cluster: [");

@@ -265,6 +265,23 @@ fn cmd_046_secrets_hold_the_authorities_that_openssl_knows() {
 }
 
 #[test]
+fn cmd_046_for_newer_releases_secrets_are_those_of_the_newest_that_is_known() {
+    let desk = Desk::empty();
+
+    let said = desk.run("gen secrets --talos-version v1.10");
+
+    assert!(
+        said.err.contains("v1.10 is newer than v1.6"),
+        "{}",
+        said.err
+    );
+    said.done();
+    let text = desk.read("secrets.yaml");
+    assert!(SecretsBundle::load(text.as_bytes()).is_ok());
+    assert!(text.contains("secretboxencryptionsecret: "));
+}
+
+#[test]
 fn cmd_046_secrets_of_the_oldest_release_are_rsa() {
     let desk = Desk::empty();
     desk.run("gen secrets --talos-version v0.8").done();
@@ -306,7 +323,8 @@ fn pki_03_secrets_can_be_had_back_from_a_control_plane_configuration() {
             "--from-controlplane-config controlplane.yaml --talos-version v1.2",
             "cannot be used",
         ),
-        ("--talos-version v1.99", "not a version from v0.8 to v1.6"),
+        ("--talos-version v0.7", "not a version from v0.8 on"),
+        ("--talos-version newest", "not a version from v0.8 on"),
         (
             "--kubernetes-bootstrap-token abcdef.0123456789abcdef",
             "--from-kubernetes-pki",
@@ -321,20 +339,32 @@ fn pki_03_secrets_can_be_had_back_from_a_control_plane_configuration() {
     }
 }
 
-#[test]
-fn cmd_046_the_folder_of_another_cluster_becomes_a_secrets_file() {
-    let desk = Desk::empty();
+/// The folder of a cluster whose keys OpenSSL makes with `genkey`, in the forms that kubeadm writes.
+fn foreign_cluster(desk: &Desk, genkey: &str) {
     std::fs::create_dir_all(desk.folder.join("pki/etcd")).unwrap();
-    for name in ["ca", "front-proxy-ca", "etcd/ca"] {
+    for name in ["ca", "front-proxy-ca", "etcd/ca", "sa"] {
+        openssl(desk, &format!("{genkey} -out pki/new.key"));
         openssl(
-            &desk,
+            desk,
+            &format!("pkey -traditional -in pki/new.key -out pki/{name}.key"),
+        );
+        openssl(
+            desk,
             &format!(
-                "req -x509 -newkey rsa:2048 -nodes -subj /CN=kubernetes -days 30 \
-                 -keyout pki/{name}.key -out pki/{name}.crt"
+                "req -x509 -key pki/{name}.key -subj /CN=kubernetes -days 30 -out pki/{name}.crt"
             ),
         );
     }
-    openssl(&desk, "genrsa -traditional -out pki/sa.key 2048");
+}
+
+#[test]
+fn cmd_046_the_folder_of_another_cluster_becomes_a_secrets_file() {
+    let desk = Desk::empty();
+    foreign_cluster(&desk, "genpkey -algorithm RSA");
+    assert!(
+        desk.read("pki/ca.key")
+            .starts_with("-----BEGIN RSA PRIVATE KEY-----")
+    );
 
     desk.run("gen secrets -p pki -t abcdef.0123456789abcdef")
         .done();
@@ -350,6 +380,66 @@ fn cmd_046_the_folder_of_another_cluster_becomes_a_secrets_file() {
     let error = desk.run("gen secrets -p pki -o bad.yaml").failed();
     assert!(
         error.contains("certs.etcd: the key does not belong"),
+        "{error}"
+    );
+}
+
+#[test]
+fn pki_04_authorities_of_other_clusters_issue_what_openssl_verifies() {
+    for (genkey, signature) in [
+        ("genpkey -algorithm RSA", "sha512WithRSAEncryption"),
+        ("ecparam -name prime256v1 -genkey", "ecdsa-with-SHA256"),
+        ("ecparam -name secp384r1 -genkey", "ecdsa-with-SHA384"),
+    ] {
+        let desk = Desk::empty();
+        foreign_cluster(&desk, genkey);
+        desk.run("gen key --name admin").done();
+        desk.run("gen csr --key admin.key").done();
+
+        for name in ["ca", "front-proxy-ca", "etcd/ca"] {
+            desk.run(&format!(
+                "gen crt --ca pki/{name} --csr admin.csr --name admin --force"
+            ))
+            .done();
+
+            openssl(&desk, &format!("verify -CAfile pki/{name}.crt admin.crt"));
+            let text = openssl(&desk, "x509 -noout -text -in admin.crt");
+            assert!(text.contains(signature), "{text}");
+        }
+    }
+}
+
+#[test]
+fn pki_03_authorities_on_p384_are_taken_wherever_one_is_read() {
+    let desk = Desk::empty();
+    foreign_cluster(&desk, "ecparam -name secp384r1 -genkey");
+    desk.run("gen secrets -p pki -o theirs.yaml").done();
+    let mut bundle = SecretsBundle::load(desk.read("theirs.yaml").as_bytes()).unwrap();
+    bundle.certs.os = bundle.certs.k8s.clone();
+    desk.write("secrets.yaml", bundle.to_yaml());
+
+    desk.run("gen config home 10.0.0.2 --with-secrets secrets.yaml")
+        .done();
+
+    desk.run("validate -m cloud -c controlplane.yaml").done();
+    desk.run("gen secrets --from-controlplane-config controlplane.yaml -o back.yaml")
+        .done();
+    assert_eq!(desk.read("back.yaml"), desk.read("secrets.yaml"));
+    let node = Node::running(&desk.authority());
+    desk.run("config merge talosconfig").done();
+    desk.run(&format!("-e {0} -n {0} version --short", node.address))
+        .done();
+}
+
+#[test]
+fn pki_03_authorities_on_p521_are_refused_by_name() {
+    let desk = Desk::empty();
+    foreign_cluster(&desk, "ecparam -name secp521r1 -genkey");
+
+    let error = desk.run("gen secrets -p pki").failed();
+
+    assert!(
+        error.contains("certs.k8s: keys on P-521 cannot be used"),
         "{error}"
     );
 }

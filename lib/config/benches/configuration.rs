@@ -27,9 +27,12 @@ fn controlplane() -> String {
 /// The generated configuration, grown to a size by files.
 fn grown(size: usize) -> String {
     let base = controlplane();
-    let line = "        - content: |\n            a line of text: and another\n          permissions: 0o644\n          path: /var/a\n          op: create\n";
-    let count = size.saturating_sub(base.len()) / line.len();
-    let files = format!("    files:\n{}", line.repeat(count));
+    let lines = "            a line of text: and another\n".repeat(16);
+    let file = format!(
+        "        - content: |\n{lines}          permissions: 0o644\n          path: /var/a\n          op: create\n"
+    );
+    let count = size.saturating_sub(base.len()) / file.len();
+    let files = format!("    files:\n{}", file.repeat(count));
     base.replacen("    kubelet:\n", &format!("{files}    kubelet:\n"), 1)
 }
 

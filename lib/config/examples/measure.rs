@@ -28,8 +28,6 @@ const GENERATE: Duration = Duration::from_millis(100);
 const REFUSE: Duration = Duration::from_secs(1);
 /// What refusing anything may take up in memory, the input not counted.
 const REFUSE_MEMORY: f64 = 64.0 * 1024.0 * 1024.0;
-/// How many times the size of its file a configuration may take up in memory.
-const MEMORY: f64 = 10.0;
 
 fn controlplane() -> String {
     let secrets = SecretsBundle::generate(NOW).unwrap();
@@ -40,9 +38,12 @@ fn controlplane() -> String {
 
 /// The generated configuration, grown to a size by files.
 fn grown(base: &str, size: usize) -> String {
-    let line = "        - content: |\n            a line of text: and another\n          permissions: 0o644\n          path: /var/a\n          op: create\n";
-    let count = size.saturating_sub(base.len()) / line.len();
-    let files = format!("    files:\n{}", line.repeat(count));
+    let lines = "            a line of text: and another\n".repeat(16);
+    let file = format!(
+        "        - content: |\n{lines}          permissions: 0o644\n          path: /var/a\n          op: create\n"
+    );
+    let count = size.saturating_sub(base.len()) / file.len();
+    let files = format!("    files:\n{}", file.repeat(count));
     base.replacen("    kubelet:\n", &format!("{files}    kubelet:\n"), 1)
 }
 
@@ -111,6 +112,77 @@ fn hostile() -> Vec<String> {
         .collect()
 }
 
+/// A main document as far as the values that it is to be full of.
+const HEAD: &str = "version: v1alpha1\nmachine:\n";
+
+/// Values that take up the most for their text: what comes before them, one of them, what comes behind.
+const DENSE: &[(&str, &str, &str)] = &[
+    ("  certSANs: [", "a,", "]"),
+    ("  certSANs: [", "abcdefghijklmnopqrstuvwxy,", "]"),
+    ("  certSANs:\n", "  - a\n", ""),
+    ("  network: {interfaces: [", "~,", "]}"),
+    ("  network: {interfaces: [", "{},", "]}"),
+    ("  network: {interfaces: [", "{vlans: [~]},", "]}"),
+    ("  files: [", "{},", "]"),
+    ("  pods: [", "[],", "]"),
+    ("  pods: [", "[[[a]]],", "]"),
+    ("  pods: [", "{a},", "]"),
+    ("  pods:\n", "  - a: {b: {c: 1}}\n", ""),
+    ("  sysctls:\n", "    kN: 1\n", ""),
+    ("  kubelet: {extraConfig: {", "kN: a,", "}}"),
+    ("  registries: {mirrors: {", "kN: {},", "}}"),
+    ("  registries: {config: {", "kN: {tls: {}},", "}}"),
+    ("  token: ", "a", ""),
+    ("  token: |\n", "    \u{fffd}\n", ""),
+];
+
+/// The largest file of such values that is accepted, filled up with a comment to a size.
+fn densest((before, unit, behind): (&str, &str, &str), size: usize) -> String {
+    let text = |count: usize| {
+        let units: String = (0..count)
+            .map(|n| unit.replace('N', &n.to_string()))
+            .collect();
+        let mut text = format!("{HEAD}{before}{units}{behind}\n");
+        let room = size.saturating_sub(text.len() + 2);
+        text.push_str(&format!("# {}", "-".repeat(room)));
+        text
+    };
+    let (mut accepted, mut refused) = (0, config::MAX_BYTES / unit.len() + 1);
+    while refused - accepted > 1 {
+        let count = accepted.midpoint(refused);
+        if Configuration::load(text(count).as_bytes()).is_ok() {
+            accepted = count;
+        } else {
+            refused = count;
+        }
+    }
+    text(accepted)
+}
+
+/// The most memory that an accepted file takes, in what is promised for its size.
+fn densest_memory(base: &str) -> f64 {
+    let manifests = with_manifests(base, config::MAX_BYTES - 4096);
+    assert!(manifests.len() > config::MAX_BYTES / 2);
+    let dense = [config::MAX_BYTES, config::MAX_BYTES / 8]
+        .into_iter()
+        .flat_map(|size| DENSE.iter().map(move |values| densest(*values, size)));
+    std::iter::once(manifests)
+        .chain(dense)
+        .map(|text| {
+            let promised = (text.len() * config::MEMORY_PER_BYTE).max(config::MEMORY_FLOOR);
+            let taken = memory(&text);
+            println!(
+                "talk: {:.1} MiB of {:.1} for {} bytes of {:?}",
+                taken / 1_048_576.0,
+                promised as f64 / 1_048_576.0,
+                text.len(),
+                text.get(HEAD.len()..HEAD.len() + 40).unwrap_or_default()
+            );
+            taken / promised as f64
+        })
+        .fold(0.0, f64::max)
+}
+
 /// The generated configuration with as many manifests inline as fit, which is what makes real files large.
 fn with_manifests(base: &str, size: usize) -> String {
     let line = "            key: value # of some manifest, 64 characters wide with its comment\n";
@@ -132,14 +204,14 @@ fn peak_memory() -> f64 {
     kilobytes.unwrap_or_default() * 1024.0
 }
 
-/// What loading and validating takes at its peak, in sizes of the file. A new process does it, because
-/// memory that this one has freed would be used again unseen.
+/// What loading and validating takes at its peak, in bytes. A new process does it, because memory that this
+/// one has freed would be used again unseen.
 fn memory(text: &str) -> f64 {
     let file = std::env::temp_dir().join(format!("ichor-measure-{}", std::process::id()));
     std::fs::write(&file, text).unwrap();
     let bytes = of_child(&file);
     std::fs::remove_file(&file).unwrap();
-    bytes / text.len() as f64
+    bytes
 }
 
 /// What a new process with this argument prints.
@@ -170,6 +242,8 @@ fn refuse_alone() {
 /// The new process: prints how many bytes loading the file takes besides the file.
 fn load_alone(file: &str) {
     let text = std::fs::read(file).unwrap();
+    // The code itself is not what is measured.
+    load(&format!("{HEAD}  type: worker\n"));
     peak_memory();
     let before = peak_memory();
     let loaded = Configuration::load(&text).unwrap();
@@ -186,14 +260,7 @@ fn main() {
     let base = controlplane();
     let large = grown(&base, config::MAX_BYTES - 4096);
 
-    let manifests = with_manifests(&base, config::MAX_BYTES - 4096);
-    assert!(manifests.len() > config::MAX_BYTES / 2);
-    println!("measured config-memory {:.3}", memory(&manifests) / MEMORY);
-    // Nothing is denser than keys with short values; the limits bound that by themselves.
-    println!(
-        "talk: {:.1} times the size of a file of short values",
-        memory(&large)
-    );
+    println!("measured config-memory {:.3}", densest_memory(&base));
 
     let small = time(50, || load(&base));
     println!("measured config-load {:.3}", small / LOAD.as_secs_f64());

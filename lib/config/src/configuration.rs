@@ -9,6 +9,7 @@ use crate::emit::Emitter;
 use crate::error::{Fault, LoadError, Path, Problem};
 use crate::guard;
 use crate::locate::locate;
+use crate::memory::Memory;
 use crate::schema::{Cursor, Field, MAX_PROBLEMS};
 use crate::stream::{Piece, Which, read_shape, stream};
 use crate::value::Value;
@@ -259,8 +260,9 @@ pub(crate) fn load_one<T: Field>(bytes: &[u8]) -> Result<T, LoadError> {
     let first = documents
         .next()
         .ok_or_else(|| LoadError::one(Fault::Empty, None))?;
+    let mut memory = Memory::of_file(source.len());
     let (value, mut problems) =
-        read_shape(source, 0, first, T::KIND).map_err(|problem| LoadError {
+        read_shape(source, 0, first, T::KIND, &mut memory).map_err(|problem| LoadError {
             problems: vec![*problem],
         })?;
     if value == Value::Null {

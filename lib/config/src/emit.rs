@@ -353,9 +353,14 @@ mod tests {
 
     fn read(text: &str) -> Value {
         let from = serde_yaml_ng::Deserializer::from_str(text).next().unwrap();
-        crate::read::read(from, &crate::schema::Kind::Free, 1 << 20)
-            .unwrap()
-            .0
+        crate::read::read(
+            from,
+            &crate::schema::Kind::Free,
+            1 << 20,
+            &mut crate::memory::Memory::unlimited(),
+        )
+        .unwrap()
+        .0
     }
 
     #[test]

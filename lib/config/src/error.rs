@@ -92,6 +92,11 @@ pub enum Fault {
     TooDeep,
     /// More than [`crate::MAX_ITEMS`].
     TooManyItems,
+    /// More than [`crate::MEMORY_PER_BYTE`] and [`crate::MEMORY_FLOOR`] have room for.
+    TooDense {
+        /// How many values there were up to here.
+        values: usize,
+    },
     /// Aliases make the text grow beyond its own size.
     AliasGrowth,
     /// Not YAML; the parser's words.
@@ -112,6 +117,11 @@ pub enum Fault {
     /// The key belongs to newer releases and has no effect.
     NewerKey {
         /// The first release that knows it, `1.8`.
+        since: &'static str,
+    },
+    /// A list where newer releases take one; it has no effect.
+    NewerShape {
+        /// The first release that takes it, `1.13`.
         since: &'static str,
     },
     /// The kind of document belongs to newer releases and has no effect.
@@ -167,6 +177,12 @@ impl fmt::Display for Fault {
             Self::ControlCharacter(c) => write!(f, "has the control character U+{:04X}", *c as u32),
             Self::TooDeep => write!(f, "nested deeper than {}", crate::MAX_DEPTH),
             Self::TooManyItems => write!(f, "has more than {} items", crate::MAX_ITEMS),
+            Self::TooDense { values } => write!(
+                f,
+                "has too many short values: the {values} up to here take more memory than {} times the file's size and than {} MiB",
+                crate::MEMORY_PER_BYTE,
+                crate::MEMORY_FLOOR / 1024 / 1024
+            ),
             Self::AliasGrowth => f.write_str("aliases make it grow beyond its own size"),
             Self::NotYaml(why) => write!(f, "not YAML: {why}"),
             Self::WrongType { expected } => write!(f, "wrong type, expected {expected}"),
@@ -177,6 +193,10 @@ impl fmt::Display for Fault {
             Self::NewerKey { since } => write!(
                 f,
                 "this key came with v{since}, which is newer than this release: it has no effect"
+            ),
+            Self::NewerShape { since } => write!(
+                f,
+                "lists came here with v{since}, which is newer than this release: it has no effect"
             ),
             Self::NewerKind { kind, since } => write!(
                 f,

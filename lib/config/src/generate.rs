@@ -39,7 +39,8 @@ pub struct GenerateOptions {
     pub install_extra_kernel_args: Vec<String>,
     /// Version of Kubernetes, with or without `v`.
     pub kubernetes_version: String,
-    /// The release that the configuration is for, `v1.5`; empty takes the newest we know.
+    /// The release that the configuration is for, `v1.5`; empty takes the newest we know, and newer ones
+    /// are written like it.
     pub talos_version: String,
     /// Registries and the URL to pull from instead.
     pub registry_mirrors: Vec<(String, String)>,
@@ -88,7 +89,7 @@ pub enum GenerateError {
     NoName,
     /// The endpoint is neither a URL nor a host.
     BadEndpoint(String),
-    /// Not a version like `v1.6`, or newer than we know.
+    /// Not a version like `v1.6`, or older than we know.
     BadVersion(String),
     /// Not a version of Kubernetes.
     BadKubernetesVersion(String),
@@ -103,7 +104,7 @@ impl fmt::Display for GenerateError {
             Self::BadEndpoint(text) => write!(f, "{text:?} is not a control plane endpoint"),
             Self::BadVersion(text) => write!(
                 f,
-                "{text:?} is not a version from {} to {}",
+                "{text:?} is not a version from {} on, such as {}",
                 Release::OLDEST,
                 Release::CURRENT
             ),

@@ -5,6 +5,7 @@
 //! Never: lets the parser's cost grow beyond a bound.
 
 use crate::error::{Fault, LoadError, Position};
+use crate::memory::Memory;
 use crate::read::read;
 use crate::schema::Kind;
 
@@ -62,7 +63,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<&str, LoadError> {
 /// no fault.
 fn probe(part: &str) -> Result<(), LoadError> {
     for document in serde_yaml_ng::Deserializer::from_str(part) {
-        match read(document, &Kind::Free, part.len()) {
+        match read(document, &Kind::Free, part.len(), &mut Memory::unlimited()) {
             Ok(_) => {}
             Err(problem) if matches!(problem.fault, Fault::NotYaml(_)) => return Ok(()),
             // Too deep, or a list for a key: no rest can make that good.

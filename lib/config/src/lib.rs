@@ -6,6 +6,7 @@
 //! Never: reads a clock or a file, or acts on a configuration.
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod client;
 mod comments;
 mod configuration;
@@ -18,6 +19,7 @@ mod guard;
 mod live;
 mod locate;
 mod marks;
+mod memory;
 mod network;
 mod newer;
 pub mod patch;
@@ -34,6 +36,7 @@ mod url;
 mod validate;
 mod value;
 
+pub use arguments::Arguments;
 pub use client::{ClientAuth, ClientBasicAuth, ClientConfig, ClientContext, ClientSideroAuth};
 pub use comments::Comments;
 pub use configuration::Configuration;
@@ -42,6 +45,7 @@ pub use error::{Fault, LoadError, Path, Position, Problem, Step};
 pub use generate::{GenerateError, GenerateOptions, Generated, generate};
 pub use guard::{MAX_BYTES, MAX_DEPTH, MAX_ITEMS};
 pub use live::needs_reboot;
+pub use memory::{MEMORY_FLOOR, MEMORY_PER_BYTE};
 pub use network::Cidr;
 pub use quantity::{DiskSize, GoDuration};
 pub use release::Release;
@@ -52,8 +56,8 @@ pub use secrets::{
     SecretsTrustd,
 };
 pub use spec::{
-    ClusterSpec, DhcpSpec, FeaturesSpec, HostName, LinkSpec, MachineType, RouteSpec, Spec,
-    TimeSpec, VlanSpec,
+    ClusterSpec, DhcpSpec, FeaturesSpec, FileOperation, FileSpec, HostName, LinkSpec, MachineType,
+    RouteSpec, Spec, TimeSpec, VlanSpec,
 };
 pub use unsupported::unsupported;
 pub use url::Url;

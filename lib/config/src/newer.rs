@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What newer releases than v1.6 added to the format.
 //!
-//! Owns: the tables of their keys and kinds of documents, with the release each came with.
+//! Owns: the tables of their keys, shapes and kinds of documents, with the release each came with.
 //! Never: lists what is read here; a row goes when its key or kind is given a meaning.
 
 /// A key of a section that is named as its struct is.
@@ -37,6 +37,9 @@ const KEYS: &[Key] = &[
     key_row("MachineConfig", "nodeAnnotations", "1.8"),
     key_row("SideroLinkConfig", "uniqueToken", "1.10"),
 ];
+
+/// The release from which an argument of `extraArgs` may be a list.
+pub(crate) const ARGUMENT_LISTS: &str = "1.13";
 
 /// A kind of document, and the release it came with.
 const KINDS: &[(&str, &str)] = &[

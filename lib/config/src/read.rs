@@ -1,42 +1,62 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Text → tree of values.
 //!
-//! Owns: the one visitor that all documents are read with, and the budget of aliases.
+//! Owns: the one visitor that all documents are read with, and the budgets of aliases and of memory.
 //! Never: knows the keys of a struct other than through its [`Kind`].
 
 use crate::error::{Fault, Path, Position, Problem, Step};
+use crate::memory::Memory;
 use crate::schema::Kind;
 use crate::value::Value;
 use core::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
-use std::collections::btree_map;
+use std::collections::{BTreeSet, btree_map};
 
 /// The key that takes over entries of another mapping (YAML 1.1 merge).
 pub(crate) const MERGE_KEY: &str = "<<";
 
 /// What is known while a document is read.
 #[derive(Debug)]
-struct State {
+struct State<'m> {
     path: Path,
     problems: Vec<Problem>,
     /// What the tree may still grow by; a tree without aliases never needs more than its text.
     budget: usize,
-    overdrawn: bool,
+    memory: &'m mut Memory,
+    /// The arguments that are lists: the parser wants to know before it looks.
+    lists: &'m BTreeSet<Path>,
+    /// Which of the two is spent.
+    overdrawn: Option<Fault>,
 }
 
-/// Reads one document as `kind` from its deserializer. `size` is that of the whole text.
+/// Reads one document as `kind` from its deserializer. `size` is that of the whole text, and `memory` what
+/// it may still take up.
 pub(crate) fn read<'de>(
     document: serde_yaml_ng::Deserializer<'de>,
     kind: &'static Kind,
     size: usize,
+    memory: &mut Memory,
+) -> Result<(Value, Vec<Problem>), Box<Problem>> {
+    read_with(document, kind, size, memory, &BTreeSet::new())
+}
+
+/// The same when it is known which arguments are lists.
+pub(crate) fn read_with<'de>(
+    document: serde_yaml_ng::Deserializer<'de>,
+    kind: &'static Kind,
+    size: usize,
+    memory: &mut Memory,
+    lists: &BTreeSet<Path>,
 ) -> Result<(Value, Vec<Problem>), Box<Problem>> {
     let mut state = State {
         path: Path::default(),
         problems: Vec::new(),
         // Every value and every character of text costs one; a value takes at least one character.
         budget: size.saturating_mul(2).saturating_add(16),
-        overdrawn: false,
+        memory,
+        lists,
+        overdrawn: None,
     };
     let read = Seed {
         kind,
@@ -46,11 +66,7 @@ pub(crate) fn read<'de>(
     match read {
         Ok(value) => Ok((value, state.problems)),
         Err(error) => {
-            let fault = if state.overdrawn {
-                Fault::AliasGrowth
-            } else {
-                fault(&error)
-            };
+            let fault = state.overdrawn.unwrap_or_else(|| fault(&error));
             // The parser's own errors are about the text, not about a key.
             let path = if matches!(fault, Fault::NotYaml(_)) {
                 Path::default()
@@ -102,26 +118,30 @@ pub(crate) fn fault(error: &serde_yaml_ng::Error) -> Fault {
 
 const EXPECTATIONS: &[&str] = &["text", "a list", "a mapping", "a plain value"];
 
-struct Seed<'a> {
+struct Seed<'a, 'm> {
     kind: &'static Kind,
-    state: &'a mut State,
+    state: &'a mut State<'m>,
 }
 
-impl<'de> DeserializeSeed<'de> for Seed<'_> {
+impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
         self.state.spend::<D::Error>(1)?;
+        self.state.occupy::<D::Error>(Memory::value)?;
         match self.kind {
             Kind::Free => from.deserialize_any(self),
-            Kind::Text | Kind::Word | Kind::List(_) | Kind::Map(_) | Kind::Struct(_) => {
-                from.deserialize_option(self)
-            }
+            Kind::Text
+            | Kind::Word
+            | Kind::Argument
+            | Kind::List(_)
+            | Kind::Map(_)
+            | Kind::Struct(_) => from.deserialize_option(self),
         }
     }
 }
 
-impl State {
+impl State<'_> {
     fn spend<E: de::Error>(&mut self, cost: usize) -> Result<(), E> {
         match self.budget.checked_sub(cost) {
             Some(rest) => {
@@ -129,24 +149,37 @@ impl State {
                 Ok(())
             }
             None => {
-                self.overdrawn = true;
+                self.overdrawn = Some(Fault::AliasGrowth);
                 Err(E::custom("too large"))
             }
         }
     }
 
+    /// Makes room in memory.
+    fn occupy<E: de::Error>(
+        &mut self,
+        cost: impl FnOnce(&mut Memory) -> Option<()>,
+    ) -> Result<(), E> {
+        cost(self.memory).ok_or_else(|| {
+            let values = self.memory.values();
+            self.overdrawn = Some(Fault::TooDense { values });
+            E::custom("too dense")
+        })
+    }
+
     fn text<E: de::Error>(&mut self, text: &str) -> Result<Value, E> {
         self.spend(text.len())?;
+        self.occupy(|memory| memory.text(text.len()))?;
         Ok(Value::Text(text.to_owned()))
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_> {
+impl<'de> Visitor<'de> for Seed<'_, '_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            Kind::Text | Kind::Word => "text",
+            Kind::Text | Kind::Word | Kind::Argument => "text",
             Kind::List(_) => "a list",
             Kind::Map(_) | Kind::Struct(_) => "a mapping",
             Kind::Free => "a plain value",
@@ -163,7 +196,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
 
     fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
         match self.kind {
-            Kind::Text | Kind::Word => from.deserialize_str(self),
+            Kind::Text | Kind::Word | Kind::Argument => from.deserialize_str(self),
             Kind::List(_) => from.deserialize_seq(self),
             Kind::Map(_) | Kind::Struct(_) => from.deserialize_map(self),
             Kind::Free => from.deserialize_any(self),
@@ -196,6 +229,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
         } else {
             &Kind::Free
         };
+        self.state.occupy::<A::Error>(Memory::list)?;
         let mut values = Vec::new();
         loop {
             self.state.path.0.push(Step::Index(values.len()));
@@ -203,6 +237,9 @@ impl<'de> Visitor<'de> for Seed<'_> {
                 kind,
                 state: self.state,
             })?;
+            if next.is_some() {
+                self.state.occupy::<A::Error>(|memory| memory.item(kind))?;
+            }
             self.state.path.0.pop();
             match next {
                 Some(value) => values.push(value),
@@ -212,12 +249,18 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        self.state.occupy::<A::Error>(Memory::map)?;
         let mut values = BTreeMap::new();
         let mut merged = Vec::new();
         while let Some(key) = map.next_key::<Key>()? {
             self.state.spend::<A::Error>(key.0.len())?;
-            let kind = self.kind_of(&key.0);
+            let mut kind = self.kind_of(&key.0);
             self.state.path.0.push(Step::Key(key.0.clone()));
+            if matches!(kind, Kind::Argument) && self.state.lists.contains(&self.state.path) {
+                kind = &Kind::List(&Kind::Text);
+            }
+            self.state
+                .occupy::<A::Error>(|memory| memory.entry(values.len(), key.0.len(), self.kind))?;
             let value = map.next_value_seed(Seed {
                 kind,
                 state: self.state,
@@ -248,7 +291,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 }
 
-impl Seed<'_> {
+impl Seed<'_, '_> {
     fn kind_of(&self, key: &str) -> &'static Kind {
         match self.kind {
             _ if key == MERGE_KEY => self.kind,
@@ -257,7 +300,7 @@ impl Seed<'_> {
                 .iter()
                 .find(|entry| entry.key == key)
                 .map_or(&Kind::Free, |e| e.kind),
-            Kind::Text | Kind::Word | Kind::List(_) | Kind::Free => &Kind::Free,
+            Kind::Text | Kind::Word | Kind::Argument | Kind::List(_) | Kind::Free => &Kind::Free,
         }
     }
 }

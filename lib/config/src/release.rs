@@ -6,7 +6,8 @@
 
 use core::fmt;
 
-/// A minor release, such as 1.6. What is generated for it, its nodes understand.
+/// A minor release, such as 1.6. What is generated for it, its nodes understand: a newer one than we
+/// know reads the old keys, so it gets what the newest known one gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Release(u32, u32);
 
@@ -20,7 +21,7 @@ impl Release {
         Self(major, minor)
     }
 
-    /// Reads `v1.5`, `1.5` or `v1.5.3`; nothing is the newest. `None` for others than those we know.
+    /// Reads `v1.5`, `1.5` or `v1.5.3`; nothing is the newest we know. `None` for those before the oldest.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.is_empty() {
@@ -28,9 +29,13 @@ impl Release {
         }
         let (major, minor) = minor_version(text)?;
         let release = Self(major, minor);
-        (Self::OLDEST..=Self::CURRENT)
-            .contains(&release)
-            .then_some(release)
+        (release >= Self::OLDEST).then_some(release)
+    }
+
+    /// Whether it has keys that we do not know, which therefore are not written for it.
+    #[must_use]
+    pub fn is_newer(self) -> bool {
+        self > Self::CURRENT
     }
 }
 
@@ -58,13 +63,25 @@ mod tests {
         }
         assert_eq!(Release::parse(""), Some(Release::CURRENT));
         assert_eq!(Release::CURRENT.to_string(), "v1.6");
+        assert!(!Release::CURRENT.is_newer());
     }
 
     #[test]
-    fn what_is_no_release_we_know_is_refused() {
-        for text in [
-            "1", "v", "v1", "latest", "v1.7", "v2.0", "v0.7", "vv1.5", "1.-5", "1.x",
+    fn releases_after_the_newest_we_know_are_told_apart() {
+        for (text, shown) in [
+            ("v1.7", "v1.7"),
+            ("v1.10.2", "v1.10"),
+            ("2.0.0-alpha.1", "v2.0"),
         ] {
+            let release = Release::parse(text).unwrap();
+            assert!(release.is_newer(), "{text}");
+            assert_eq!(release.to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_no_release_or_too_old_is_refused() {
+        for text in ["1", "v", "v1", "latest", "v0.7", "vv1.5", "1.-5", "1.x"] {
             assert_eq!(Release::parse(text), None, "{text}");
         }
     }

@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Text,
     /// A flag, a number or the like, kept as it was written; never needs quotes.
     Word,
+    /// Text, or with newer releases a list of it.
+    Argument,
     /// A list.
     List(&'static Kind),
     /// A mapping with keys of the user.
@@ -68,7 +70,7 @@ impl Cursor {
         self.report(Fault::WrongType { expected });
     }
 
-    fn below<T>(&mut self, step: Step, take: impl FnOnce(&mut Self) -> T) -> T {
+    pub(crate) fn below<T>(&mut self, step: Step, take: impl FnOnce(&mut Self) -> T) -> T {
         self.path.0.push(step);
         let taken = take(self);
         self.path.0.pop();
@@ -115,7 +117,7 @@ impl Cursor {
         }
     }
 
-    fn warn(&mut self, fault: Fault) {
+    pub(crate) fn warn(&mut self, fault: Fault) {
         if self.warnings.len() < MAX_PROBLEMS {
             self.warnings.push(Problem::new(self.path.clone(), fault));
         }
@@ -319,7 +321,7 @@ mod tests {
 
     fn list(kind: &Kind, path: &str, keys: &mut Vec<String>) {
         match kind {
-            Kind::Text | Kind::Word | Kind::Free => keys.push(path.to_owned()),
+            Kind::Text | Kind::Word | Kind::Argument | Kind::Free => keys.push(path.to_owned()),
             Kind::List(inner) => list(inner, &format!("{path}[]"), keys),
             Kind::Map(inner) => list(inner, &format!("{path}.*"), keys),
             Kind::Struct(entries) => {

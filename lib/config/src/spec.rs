@@ -6,10 +6,10 @@
 
 use crate::document::{
     CertificateAndKey, ClusterConfig, Device, DhcpOptions, Document, FeaturesConfig, InstallConfig,
-    MachineConfig, NetworkConfig, NetworkDeviceSelector, Route, Vlan,
+    MachineConfig, MachineFile, NetworkConfig, NetworkDeviceSelector, Route, Vlan,
 };
 use crate::network::Cidr;
-use crate::scalar::SecretText;
+use crate::scalar::{FileMode, SecretText};
 use crate::url::Url;
 use core::fmt;
 use core::net::IpAddr;
@@ -92,6 +92,8 @@ pub struct Spec {
     pub sysctls: BTreeMap<String, String>,
     /// Values to write below /sys.
     pub sysfs: BTreeMap<String, String>,
+    /// Files to write, in order.
+    pub files: Vec<FileSpec>,
     /// Environment variables of the services.
     pub environment: BTreeMap<String, String>,
     /// Kernel modules to load, with their parameters.
@@ -104,6 +106,43 @@ pub struct Spec {
     pub features: FeaturesSpec,
     /// What all nodes share.
     pub cluster: ClusterSpec,
+}
+
+/// A file to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSpec {
+    /// Where it is.
+    pub path: String,
+    /// What is in it.
+    pub content: String,
+    /// Its permission bits.
+    pub permissions: FileMode,
+    /// What happens to the file that may be there.
+    pub operation: FileOperation,
+}
+
+/// What writing a file does to one that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileOperation {
+    /// It must not be there.
+    Create,
+    /// It gets more at its end.
+    Append,
+    /// It gets other content.
+    Overwrite,
+}
+
+impl FileOperation {
+    /// Reads an operation.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "create" => Some(Self::Create),
+            "append" => Some(Self::Append),
+            "overwrite" => Some(Self::Overwrite),
+            _ => None,
+        }
+    }
 }
 
 /// A host name with its domain apart.
@@ -261,6 +300,7 @@ impl Spec {
             time: time(machine),
             sysctls: machine.sysctls.clone(),
             sysfs: machine.sysfs.clone(),
+            files: machine.files.iter().filter_map(file).collect(),
             environment: machine.env.clone(),
             install: machine.install.clone(),
             features: machine.features.as_ref().map(features).unwrap_or_default(),
@@ -302,6 +342,16 @@ impl Spec {
             .filter_map(|host| Some((host.ip.parse().ok()?, host.aliases.clone())))
             .collect();
     }
+}
+
+/// `None` when nothing says what to do with it, which validation refuses.
+fn file(file: &MachineFile) -> Option<FileSpec> {
+    Some(FileSpec {
+        path: file.path.clone(),
+        content: file.content.clone(),
+        permissions: file.permissions,
+        operation: FileOperation::parse(&file.op)?,
+    })
 }
 
 fn time(machine: &MachineConfig) -> TimeSpec {

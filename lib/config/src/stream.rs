@@ -5,11 +5,14 @@
 //! Never: fills a struct, or decides whether a file needs a main document.
 
 use crate::document::{Document, Extra};
-use crate::error::{Fault, LoadError, Path, Problem};
+use crate::error::{Fault, LoadError, Path, Problem, Step};
+use crate::memory::Memory;
 use crate::newer;
-use crate::read::{self, read};
+use crate::patch::below;
+use crate::read::{self, read, read_with};
 use crate::schema::{Field as _, Kind};
 use crate::value::Value;
+use std::collections::BTreeSet;
 
 /// The version of the main document and the others.
 pub(crate) const VERSION: &str = "v1alpha1";
@@ -76,13 +79,14 @@ pub(crate) struct Stream {
 /// Reads all documents. A text that is not YAML ends everything, because its rest means nothing.
 pub(crate) fn stream(source: &str) -> Result<Stream, LoadError> {
     let mut stream = Stream::default();
+    let mut memory = Memory::of_file(source.len());
     let documents = serde_yaml_ng::Deserializer::from_str(source);
     for (number, (head, from)) in heads(source)?.into_iter().zip(documents).enumerate() {
         let Some(which) = head.and_then(|head| stream.judge(number, &head)) else {
             continue;
         };
-        let (value, problems) =
-            read_shape(source, number, from, which.shape()).map_err(|mut problem| {
+        let (value, problems) = read_shape(source, number, from, which.shape(), &mut memory)
+            .map_err(|mut problem| {
                 problem.document = number;
                 LoadError {
                     problems: vec![*problem],
@@ -155,24 +159,62 @@ fn heads(source: &str) -> Result<Vec<Option<read::Head>>, LoadError> {
 }
 
 /// Reads a document as `kind`. When something in it has another shape than its key takes, the parser
-/// stops there; it is then read as it is, so that filling the struct finds that and all other problems.
+/// stops there; it is then read as it is, so that filling the struct finds that and all other problems. If
+/// only arguments are lists, as in newer releases, it is read again with that in mind.
 pub(crate) fn read_shape<'de>(
     source: &'de str,
     number: usize,
     from: serde_yaml_ng::Deserializer<'de>,
     kind: &'static Kind,
+    memory: &mut Memory,
 ) -> Result<(Value, Vec<Problem>), Box<Problem>> {
     let size = source.len();
-    match read(from, kind, size) {
-        Err(problem) if matches!(problem.fault, Fault::WrongType { .. }) => {
-            let Some(again) = serde_yaml_ng::Deserializer::from_str(source).nth(number) else {
-                return Err(problem);
-            };
-            let (value, mut problems) = read(again, &Kind::Free, size)?;
-            // Whatever happens, the document stays refused.
-            problems.push(*problem);
-            Ok((value, problems))
+    let before = memory.clone();
+    let again = || serde_yaml_ng::Deserializer::from_str(source).nth(number);
+    let mut problem = match read(from, kind, size, memory) {
+        Err(problem) if matches!(problem.fault, Fault::WrongType { .. }) => problem,
+        other => return other,
+    };
+    let Some(document) = again() else {
+        return Err(problem);
+    };
+    let (value, mut problems) = read(document, &Kind::Free, size, &mut Memory::of_file(size))?;
+    let mut lists = BTreeSet::new();
+    find_lists(&value, kind, &mut Path::default(), &mut lists);
+    if !lists.is_empty()
+        && let Some(document) = again()
+    {
+        *memory = before;
+        match read_with(document, kind, size, memory, &lists) {
+            Err(other) if matches!(other.fault, Fault::WrongType { .. }) => problem = other,
+            other => return other,
         }
-        other => other,
+    }
+    // Whatever happens, the document stays refused.
+    problems.push(*problem);
+    Ok((value, problems))
+}
+
+/// Notes which arguments are lists.
+fn find_lists(value: &Value, kind: &'static Kind, path: &mut Path, lists: &mut BTreeSet<Path>) {
+    match (value, kind) {
+        (Value::List(_), Kind::Argument) => {
+            lists.insert(path.clone());
+        }
+        (Value::Map(map), _) => {
+            for (key, value) in map {
+                path.0.push(Step::Key(key.clone()));
+                find_lists(value, below(kind, key), path, lists);
+                path.0.pop();
+            }
+        }
+        (Value::List(items), Kind::List(kind)) => {
+            for (index, item) in items.iter().enumerate() {
+                path.0.push(Step::Index(index));
+                find_lists(item, kind, path, lists);
+                path.0.pop();
+            }
+        }
+        _ => {}
     }
 }

@@ -7,7 +7,8 @@
 
 use config::document::MachineConfig;
 use config::{
-    Cidr, Circumstances, Configuration, DhcpSpec, DiskSize, Extra, FileMode, GoDuration, Value,
+    Cidr, Circumstances, Configuration, DhcpSpec, DiskSize, Extra, FileMode, FileOperation,
+    FileSpec, GoDuration, Value,
 };
 
 fn load(text: &str) -> Configuration {
@@ -164,8 +165,11 @@ fn a_large_manifest_loads_within_the_limits() {
 
 #[test]
 fn a_large_json_document_loads() {
-    let item = "{\"op\": \"create\", \"path\": \"/a\", \"content\": \"[ { text\", \"permissions\": 420},\n";
-    let files = item.repeat(600_000 / item.len());
+    let content = format!("[ {{ {}", "text ".repeat(60));
+    let item = format!(
+        "{{\"op\": \"create\", \"path\": \"/a\", \"content\": \"{content}\", \"permissions\": 420}},\n"
+    );
+    let files = item.repeat(500_000 / item.len());
     let files = files.trim_end_matches(",\n");
     let text = format!("{{\"version\": \"v1alpha1\", \"machine\": {{\"files\": [\n{files}\n]}}}}");
 
@@ -178,7 +182,7 @@ fn a_large_json_document_loads() {
             .unwrap()
             .files
             .len()
-            > 6_000
+            > 1_200
     );
 }
 
@@ -241,6 +245,101 @@ fn keys_of_newer_releases_load_with_a_warning_that_names_the_release() {
     );
     let warnings = loaded.validate(Circumstances::default()).warnings;
     assert!(loaded.newer().iter().all(|p| warnings.contains(p)));
+}
+
+#[test]
+fn pki_01_a_custom_authority_is_appended_to_the_bundle_as_it_is_written() {
+    let pem = "-----BEGIN CERTIFICATE-----\nYW4gYXV0aG9yaXR5\n-----END CERTIFICATE-----\n";
+    let indented = pem.replace('\n', "\n        ");
+    for permissions in ["0644", "0o644", "420"] {
+        let text = format!(
+            "version: v1alpha1\ncluster: {{}}\nmachine:\n  files:\n    - content: |\n        {}\n      permissions: {permissions}\n      path: /etc/ssl/certs/ca-certificates\n      op: append\n",
+            indented.trim_end()
+        );
+        let loaded = load(&text);
+
+        let report = loaded.validate(Circumstances::default()).to_string();
+        assert!(!report.contains("machine.files"), "{report}");
+        assert_eq!(
+            loaded.spec().unwrap().files,
+            [FileSpec {
+                path: "/etc/ssl/certs/ca-certificates".to_owned(),
+                content: pem.to_owned(),
+                permissions: FileMode(0o644),
+                operation: FileOperation::Append,
+            }]
+        );
+        let printed = loaded.to_yaml();
+        assert!(printed.contains("permissions: 0o644\n"), "{printed}");
+        assert_eq!(load(&printed).document(), loaded.document());
+    }
+}
+
+#[test]
+fn an_operation_on_a_file_that_nobody_knows_is_refused_where_it_stands() {
+    for op in ["apend", "''"] {
+        let text = format!(
+            "version: v1alpha1\ncluster: {{}}\nmachine:\n  files:\n    - path: /var/a\n      op: {op}\n"
+        );
+        let report = load(&text).validate(Circumstances::default()).to_string();
+
+        assert!(
+            report.contains("machine.files[0].op: bad value, expected create, append or overwrite"),
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn arguments_that_are_lists_as_in_newer_releases_load_with_a_warning_and_have_no_effect() {
+    let text = "version: v1alpha1\nmachine:\n  kubelet:\n    extraArgs: {a: 1.10, b: [1.10, 'x'], c: yes}\ncluster:\n  apiServer:\n    extraArgs:\n      d:\n        - e\n  etcd: {extraArgs: {f: []}}\n";
+    let loaded = load(text);
+
+    assert_eq!(loaded.source(), text);
+    let newer: Vec<String> = loaded.newer().iter().map(ToString::to_string).collect();
+    let rest = "lists came here with v1.13, which is newer than this release: it has no effect";
+    assert_eq!(
+        newer,
+        [
+            format!("machine.kubelet.extraArgs.b: {rest}, line 4 column 26"),
+            format!("cluster.apiServer.extraArgs.d: {rest}, line 8 column 7"),
+            format!("cluster.etcd.extraArgs.f: {rest}, line 10 column 22"),
+        ]
+    );
+    let document = loaded.document().unwrap();
+    let kubelet = document.machine.as_ref().unwrap().kubelet.as_ref().unwrap();
+    let arguments: Vec<(&str, &str)> = kubelet
+        .extra_args
+        .0
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    assert_eq!(arguments, [("a", "1.10"), ("c", "yes")]);
+    let warnings = loaded.validate(Circumstances::default()).warnings;
+    assert!(loaded.newer().iter().all(|p| warnings.contains(p)));
+}
+
+#[test]
+fn lists_that_no_release_knows_stay_wrong_types() {
+    for (text, problem) in [
+        (
+            "machine:\n  kubelet:\n    extraArgs: {a: [b], c: [{d: e}]}\n",
+            "machine.kubelet.extraArgs.c[0]: wrong type, expected text",
+        ),
+        (
+            "machine:\n  kubelet:\n    extraArgs: {a: [b]}\n  sysctls: {c: [d]}\n",
+            "machine.sysctls.c: wrong type, expected text",
+        ),
+        (
+            "machine:\n  kubelet:\n    extraArgs: {a: {b: c}}\n",
+            "machine.kubelet.extraArgs.a: wrong type, expected text",
+        ),
+    ] {
+        let text = format!("version: v1alpha1\n{text}");
+        let error = Configuration::load(text.as_bytes()).unwrap_err();
+        assert_eq!(error.problems.len(), 1, "{error}");
+        assert!(error.to_string().starts_with(problem), "{error}");
+    }
 }
 
 #[test]

@@ -685,7 +685,7 @@ fn good_documents_of_every_kind_are_accepted_and_printed_the_same() {
 
 #[test]
 fn what_has_no_effect_yet_is_listed_and_empty_sections_are_not() {
-    let machine = "network: {hostname: a, interfaces: []}\n  files: [{path: /a}]\n  sysctls: {a: b}\n  registries: {}";
+    let machine = "network: {hostname: a, interfaces: []}\n  files: [{path: /a, op: create}]\n  sysctls: {a: b}\n  registries: {}";
     let text = format!(
         "{}---\napiVersion: v1alpha1\nkind: EventSinkConfig\nendpoint: a:1\n",
         text("worker", machine, "extraManifests: []")

@@ -154,12 +154,12 @@ impl Authority {
         })
     }
 
-    /// Issues a certificate for a new key of the authority's own kind (P-256 below RSA, which we do
-    /// not make).
+    /// Issues a certificate for a new key of the authority's own kind: below ECDSA on P-256, as Talos
+    /// has it, and below RSA too, which we do not make.
     pub fn issue(&self, leaf: &Leaf, now: UnixTime) -> Result<Identity, Error> {
         let algorithm = match self.key().algorithm() {
             Algorithm::Ed25519 => Algorithm::Ed25519,
-            Algorithm::EcdsaP256 | Algorithm::Rsa => Algorithm::EcdsaP256,
+            Algorithm::EcdsaP256 | Algorithm::EcdsaP384 | Algorithm::Rsa => Algorithm::EcdsaP256,
         };
         let key = Key::generate(algorithm)?;
         let certificate = self.issue_for(leaf, &key, now)?;

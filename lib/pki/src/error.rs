@@ -21,6 +21,8 @@ pub enum Error {
     BadDer(&'static str),
     /// The key or signature algorithm is none that we know.
     UnknownAlgorithm,
+    /// The key is on a curve that cannot be used here; names it.
+    UnsupportedCurve(&'static str),
     /// The key is damaged, or its public half is missing or wrong.
     BadKey,
     /// The private key does not belong to the certificate.
@@ -46,6 +48,12 @@ impl fmt::Display for Error {
             Self::WrongPemKind { found } => write!(f, "unexpected PEM block {found:?}"),
             Self::BadDer(part) => write!(f, "damaged {part}"),
             Self::UnknownAlgorithm => f.write_str("unknown key algorithm"),
+            Self::UnsupportedCurve(name) => {
+                write!(
+                    f,
+                    "keys on {name} cannot be used, those on P-256 and P-384 can"
+                )
+            }
             Self::BadKey => f.write_str("damaged private key"),
             Self::KeyMismatch => f.write_str("the key does not belong to the certificate"),
             Self::BadSignature => f.write_str("the signature does not fit"),

@@ -4,21 +4,17 @@
 //! Owns: the forms a key has in PEM and DER.
 //! Never: shows a key, or keeps one in memory that is not wiped.
 
+use crate::curve::{Curve, P256, P384};
 use crate::der::{self, INTEGER, NULL, OCTET_STRING, OID, Reader, SEQUENCE, context};
 use crate::{Error, Secret, pem, random_bytes};
 use core::fmt;
 use ring::rand::SystemRandom;
-use ring::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA512,
-    RsaKeyPair,
-};
+use ring::signature::{EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA512, RsaKeyPair};
 use zeroize::Zeroizing;
 
 pub(crate) const OID_ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 pub(crate) const OID_EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
-pub(crate) const OID_P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 pub(crate) const OID_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
-pub(crate) const OID_ECDSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
 pub(crate) const OID_RSA_SHA512: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d];
 
 const PART: &str = "private key";
@@ -30,6 +26,8 @@ pub enum Algorithm {
     Ed25519,
     /// ECDSA on P-256 with SHA-256: Kubernetes and etcd.
     EcdsaP256,
+    /// ECDSA on P-384 with SHA-384: used when a cluster brings it along.
+    EcdsaP384,
     /// RSA with SHA-512: read and used when a cluster brings it along; made by the command line.
     Rsa,
 }
@@ -52,16 +50,16 @@ impl Key {
                 let seed = random_bytes::<32>()?;
                 Self::from_pkcs8(&ed25519_pkcs8(seed.as_ref()))
             }
-            Algorithm::EcdsaP256 => {
-                let made = EcdsaKeyPair::generate_pkcs8(
-                    &ECDSA_P256_SHA256_ASN1_SIGNING,
-                    &SystemRandom::new(),
-                )
-                .map_err(|_| Error::NoRandomness)?;
-                Self::from_pkcs8(made.as_ref())
-            }
+            Algorithm::EcdsaP256 => Self::generate_on(&P256),
+            Algorithm::EcdsaP384 => Self::generate_on(&P384),
             Algorithm::Rsa => crate::rsa::generate(),
         }
+    }
+
+    fn generate_on(curve: &Curve) -> Result<Self, Error> {
+        let made = EcdsaKeyPair::generate_pkcs8(curve.signing, &SystemRandom::new())
+            .map_err(|_| Error::NoRandomness)?;
+        Self::from_pkcs8(made.as_ref())
     }
 
     /// Reads a key in any of the PEM forms that clusters have: `ED25519 PRIVATE KEY` and
@@ -70,7 +68,7 @@ impl Key {
         let (kind, bytes) = pem::decode(text)?;
         match kind.as_str() {
             "ED25519 PRIVATE KEY" | "PRIVATE KEY" => Self::from_pkcs8(&bytes),
-            "EC PRIVATE KEY" => Self::from_sec1(&bytes),
+            "EC PRIVATE KEY" => Self::from_sec1(&bytes, None),
             "RSA PRIVATE KEY" => Self::from_pkcs8(&wrap(&rsa_identifier(), &bytes)),
             _ => Err(Error::WrongPemKind { found: kind }),
         }
@@ -96,10 +94,8 @@ impl Key {
                 })
             }
             OID_EC_PUBLIC_KEY => {
-                if identifier.expect(OID)? != OID_P256 {
-                    return Err(Error::UnknownAlgorithm);
-                }
-                Self::from_sec1(inner)
+                let curve = Curve::find(identifier.expect(OID)?)?;
+                Self::from_sec1(inner, Some(curve))
             }
             OID_RSA => {
                 let pair = RsaKeyPair::from_pkcs8(bytes).map_err(|_| Error::BadKey)?;
@@ -115,15 +111,19 @@ impl Key {
         }
     }
 
-    /// Reads an `ECPrivateKey` (RFC 5915) of P-256 that holds its public half.
-    fn from_sec1(bytes: &[u8]) -> Result<Self, Error> {
+    /// Reads an `ECPrivateKey` (RFC 5915) that holds its public half. It can name its curve itself; what
+    /// is around it may have done so before.
+    fn from_sec1(bytes: &[u8], known: Option<&'static Curve>) -> Result<Self, Error> {
         let mut reader = Reader::open(bytes, SEQUENCE, PART)?;
         reader.expect(INTEGER)?;
         let scalar = reader.expect(OCTET_STRING)?;
-        if let Some(mut curve) = reader.enter_optional(context(0))?
-            && curve.expect(OID)? != OID_P256
-        {
-            return Err(Error::UnknownAlgorithm);
+        let named = match reader.enter_optional(context(0))? {
+            Some(mut named) => Some(Curve::find(named.expect(OID)?)?),
+            None => None,
+        };
+        let curve = known.or(named).unwrap_or(&P256);
+        if named.is_some_and(|named| named.oid != curve.oid) {
+            return Err(Error::BadKey);
         }
         let mut public = reader.enter_optional(context(1))?.ok_or(Error::BadKey)?;
         let public = public.bits()?.to_vec();
@@ -135,15 +135,11 @@ impl Key {
                 &der::write(context(1), &[&der::write_bits(&public)]),
             ],
         ));
-        let pkcs8 = wrap(&p256_identifier(), &inner);
-        EcdsaKeyPair::from_pkcs8(
-            &ECDSA_P256_SHA256_ASN1_SIGNING,
-            &pkcs8,
-            &SystemRandom::new(),
-        )
-        .map_err(|_| Error::BadKey)?;
+        let pkcs8 = wrap(&curve.identifier(), &inner);
+        EcdsaKeyPair::from_pkcs8(curve.signing, &pkcs8, &SystemRandom::new())
+            .map_err(|_| Error::BadKey)?;
         Ok(Self {
-            algorithm: Algorithm::EcdsaP256,
+            algorithm: curve.algorithm,
             pkcs8,
             public,
         })
@@ -153,24 +149,27 @@ impl Key {
     pub fn to_pem(&self) -> Result<Secret, Error> {
         let text = match self.algorithm {
             Algorithm::Ed25519 => pem::encode("ED25519 PRIVATE KEY", &self.pkcs8),
-            Algorithm::EcdsaP256 => {
-                let mut reader = self.inner()?.enter(SEQUENCE)?;
-                reader.expect(INTEGER)?;
-                let scalar = reader.expect(OCTET_STRING)?;
-                let sec1 = Zeroizing::new(der::write(
-                    SEQUENCE,
-                    &[
-                        &[INTEGER, 1, 1],
-                        &Zeroizing::new(der::write(OCTET_STRING, &[scalar])),
-                        &der::write(context(0), &[&der::write(OID, &[OID_P256])]),
-                        &der::write(context(1), &[&der::write_bits(&self.public)]),
-                    ],
-                ));
-                pem::encode("EC PRIVATE KEY", &sec1)
-            }
+            Algorithm::EcdsaP256 => pem::encode("EC PRIVATE KEY", &self.sec1(&P256)?),
+            Algorithm::EcdsaP384 => pem::encode("EC PRIVATE KEY", &self.sec1(&P384)?),
             Algorithm::Rsa => pem::encode("RSA PRIVATE KEY", self.inner()?.element()?.whole),
         };
         Ok(Secret::new(text.to_vec()))
+    }
+
+    /// The key as an `ECPrivateKey` that names its curve.
+    fn sec1(&self, curve: &Curve) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let mut reader = self.inner()?.enter(SEQUENCE)?;
+        reader.expect(INTEGER)?;
+        let scalar = reader.expect(OCTET_STRING)?;
+        Ok(Zeroizing::new(der::write(
+            SEQUENCE,
+            &[
+                &[INTEGER, 1, 1],
+                &Zeroizing::new(der::write(OCTET_STRING, &[scalar])),
+                &der::write(context(0), &[&der::write(OID, &[curve.oid])]),
+                &der::write(context(1), &[&der::write_bits(&self.public)]),
+            ],
+        )))
     }
 
     /// What is in the octet string of our PKCS #8.
@@ -203,7 +202,8 @@ impl Key {
     pub fn public_der(&self) -> Vec<u8> {
         let identifier = match self.algorithm {
             Algorithm::Ed25519 => der::write(SEQUENCE, &[&der::write(OID, &[OID_ED25519])]),
-            Algorithm::EcdsaP256 => p256_identifier(),
+            Algorithm::EcdsaP256 => P256.identifier(),
+            Algorithm::EcdsaP384 => P384.identifier(),
             Algorithm::Rsa => rsa_identifier(),
         };
         der::write(SEQUENCE, &[&identifier, &der::write_bits(&self.public)])
@@ -213,7 +213,8 @@ impl Key {
     pub(crate) fn signature_identifier(&self) -> Vec<u8> {
         let oid = match self.algorithm {
             Algorithm::Ed25519 => OID_ED25519,
-            Algorithm::EcdsaP256 => OID_ECDSA_SHA256,
+            Algorithm::EcdsaP256 => P256.signature,
+            Algorithm::EcdsaP384 => P384.signature,
             Algorithm::Rsa => OID_RSA_SHA512,
         };
         // RFC 4055 §5: RSA carries a NULL where the others carry nothing.
@@ -234,13 +235,8 @@ impl Key {
                     .map_err(|_| Error::BadKey)?;
                 Ok(pair.sign(message).as_ref().to_vec())
             }
-            Algorithm::EcdsaP256 => {
-                let pair =
-                    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &self.pkcs8, &random)
-                        .map_err(|_| Error::BadKey)?;
-                let signature = pair.sign(&random, message).map_err(|_| Error::CannotSign)?;
-                Ok(signature.as_ref().to_vec())
-            }
+            Algorithm::EcdsaP256 => self.sign_on(&P256, message),
+            Algorithm::EcdsaP384 => self.sign_on(&P384, message),
             Algorithm::Rsa => {
                 let pair = RsaKeyPair::from_pkcs8(&self.pkcs8).map_err(|_| Error::BadKey)?;
                 let mut signature = vec![0; pair.public().modulus_len()];
@@ -250,22 +246,20 @@ impl Key {
             }
         }
     }
+
+    fn sign_on(&self, curve: &Curve, message: &[u8]) -> Result<Vec<u8>, Error> {
+        let random = SystemRandom::new();
+        let pair = EcdsaKeyPair::from_pkcs8(curve.signing, &self.pkcs8, &random)
+            .map_err(|_| Error::BadKey)?;
+        let signature = pair.sign(&random, message).map_err(|_| Error::CannotSign)?;
+        Ok(signature.as_ref().to_vec())
+    }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({:?}, ******)", self.algorithm)
     }
-}
-
-fn p256_identifier() -> Vec<u8> {
-    der::write(
-        SEQUENCE,
-        &[
-            &der::write(OID, &[OID_EC_PUBLIC_KEY]),
-            &der::write(OID, &[OID_P256]),
-        ],
-    )
 }
 
 fn rsa_identifier() -> Vec<u8> {

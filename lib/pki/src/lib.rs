@@ -7,6 +7,7 @@
 
 mod authority;
 mod certificate;
+mod curve;
 mod der;
 mod error;
 mod key;

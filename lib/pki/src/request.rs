@@ -5,16 +5,16 @@
 //! Never: decides whether the wish is granted.
 
 use crate::certificate::{OID_ALT_NAMES, read_alt_names, read_subject};
+use crate::curve::{Curve, OID_ECDSA_SHA256, OID_ECDSA_SHA384, OID_P256, OID_P384};
 use crate::der::{self, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, SET, context};
-use crate::key::{
-    OID_EC_PUBLIC_KEY, OID_ECDSA_SHA256, OID_ED25519, OID_P256, OID_RSA, OID_RSA_SHA512,
-};
+use crate::key::{OID_EC_PUBLIC_KEY, OID_ED25519, OID_RSA, OID_RSA_SHA512};
 use crate::layout::{Critical, alt_names, extension, subject};
 use crate::{Error, Key, Leaf, Names, Usage, pem};
 use core::time::Duration;
 use ring::signature::{
-    ECDSA_P256_SHA256_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
-    RSA_PKCS1_2048_8192_SHA512, UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
+    UnparsedPublicKey, VerificationAlgorithm,
 };
 
 const PART: &str = "certificate request";
@@ -27,11 +27,13 @@ const OID_EXTENSIONS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 
 const OID_RSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b];
 const OID_RSA_SHA384: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c];
 
-/// Which signatures are believed, and the kind of key each belongs to.
+/// Which signatures are believed, and the kind of key or the curve that each belongs to.
 const SIGNATURES: &[(&[u8], &[u8], &dyn VerificationAlgorithm)] = &[
     (OID_ED25519, OID_ED25519, &ED25519),
-    (OID_ECDSA_SHA256, OID_EC_PUBLIC_KEY, &ECDSA_P256_SHA256_ASN1),
-    // What OpenSSL signs with by default.
+    (OID_ECDSA_SHA256, OID_P256, &ECDSA_P256_SHA256_ASN1),
+    (OID_ECDSA_SHA384, OID_P384, &ECDSA_P384_SHA384_ASN1),
+    // What OpenSSL signs with by default, whatever the key is.
+    (OID_ECDSA_SHA256, OID_P384, &ECDSA_P384_SHA256_ASN1),
     (OID_RSA_SHA256, OID_RSA, &RSA_PKCS1_2048_8192_SHA256),
     (OID_RSA_SHA384, OID_RSA, &RSA_PKCS1_2048_8192_SHA384),
     (OID_RSA_SHA512, OID_RSA, &RSA_PKCS1_2048_8192_SHA512),
@@ -176,9 +178,9 @@ impl Request {
 fn check(algorithm: &[u8], public: &[u8], signed: &[u8], signature: &[u8]) -> Result<(), Error> {
     let mut public = Reader::open(public, SEQUENCE, PART)?;
     let mut identifier = public.enter(SEQUENCE)?;
-    let kind = identifier.expect(OID)?;
-    if kind == OID_EC_PUBLIC_KEY && identifier.expect(OID)? != OID_P256 {
-        return Err(Error::UnknownAlgorithm);
+    let mut kind = identifier.expect(OID)?;
+    if kind == OID_EC_PUBLIC_KEY {
+        kind = Curve::find(identifier.expect(OID)?)?.oid;
     }
     let bits = public.bits()?;
     public.finish()?;

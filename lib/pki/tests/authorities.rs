@@ -283,7 +283,11 @@ fn no_truncated_or_damaged_certificate_makes_the_reader_panic() {
 
 #[test]
 fn no_damaged_key_makes_the_reader_panic() {
-    for algorithm in [Algorithm::Ed25519, Algorithm::EcdsaP256] {
+    for algorithm in [
+        Algorithm::Ed25519,
+        Algorithm::EcdsaP256,
+        Algorithm::EcdsaP384,
+    ] {
         let der = Key::generate(algorithm).unwrap().pkcs8_der().to_vec();
 
         for end in 0..der.len() {

@@ -14,7 +14,10 @@ const RSA_PKCS8: &[u8] = include_bytes!("fixtures/rsa-authority.pkcs8.key");
 const EC: &[u8] = include_bytes!("fixtures/ec-authority.crt");
 const EC_SEC1: &[u8] = include_bytes!("fixtures/ec-authority.sec1.key");
 const EC_PKCS8: &[u8] = include_bytes!("fixtures/ec-authority.pkcs8.key");
-const P384: &[u8] = include_bytes!("fixtures/p384.sec1.key");
+const P384: &[u8] = include_bytes!("fixtures/p384-authority.crt");
+const P384_SEC1: &[u8] = include_bytes!("fixtures/p384-authority.sec1.key");
+const P384_PKCS8: &[u8] = include_bytes!("fixtures/p384-authority.pkcs8.key");
+const P521: &[u8] = include_bytes!("fixtures/p521.sec1.key");
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 
@@ -25,6 +28,8 @@ fn authorities_of_openssl_sign_in_every_form_of_their_key() {
         (RSA, RSA_PKCS8, Algorithm::Rsa),
         (EC, EC_SEC1, Algorithm::EcdsaP256),
         (EC, EC_PKCS8, Algorithm::EcdsaP256),
+        (P384, P384_SEC1, Algorithm::EcdsaP384),
+        (P384, P384_PKCS8, Algorithm::EcdsaP384),
     ] {
         let authority = Authority::from_pem(certificate, key).unwrap();
         assert_eq!(authority.key().algorithm(), algorithm);
@@ -42,7 +47,9 @@ fn authorities_of_openssl_sign_in_every_form_of_their_key() {
 
 #[test]
 fn keys_keep_their_meaning_when_written_again() {
-    for key in [RSA_PKCS1, RSA_PKCS8, EC_SEC1, EC_PKCS8] {
+    for key in [
+        RSA_PKCS1, RSA_PKCS8, EC_SEC1, EC_PKCS8, P384_SEC1, P384_PKCS8,
+    ] {
         let key = Key::from_pem(key).unwrap();
         let again = Key::from_pem(key.to_pem().unwrap().expose()).unwrap();
 
@@ -52,21 +59,60 @@ fn keys_keep_their_meaning_when_written_again() {
         Key::from_pem(RSA_PKCS1).unwrap().to_pem().unwrap().expose(),
         RSA_PKCS1
     );
-    assert_eq!(
-        Key::from_pem(EC_SEC1).unwrap().to_pem().unwrap().expose(),
-        EC_SEC1
-    );
+    for sec1 in [EC_SEC1, P384_SEC1] {
+        assert_eq!(
+            Key::from_pem(sec1).unwrap().to_pem().unwrap().expose(),
+            sec1
+        );
+    }
 }
 
 #[test]
 fn curves_and_pairs_that_do_not_fit_are_refused() {
-    assert_eq!(Key::from_pem(P384).unwrap_err(), Error::UnknownAlgorithm);
+    let refused = Key::from_pem(P521).unwrap_err();
+    assert_eq!(refused, Error::UnsupportedCurve("P-521"));
+    assert!(refused.to_string().contains("P-521"), "{refused}");
+    for (certificate, key) in [
+        (EC, RSA_PKCS8),
+        (RSA, EC_SEC1),
+        (P384, EC_SEC1),
+        (EC, P384_PKCS8),
+    ] {
+        assert_eq!(
+            Authority::from_pem(certificate, key).unwrap_err(),
+            Error::KeyMismatch
+        );
+    }
+}
+
+#[test]
+fn an_authority_on_p384_signs_with_sha384_and_can_be_made_again() {
+    // RFC 5758 §3.2: ecdsa-with-SHA384.
+    const OID: &str = "1.2.840.10045.4.3.3";
+    let brought = Authority::from_pem(P384, P384_SEC1).unwrap();
+    let lifetime = Duration::from_secs(60);
+    let made = Authority::generate(Algorithm::EcdsaP384, &["a"], lifetime, NOW).unwrap();
+    for authority in [brought, made] {
+        let issued = authority.issue(&Leaf::api_client("a"), NOW).unwrap();
+
+        let (_, other) = X509Certificate::from_der(issued.certificate.der()).unwrap();
+        assert_eq!(other.signature_algorithm.algorithm.to_id_string(), OID);
+        let (_, issuer) = X509Certificate::from_der(authority.certificate().der()).unwrap();
+        other.verify_signature(Some(issuer.public_key())).unwrap();
+    }
+}
+
+#[test]
+fn the_curve_is_looked_for_where_pkcs8_names_it() {
+    let key = Key::from_pem(P384_SEC1).unwrap();
+    let mut der = key.pkcs8_der().to_vec();
+    assert!(Key::from_pkcs8(&der).is_ok());
+    // The name of P-384 becomes that of P-521, which differs in the last byte.
+    let name = [0x2b, 0x81, 0x04, 0x00, 0x22];
+    let at = der.windows(5).position(|part| part == name).unwrap();
+    der[at + 4] = 0x23;
     assert_eq!(
-        Authority::from_pem(EC, RSA_PKCS8).unwrap_err(),
-        Error::KeyMismatch
-    );
-    assert_eq!(
-        Authority::from_pem(RSA, EC_SEC1).unwrap_err(),
-        Error::KeyMismatch
+        Key::from_pkcs8(&der).unwrap_err(),
+        Error::UnsupportedCurve("P-521")
     );
 }

@@ -14,18 +14,21 @@ const NOW: UnixTime = UnixTime(1_790_000_000);
 const DAY: Duration = Duration::from_secs(86_400);
 /// Made by OpenSSL 3 with RSA, DNS names, a challenge and a critical extension.
 const FOREIGN: &[u8] = include_bytes!("fixtures/rsa.csr");
-/// Made by OpenSSL 3 on P-384.
+/// Made by OpenSSL 3 on P-384, with SHA-256.
 const P384: &[u8] = include_bytes!("fixtures/p384.csr");
+/// Made by OpenSSL 3 on P-521.
+const P521: &[u8] = include_bytes!("fixtures/p521.csr");
 
 fn names() -> Names {
     Names::parse(["10.5.0.2", "node.example.org"]).unwrap()
 }
 
-fn keys() -> [Key; 3] {
+fn keys() -> [Key; 4] {
     let rsa = include_bytes!("fixtures/rsa-authority.pkcs8.key");
     [
         Key::generate(Algorithm::Ed25519).unwrap(),
         Key::generate(Algorithm::EcdsaP256).unwrap(),
+        Key::generate(Algorithm::EcdsaP384).unwrap(),
         Key::from_pem(rsa).unwrap(),
     ]
 }
@@ -93,6 +96,7 @@ fn a_request_of_openssl_is_read() {
     assert_eq!(leaf.common_name, "admin");
     assert_eq!(leaf.organizations, ["os:admin"]);
     assert_eq!(leaf.names, names());
+    assert!(Request::from_pem(P384).is_ok());
 }
 
 #[test]
@@ -117,8 +121,8 @@ fn a_request_that_was_changed_is_refused_wherever_it_was() {
 #[test]
 fn requests_of_strange_keys_and_other_blocks_are_refused() {
     assert_eq!(
-        Request::from_pem(P384).unwrap_err(),
-        Error::UnknownAlgorithm
+        Request::from_pem(P521).unwrap_err(),
+        Error::UnsupportedCurve("P-521")
     );
     let authority = Authority::machine(NOW).unwrap();
     let certificate = authority.certificate().to_pem();

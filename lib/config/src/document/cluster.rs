@@ -5,6 +5,7 @@
 //! Never: says what an absent key means; `Spec` does.
 
 use super::machine::{CertificateAndKey, KeyOnly};
+use crate::arguments::Arguments;
 use crate::quantity::GoDuration;
 use crate::scalar::SecretText;
 use crate::schema::document;
@@ -70,7 +71,7 @@ document! {
     /// kube-apiserver.
     pub struct ApiServerConfig {
         "image" image: String, omit, "Its image.";
-        "extraArgs" extra_args: BTreeMap<String, String>, omit, "More command line arguments.";
+        "extraArgs" extra_args: Arguments, omit, "More command line arguments.";
         "extraVolumes" extra_volumes: Vec<VolumeMountConfig>, omit, "More mounts.";
         "env" env: BTreeMap<String, String>, omit, "Environment variables.";
         "certSANs" cert_sans: Vec<String>, omit, "More names and addresses for its certificate.";
@@ -102,7 +103,7 @@ document! {
     /// kube-controller-manager.
     pub struct ControllerManagerConfig {
         "image" image: String, omit, "Its image.";
-        "extraArgs" extra_args: BTreeMap<String, String>, omit, "More command line arguments.";
+        "extraArgs" extra_args: Arguments, omit, "More command line arguments.";
         "extraVolumes" extra_volumes: Vec<VolumeMountConfig>, omit, "More mounts.";
         "env" env: BTreeMap<String, String>, omit, "Environment variables.";
         "resources" resources: Option<ResourcesConfig>, omit, "What it may use.";
@@ -113,13 +114,13 @@ document! {
         "disabled" disabled: Option<bool>, omit, "Do not run it.";
         "image" image: String, omit, "Its image.";
         "mode" mode: String, omit, "How it forwards.";
-        "extraArgs" extra_args: BTreeMap<String, String>, omit, "More command line arguments.";
+        "extraArgs" extra_args: Arguments, omit, "More command line arguments.";
     }
 
     /// kube-scheduler.
     pub struct SchedulerConfig {
         "image" image: String, omit, "Its image.";
-        "extraArgs" extra_args: BTreeMap<String, String>, omit, "More command line arguments.";
+        "extraArgs" extra_args: Arguments, omit, "More command line arguments.";
         "extraVolumes" extra_volumes: Vec<VolumeMountConfig>, omit, "More mounts.";
         "env" env: BTreeMap<String, String>, omit, "Environment variables.";
         "resources" resources: Option<ResourcesConfig>, omit, "What it may use.";
@@ -153,7 +154,7 @@ document! {
     pub struct EtcdConfig {
         "image" image: String, omit, "Its image.";
         "ca" ca: Option<CertificateAndKey>, keep, "Its authority.";
-        "extraArgs" extra_args: BTreeMap<String, String>, omit, "More command line arguments.";
+        "extraArgs" extra_args: Arguments, omit, "More command line arguments.";
         "subnet" subnet: String, omit, "Network of its address (old spelling).";
         "advertisedSubnets" advertised_subnets: Vec<String>, omit, "Networks of the address it tells others.";
         "listenSubnets" listen_subnets: Vec<String>, omit, "Networks of the addresses it listens on.";

@@ -5,6 +5,7 @@
 //! Never: says what an absent key means; `Spec` does.
 
 use super::network::NetworkConfig;
+use crate::arguments::Arguments;
 use crate::quantity::{DiskSize, GoDuration};
 use crate::scalar::{Base64Bytes, FileMode, SecretText};
 use crate::schema::document;
@@ -78,7 +79,7 @@ document! {
     pub struct KubeletConfig {
         "image" image: String, omit, "The image it runs from.";
         "clusterDNS" cluster_dns: Vec<String>, omit, "Addresses of the cluster's name service.";
-        "extraArgs" extra_args: BTreeMap<String, String>, omit, "More command line arguments.";
+        "extraArgs" extra_args: Arguments, omit, "More command line arguments.";
         "extraMounts" extra_mounts: Vec<ExtraMount>, omit, "More mounts in its container.";
         "extraConfig" extra_config: Value, omit, "More of its configuration file.";
         "credentialProviderConfig" credential_provider_config: Value, omit, "Configuration of the credential providers.";

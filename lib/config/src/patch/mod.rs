@@ -20,11 +20,14 @@ mod rewrite;
 mod strategic;
 mod tree;
 
+pub(crate) use tree::below;
+
 use crate::configuration::{Configuration, name_of, sort};
 use crate::document::{Document, Extra};
 use crate::error::{Fault, LoadError, Path, Problem, Step};
 use crate::guard;
 use crate::locate::locate;
+use crate::memory::Memory;
 use crate::read::read;
 use crate::schema::{Cursor, Field as _, Kind, MAX_PROBLEMS};
 use crate::stream::{Stream, VERSION, Which, stream};
@@ -163,8 +166,8 @@ fn parse_json(text: &str) -> Result<Option<Vec<PatchOperation>>, Vec<Problem>> {
     let Some(first) = documents.next() else {
         return Ok(None);
     };
-    let (value, mut problems) =
-        read(first, &Kind::Free, text.len()).map_err(|problem| vec![*problem])?;
+    let (value, mut problems) = read(first, &Kind::Free, text.len(), &mut Memory::unlimited())
+        .map_err(|problem| vec![*problem])?;
     let bad = match &value {
         Value::List(list) if list.is_empty() => Fault::Empty,
         Value::List(_) if documents.next().is_some() => Fault::NotAPatch,

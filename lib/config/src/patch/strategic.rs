@@ -125,6 +125,14 @@ impl Merger<'_> {
             return Ok(());
         }
         match (base, patch) {
+            // The one shape of an argument takes the place of the other.
+            (base @ (Value::Text(_) | Value::List(_)), Value::Text(_) | Value::List(_))
+                if matches!(kind, Kind::Argument)
+                    && !matches!((&*base, patch), (Value::List(_), Value::List(_))) =>
+            {
+                base.clone_from(patch);
+                Ok(())
+            }
             (base @ Value::Null, Value::Map(_)) => {
                 *base = Value::Map(BTreeMap::new());
                 self.value(base, patch, kind)
@@ -255,7 +263,7 @@ fn says_nothing(value: &Value, kind: &'static Kind) -> bool {
     match (value, kind) {
         (Value::Null, _) => true,
         (Value::List(list), _) => list.is_empty(),
-        (Value::Text(text), Kind::Text) => text.is_empty(),
+        (Value::Text(text), Kind::Text | Kind::Argument) => text.is_empty(),
         (Value::Text(text), Kind::Word) => {
             text.is_empty()
                 || whole_number(text) == Some(0)

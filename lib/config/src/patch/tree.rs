@@ -21,7 +21,7 @@ pub(crate) fn below(kind: &'static Kind, key: &str) -> &'static Kind {
             .iter()
             .find(|entry| entry.key == key)
             .map_or(&Kind::Free, |entry| entry.kind),
-        Kind::Text | Kind::Word | Kind::List(_) | Kind::Free => &Kind::Free,
+        Kind::Text | Kind::Word | Kind::Argument | Kind::List(_) | Kind::Free => &Kind::Free,
     }
 }
 
@@ -29,6 +29,7 @@ pub(crate) fn below(kind: &'static Kind, key: &str) -> &'static Kind {
 pub(crate) fn inside(kind: &'static Kind) -> &'static Kind {
     match kind {
         Kind::List(kind) => kind,
+        Kind::Argument => &Kind::Text,
         Kind::Text | Kind::Word | Kind::Map(_) | Kind::Struct(_) | Kind::Free => &Kind::Free,
     }
 }
@@ -129,11 +130,11 @@ pub(crate) fn from_json(
     Ok(match json {
         Json::Null => Value::Null,
         Json::Bool(flag) => match kind {
-            Kind::Text | Kind::Word => Value::Text(flag.to_string()),
+            Kind::Text | Kind::Word | Kind::Argument => Value::Text(flag.to_string()),
             Kind::List(_) | Kind::Map(_) | Kind::Struct(_) | Kind::Free => Value::Bool(flag),
         },
         Json::Number(number) => match kind {
-            Kind::Text | Kind::Word => Value::Text(number.to_string()),
+            Kind::Text | Kind::Word | Kind::Argument => Value::Text(number.to_string()),
             Kind::List(_) | Kind::Map(_) | Kind::Struct(_) | Kind::Free => from_number(&number),
         },
         Json::String(text) => Value::Text(text),

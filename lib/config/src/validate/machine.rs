@@ -5,11 +5,13 @@
 //! Never: checks that a device or file exists.
 
 use super::{Mode, Rule, Situation, doubles, items, only};
-use crate::document::{EncryptionConfig, EncryptionKey, InstallDiskSelector, NetworkKubeSpan};
+use crate::document::{
+    EncryptionConfig, EncryptionKey, InstallDiskSelector, MachineFile, NetworkKubeSpan,
+};
 use crate::error::{Fault, Path};
 use crate::network::{is_dns_name, is_filter};
 use crate::quantity::DiskSize;
-use crate::spec::MachineType;
+use crate::spec::{FileOperation, MachineType};
 use crate::url::Url;
 use crate::value::Value;
 use pki::Names;
@@ -162,6 +164,12 @@ pub(super) const RULES: &[Rule] = &[
             .keys()
             .filter(|key| KUBELET_KEYS.contains(&key.as_str()));
         set.map(|key| path.key(key)).collect()
+    }),
+    Rule::error(Fault::BadValue("create, append or overwrite"), |s| {
+        let path = Path::new("machine.files");
+        let is_unknown = |file: &MachineFile| FileOperation::parse(&file.op).is_none();
+        let found = items(&s.machine.files, &path, is_unknown).into_iter();
+        found.map(|file| file.key("op")).collect()
     }),
     Rule::error(Fault::BadValue("a Kubernetes label"), |s| {
         let path = Path::new("machine.nodeLabels");
