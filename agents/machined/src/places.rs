@@ -67,6 +67,12 @@ impl Places {
         self.at("/system/state/config.tried.yaml")
     }
 
+    /// The device of the STATE partition, where udevd has found one.
+    #[must_use]
+    pub fn state_device(&self) -> PathBuf {
+        self.at("/dev/disk/by-partlabel/STATE")
+    }
+
     /// Says that what is stored is on a disk, as long as the machine runs.
     #[must_use]
     pub fn state_is_mounted(&self) -> PathBuf {

@@ -49,6 +49,10 @@ fn say(node: &Node, reason: &str) {
 }
 
 async fn attempt(node: &Node) -> Outcome {
+    // Most machines have none, and asking init costs them the time of a start.
+    if !node.places.state_device().exists() {
+        return Outcome::Absent;
+    }
     let asked = tokio::time::timeout(PATIENCE, ask(node)).await;
     Outcome::Unusable(match asked {
         Ok(Ok(Mounting::Done)) => match std::fs::write(node.places.state_is_mounted(), "") {

@@ -28,10 +28,17 @@ const TO_COME: [&str; 2] = [
 /// A node that runs and has a STATE partition, and its configuration.
 async fn prepared() -> (TestNode, Client, String) {
     let node = TestNode::new("");
-    node.init.lock().unwrap().state_volume = Mounting::Done;
+    has_state(&node, Mounting::Done);
     let (node, client) = run(node).await;
     let text = node.read(STORED);
     (node, client, text)
+}
+
+/// Gives the machine the partition; `mounting` is how mounting it goes.
+fn has_state(node: &TestNode, mounting: Mounting) {
+    node.init.lock().unwrap().state_volume = mounting;
+    std::fs::create_dir_all(node.path("dev/disk/by-partlabel")).unwrap();
+    node.write("dev/disk/by-partlabel/STATE", "");
 }
 
 fn renamed(text: &str, name: &str) -> String {
@@ -303,7 +310,7 @@ async fn files_that_no_node_would_take_are_passed_over_at_the_start() {
 async fn a_partition_that_cannot_be_used_is_no_obstacle_and_nothing_pretends_to_last() {
     for errno in [22, 5] {
         let node = TestNode::new("");
-        node.init.lock().unwrap().state_volume = Mounting::Failed(errno);
+        has_state(&node, Mounting::Failed(errno));
         let (node, mut client) = run(node).await;
         let text = node.read(STORED);
 
@@ -346,7 +353,7 @@ async fn a_partition_that_is_found_late_ends_maintenance_mode() {
 
     // The mount brings the file with it.
     node.write(STORED, &configuration("box.lab.example"));
-    node.init.lock().unwrap().state_volume = Mounting::Done;
+    has_state(&node, Mounting::Done);
 
     node.until_stage(MachineStage::Running).await;
     until_host(&node, "box").await;
