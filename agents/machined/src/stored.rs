@@ -388,6 +388,9 @@ mod tests {
         (next(places).unwrap(), stored(places).unwrap())
     }
 
+    /// The steps of a change.
+    type Case<'a> = &'a dyn Fn(&Places) -> Vec<Step>;
+
     /// A node that has `one`, with `left` to the next start.
     fn prepared(left: Option<&Next>) -> (Folder, Places) {
         let folder = Folder::new();
@@ -405,7 +408,7 @@ mod tests {
         let trial = Next::Trial(b"three".to_vec(), MINUTE);
         let present = Some(b"one".to_vec());
         for left in [None, Some(&staged), Some(&trial)] {
-            let cases: [&dyn Fn(&Places) -> Vec<Step>; 5] = [
+            let cases: [Case<'_>; 5] = [
                 &|places| storing(places, present.clone(), b"four"),
                 &|places| saving(places, present.clone(), b"four"),
                 &|places| leaving(places, &staged),

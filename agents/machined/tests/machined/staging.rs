@@ -217,7 +217,7 @@ async fn a_configuration_that_is_confirmed_after_the_reboot_stays() {
         assert_eq!(early.unwrap_err().code(), Code::FailedPrecondition);
         match mode {
             Mode::Reboot => until_rebooted(&mut node).await,
-            _ => cut_power(&mut node).await,
+            Mode::Auto | Mode::NoReboot | Mode::Staged | Mode::Try => cut_power(&mut node).await,
         }
         until_host(&node, "other").await;
         assert_eq!(node.read(STORED), text);
