@@ -303,6 +303,8 @@ fn is_plain(text: &str) -> bool {
         && !text.contains(": ")
         && !text.contains(" #")
         && text != "<<"
+        // At the start of a line it would end the document.
+        && !text.starts_with("...")
         && !text.contains(['\n', '\t'])
         && !text.chars().any(is_awkward)
         && !is_word(text)
@@ -361,6 +363,14 @@ mod tests {
         )
         .unwrap()
         .0
+    }
+
+    #[test]
+    fn a_key_that_begins_like_the_end_of_a_document_is_quoted() {
+        for key in ["...", "... 0", "...a"] {
+            let value = Value::map([(key, Value::Null)]);
+            assert_eq!(read(&write(&value)), value, "{key}");
+        }
     }
 
     #[test]
