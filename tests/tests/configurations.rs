@@ -183,7 +183,8 @@ fn a_configuration_is_read_edited_and_patched_where_it_is(arch: Arch) -> Result<
         idle.code == 0 && idle.stderr.contains("not changed"),
         "{idle:?}"
     );
-    let editor = "sed -i 's/^machine:/machine: # edited\\n    sysctls:\\n        kernel.panic: \"81\"/'";
+    let editor =
+        "sed -i 's/^machine:/machine: # edited\\n    sysctls:\\n        kernel.panic: \"81\"/'";
     node.ctl_with_editor(editor, &["edit", "machineconfig", "--mode", "no-reboot"])?
         .ok()?;
     until(&mut probe, "81")?;
