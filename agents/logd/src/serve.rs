@@ -5,7 +5,7 @@
 //! Never: keeps bytes for a reader: a reader that waits is a cursor.
 
 use proto::greeting;
-use proto::log::{CHUNK_MAX, Chunk, Cursor, From, Index, KERNEL, LogName, Reply, Request};
+use proto::log::{CHUNK_MAX, Chunk, From, Index, KERNEL, LogName, Reply, Request, Span};
 use proto::paths::UID_ROOT;
 use proto::{Greeting, MAX_MESSAGE, Refusal};
 use sys::seqpacket::{Manners, Next, Peer, Server, Service};
@@ -64,8 +64,9 @@ impl Shelf {
             }
             Request::Tail(tail) => {
                 let (_, _, ring) = self.readable(tail.log)?;
-                let cursor = ring.tail(tail.lines).map_err(failed)?;
-                Reply::At(Cursor { cursor })
+                let from = ring.tail(tail.lines).map_err(failed)?;
+                let end = ring.header().total;
+                Reply::At(Span { from, end })
             }
             Request::Read(From { log, cursor }) => {
                 let (_, log, ring) = self.readable(log)?;

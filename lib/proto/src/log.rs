@@ -28,7 +28,7 @@ messages! {
         1 => Hello(Greeting),
         /// The name of the log at an index. Answer: `Log`, `NotFound` past the end. Idempotent.
         2 => Log(Index),
-        /// Where the last lines of a log begin. Answer: `At`. Idempotent.
+        /// Where the last lines of a log begin and end. Answer: `At`. Idempotent.
         3 => Tail(Tail<'a>),
         /// What a log holds from a cursor on; an empty chunk at its end. Answer: `Chunk`.
         /// Idempotent.
@@ -48,7 +48,7 @@ messages! {
         /// Answers `Log`.
         3 => Log(LogName),
         /// Answers `Tail`.
-        4 => At(Cursor),
+        4 => At(Span),
         /// Answers `Read` and `Follow`.
         5 => Chunk(Chunk<'a>),
     }
@@ -86,11 +86,14 @@ pub struct From<'a> {
     pub cursor: u64,
 }
 
-/// A place in a log.
+/// The lines of a log that there were when it was asked for them. A reader that is not to wait
+/// for more stops at their end: a log can grow faster than it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor {
-    /// Bytes written before it.
-    pub cursor: u64,
+pub struct Span {
+    /// The cursor of their first byte.
+    pub from: u64,
+    /// The cursor after their last byte.
+    pub end: u64,
 }
 
 /// A piece of a log, whole lines only.

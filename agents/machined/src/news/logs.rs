@@ -4,7 +4,7 @@
 //! Owns: one reader's place in one log.
 //! Never: keeps more than one chunk.
 
-use proto::log::{Chunk, Cursor, From, Reply, Request, Tail};
+use proto::log::{Chunk, From, Reply, Request, Span, Tail};
 use proto::paths;
 
 use super::{Error, Line};
@@ -16,12 +16,14 @@ pub(crate) struct Reader {
     line: Line,
     log: String,
     cursor: u64,
+    /// Where the log ended when it was opened.
+    end: u64,
 }
 
 /// Whether to wait for more at the end of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AtEnd {
-    /// The log is read.
+    /// What the log held when it was opened is read; it may grow faster than it is read.
     Stop,
     /// More will come.
     Wait,
@@ -36,15 +38,16 @@ impl Reader {
         let mut line = Line::open(&places.at(paths::LOGD_SOCKET)).await?;
         line.send(|buffer| Request::Tail(Tail { log, lines }).encode(buffer))
             .await?;
-        let cursor = match Reply::decode(line.receive().await?) {
-            Ok(Reply::At(Cursor { cursor })) => cursor,
+        let Span { from, end } = match Reply::decode(line.receive().await?) {
+            Ok(Reply::At(span)) => span,
             Ok(Reply::Refused(refusal)) => return Err(Error::Refused(refusal)),
             _other => return Err(Error::Unexpected),
         };
         Ok(Self {
             line,
             log: log.to_owned(),
-            cursor,
+            cursor: from,
+            end,
         })
     }
 
@@ -53,6 +56,9 @@ impl Reader {
     /// # Errors
     /// logd is gone.
     pub(crate) async fn next(&mut self, at_end: AtEnd) -> Result<Option<Vec<u8>>, Error> {
+        if at_end == AtEnd::Stop && self.cursor >= self.end {
+            return Ok(None);
+        }
         let place = From {
             log: &self.log,
             cursor: self.cursor,
@@ -63,8 +69,14 @@ impl Reader {
         };
         self.line.send(|buffer| request.encode(buffer)).await?;
         match Reply::decode(self.line.receive().await?) {
-            Ok(Reply::Chunk(Chunk { next, bytes, .. })) => {
+            Ok(Reply::Chunk(Chunk { from, next, bytes })) => {
                 self.cursor = next;
+                let wanted = match at_end {
+                    AtEnd::Stop => self.end.saturating_sub(from),
+                    AtEnd::Wait => u64::MAX,
+                };
+                let len = usize::try_from(wanted).map_or(bytes.len(), |len| len.min(bytes.len()));
+                let bytes = bytes.get(..len).unwrap_or_default();
                 Ok((!bytes.is_empty()).then(|| bytes.to_vec()))
             }
             Ok(Reply::Refused(refusal)) => Err(Error::Refused(refusal)),

@@ -14,6 +14,7 @@ use proto::service::{Exit, State};
 use tonic::Code;
 
 use crate::node::{Client, TestNode, as_admin, configuration, events, stages, status, with_role};
+use crate::stand_ins::FLOOD_LINE;
 
 pub(crate) fn apply(data: &str, mode: Mode) -> tonic::Request<machine::ApplyConfigurationRequest> {
     as_admin(machine::ApplyConfigurationRequest {
@@ -297,6 +298,22 @@ async fn logs_are_read_from_their_tail_and_followed() {
     // It stays open: there is nothing more, and no end.
     let more = tokio::time::timeout(Duration::from_millis(50), followed.message()).await;
     assert!(more.is_err());
+}
+
+/// A service that floods its log kept `logs --tail 5` busy for ever.
+#[tokio::test(flavor = "current_thread")]
+async fn a_log_that_grows_faster_than_it_is_read_ends_where_it_ended_when_asked() {
+    let (_node, mut client) = running().await;
+    let request = as_admin(machine::LogsRequest {
+        namespace: "system".to_owned(),
+        id: "flood".to_owned(),
+        tail_lines: 5,
+        ..Default::default()
+    });
+
+    let lines = client.logs(request).await.unwrap();
+
+    assert_eq!(collect(lines.into_inner()).await, FLOOD_LINE.repeat(5));
 }
 
 #[tokio::test(flavor = "current_thread")]

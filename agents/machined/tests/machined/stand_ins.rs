@@ -138,11 +138,25 @@ pub(crate) fn answer_as_init(
 
 /// Every log has three lines; `kernel` and the core services have one.
 const LINES: &[u8] = b"one\ntwo\nthree\n";
+/// A log that always has one line more than its reader has read.
+const FLOOD: &str = "flood";
+pub(crate) const FLOOD_LINE: &[u8] = b"flood line\n";
+const FLOOD_TWO: &[u8] = b"flood line\nflood line\n";
 
 pub(crate) fn answer_as_logd(bytes: &[u8], out: &mut [u8]) -> usize {
     let known = |name: &str| ["kernel", "machined", "logd", "apid"].contains(&name);
     let reply = match log::Request::decode(bytes).unwrap() {
         log::Request::Hello(_) => log::Reply::Welcome(Greeting::OURS),
+        log::Request::Tail(tail) if tail.log == FLOOD => log::Reply::At(log::Span {
+            from: 0,
+            end: u64::from(tail.lines) * FLOOD_LINE.len() as u64,
+        }),
+        // Pieces are not as long as the lines of the tail are.
+        log::Request::Read(from) if from.log == FLOOD => log::Reply::Chunk(log::Chunk {
+            from: from.cursor,
+            next: from.cursor + FLOOD_TWO.len() as u64,
+            bytes: FLOOD_TWO,
+        }),
         log::Request::Tail(tail) if known(tail.log) => {
             let start = match tail.lines {
                 0 => LINES.len(),
@@ -150,8 +164,9 @@ pub(crate) fn answer_as_logd(bytes: &[u8], out: &mut [u8]) -> usize {
                 2 => 4,
                 _ => 0,
             };
-            log::Reply::At(log::Cursor {
-                cursor: start as u64,
+            log::Reply::At(log::Span {
+                from: start as u64,
+                end: LINES.len() as u64,
             })
         }
         log::Request::Read(from) => chunk(from.cursor),

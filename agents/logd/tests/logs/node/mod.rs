@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use proto::log::{Chunk, Cursor, From, Index, Reply, Request, Tail};
+use proto::log::{Chunk, From, Index, Reply, Request, Span, Tail};
 use proto::supervisor::{self, PipeOf};
 use proto::{Greeting, MAX_MESSAGE, Name, Refusal};
 use sys::event::{PollFd, PollFlags, Timespec, poll};
@@ -290,8 +290,12 @@ impl Reader {
     }
 
     pub fn tail(&mut self, log: &str, lines: u32) -> u64 {
+        self.span(log, lines).from
+    }
+
+    pub fn span(&mut self, log: &str, lines: u32) -> Span {
         match self.ask(&Request::Tail(Tail { log, lines })) {
-            Reply::At(Cursor { cursor }) => cursor,
+            Reply::At(span) => span,
             other => panic!("{other:?}"),
         }
     }
