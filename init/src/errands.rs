@@ -58,7 +58,7 @@ fn send(name: &str, errand: impl FnOnce() -> Result<(), Errno>) {
         1
     };
     let child = || errand().map_or_else(complain, |()| 0);
-    if let Err(errno) = sys::spawn::spawn(None, &[], child, complain) {
+    if let Err(errno) = sys::spawn::spawn(sys::spawn::Placement::BESIDE, &[], child, complain) {
         complain(errno);
     }
 }

@@ -134,7 +134,7 @@ fn send(row: &'static Row) -> Status {
         return Status::Known(Mounting::Failed(as_code(errno)));
     }
     let child = || mount(row).map_or_else(as_code, |()| 0);
-    match sys::spawn::spawn(None, &[], child, as_code) {
+    match sys::spawn::spawn(sys::spawn::Placement::BESIDE, &[], child, as_code) {
         Ok(spawned) => Status::Asked(spawned.pid),
         Err(errno) => {
             let outcome = Mounting::Failed(as_code(errno));

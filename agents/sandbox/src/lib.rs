@@ -10,9 +10,11 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod container;
 mod filter;
 mod identity;
 mod mounts;
+mod place;
 mod process;
 mod program;
 
@@ -73,11 +75,16 @@ fn confine_and_run(spec: &ServiceSpec<'_>) -> Failure {
 /// Takes every step before the last. What needs a privilege comes before the step that drops it.
 fn confine(spec: &ServiceSpec<'_>) -> Result<(), Failure> {
     process::set_up(spec).map_err(at(Stage::Process))?;
-    if mounts::needs_namespace(spec) {
-        mounts::enter_namespace().map_err(at(Stage::Namespaces))?;
+    match &spec.container {
+        Some(container) => container::enter(spec, container)?,
+        None => {
+            if mounts::needs_namespace(spec) {
+                mounts::enter_namespace(None).map_err(at(Stage::Namespaces))?;
+            }
+            mounts::attach_all(spec)?;
+            mounts::change_root(spec).map_err(at(Stage::Root))?;
+        }
     }
-    mounts::attach_all(spec)?;
-    mounts::change_root(spec).map_err(at(Stage::Root))?;
     identity::keep_bounding(spec).map_err(at(Stage::Capabilities))?;
     identity::become_user(spec).map_err(at(Stage::User))?;
     identity::keep_capabilities(spec).map_err(at(Stage::Capabilities))?;

@@ -11,8 +11,9 @@
 
 use std::path::{Path, PathBuf};
 
+use proto::container::{Access, Mount};
 use proto::paths::{SANDBOX_ERROR_FD, SANDBOX_SPEC_FD};
-use proto::service::{Access, Mount, Seccomp, ServiceSpec, SpawnFailure, Stage};
+use proto::service::{Seccomp, ServiceSpec, SpawnFailure, Stage};
 use sys::event::{PollFd, PollFlags, Timespec, poll};
 use sys::fd::{AsFd as _, OwnedFd};
 use sys::fs::{MemfdFlags, Mode, OFlags};
@@ -74,7 +75,7 @@ fn run_on(bytes: &[u8]) -> Outcome {
     let mut arguments = Strings::<2, 4096>::new();
     arguments.push(env!("CARGO_BIN_EXE_sandbox")).unwrap();
     let child = sys::spawn::spawn(
-        None,
+        sys::spawn::Placement::BESIDE,
         &given,
         || {
             let path = arguments.get(0).unwrap_or_default();
@@ -302,11 +303,7 @@ fn mounts_are_restricted_as_described() {
     let mut spec = shell(&line);
     for (target, access) in [(&read, Access::ReadOnly), (&write, Access::ReadWrite)] {
         spec.mounts
-            .push(Mount {
-                source: &source,
-                target,
-                access,
-            })
+            .push(Mount::bind(&source, target, access))
             .unwrap();
     }
 
@@ -338,13 +335,8 @@ fn with_root<'a>(mut spec: ServiceSpec<'a>, folder: &'a Folder) -> ServiceSpec<'
     folder.with(&["bin", "lib", "lib64", "usr", "proc"]);
     spec.root = folder.path();
     for place in ["/bin", "/lib", "/lib64", "/usr"] {
-        let access = Access::ReadOnly;
         spec.mounts
-            .push(Mount {
-                source: place,
-                target: place,
-                access,
-            })
+            .push(Mount::bind(place, place, Access::ReadOnly))
             .unwrap();
     }
     spec
@@ -372,13 +364,8 @@ fn a_link_in_a_root_does_not_lead_a_mount_outside() {
     let outside = Folder::new("outside");
     std::os::unix::fs::symlink(outside.path(), folder.0.join("way")).unwrap();
     let mut spec = with_root(shell("true"), &folder);
-    let access = Access::ReadOnly;
     spec.mounts
-        .push(Mount {
-            source: "/usr",
-            target: "/way",
-            access,
-        })
+        .push(Mount::bind("/usr", "/way", Access::ReadOnly))
         .unwrap();
 
     let outcome = run(&spec);
@@ -399,14 +386,9 @@ fn a_failure_names_its_stage_and_errno() {
     root.root = "/no/such/root";
     let mut mount = shell("true");
     for source in ["/usr", "/no/such/source"] {
-        let access = Access::ReadOnly;
         mount
             .mounts
-            .push(Mount {
-                source,
-                target: "/mnt",
-                access,
-            })
+            .push(Mount::bind(source, "/mnt", Access::ReadOnly))
             .unwrap();
     }
     let mut user = shell("true");

@@ -7,6 +7,7 @@
 use core::time::Duration;
 
 use heapless::Vec;
+use proto::container::{Kind as MountKind, Mount};
 use proto::service::ServiceSpec;
 use proto::supervisor::SERVICES_MAX;
 use proto::{MAX_MESSAGE, Name, Refusal};
@@ -42,10 +43,24 @@ fn is_good(spec: &ServiceSpec<'_>) -> bool {
         && spec
             .mounts
             .iter()
-            .all(|mount| absolute(mount.source) && absolute(mount.target))
+            .all(|mount| is_source(mount) && absolute(mount.target))
+        && (spec.container.is_none() || !spec.root.is_empty())
         && spec.uid != u32::MAX
         && spec.gid != u32::MAX
         && (-1000..=1000).contains(&spec.oom_score_adj)
+}
+
+/// Whether a mount can be made of its source at all.
+fn is_source(mount: &Mount<'_>) -> bool {
+    let good = |text: &str| !text.contains('\0');
+    match mount.kind {
+        MountKind::Bind | MountKind::BindTree => {
+            mount.source.starts_with('/') && good(mount.source)
+        }
+        MountKind::FileSystem { name, options, .. } => {
+            !name.is_empty() && good(name) && good(options) && good(mount.source)
+        }
+    }
 }
 
 /// Makes a socket of the table, for its group alone.

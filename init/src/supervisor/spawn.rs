@@ -13,7 +13,8 @@ use supervise::Event;
 use sys::fd::{AsFd as _, BorrowedFd, OwnedFd, RawFd};
 use sys::io::Errno;
 use sys::pipe::{PipeFlags, pipe_with};
-use sys::spawn::Strings;
+use sys::spawn::{Placement, Strings};
+use sys::thread::UnshareFlags;
 
 use super::slot::{Run, Slot};
 use super::{Source, Supervisor};
@@ -73,7 +74,7 @@ fn number(errno: Errno) -> u16 {
 
 /// Makes a process in the service's group that becomes the sandbox.
 fn make_process(slot: &Slot, null: &OwnedFd) -> Result<Run, SpawnFailure> {
-    let (limits, ready) = slot
+    let (limits, ready, namespaces) = slot
         .with_spec(|spec| {
             (
                 cgroup::Limits {
@@ -82,6 +83,11 @@ fn make_process(slot: &Slot, null: &OwnedFd) -> Result<Run, SpawnFailure> {
                     cpu_weight: spec.cpu_weight,
                 },
                 spec.ready,
+                match spec.container {
+                    // The sandbox makes the mount namespace, which it fills.
+                    Some(_) => UnshareFlags::NEWPID | UnshareFlags::NEWIPC,
+                    None => UnshareFlags::empty(),
+                },
             )
         })
         .ok_or(Errno::BADMSG)
@@ -119,7 +125,10 @@ fn make_process(slot: &Slot, null: &OwnedFd) -> Result<Run, SpawnFailure> {
     }
 
     let spawned = sys::spawn::spawn(
-        Some(group.as_fd()),
+        Placement {
+            cgroup: Some(group.as_fd()),
+            namespaces,
+        },
         &given,
         || tell(&errors_write, Stage::ExecSandbox, become_sandbox()),
         |errno| tell(&errors_write, Stage::Descriptors, errno),

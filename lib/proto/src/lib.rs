@@ -14,6 +14,7 @@
 #[macro_use]
 mod message;
 
+pub mod container;
 pub mod door;
 pub mod greeting;
 pub mod log;

@@ -8,11 +8,12 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::Name;
+use crate::container::{Container, Mount};
 
 /// The most arguments a service may have, its program not counted.
 pub const ARGS_MAX: usize = 32;
 /// The most environment variables.
-pub const ENV_MAX: usize = 32;
+pub const ENV_MAX: usize = 64;
 /// The most mounts.
 pub const MOUNTS_MAX: usize = 16;
 /// The most services that must be ready before this one starts.
@@ -66,6 +67,9 @@ pub struct ServiceSpec<'a> {
     pub mounts: Vec<Mount<'a>, MOUNTS_MAX>,
     /// Whether its output is shown on the console too.
     pub console: Console,
+    /// Makes it a container of its root.
+    #[serde(borrow)]
+    pub container: Option<Container<'a>>,
 }
 
 impl<'a> ServiceSpec<'a> {
@@ -93,6 +97,7 @@ impl<'a> ServiceSpec<'a> {
             root: "",
             mounts: Vec::new(),
             console: Console::Quiet,
+            container: None,
         }
     }
 
@@ -113,26 +118,6 @@ impl<'a> ServiceSpec<'a> {
     pub fn decode(bytes: &'a [u8]) -> Result<Self, crate::DecodeError> {
         crate::message::decode(0, bytes)
     }
-}
-
-/// One bind mount of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mount<'a> {
-    /// The path on the node.
-    pub source: &'a str,
-    /// The path that the service sees.
-    pub target: &'a str,
-    /// Whether it may be written.
-    pub access: Access,
-}
-
-/// What may be done with a mount.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Access {
-    /// Read-only, nosuid, nodev.
-    ReadOnly,
-    /// Writable, nosuid, nodev.
-    ReadWrite,
 }
 
 /// When a service starts again after it ended.
@@ -258,8 +243,12 @@ pub enum Stage {
     Process,
     /// New namespaces.
     Namespaces,
+    /// One of the file systems that every container has; the index says which.
+    KernelFileSystems,
     /// One of the mounts; the index says which.
     Mount,
+    /// One of the masked and read-only paths; the index says which, masked ones first.
+    Paths,
     /// Changing the root.
     Root,
     /// User and groups.
@@ -284,7 +273,9 @@ impl Stage {
             Self::ReadSpec => "cannot read the service description",
             Self::Process => "cannot set up the process",
             Self::Namespaces => "cannot make namespaces",
+            Self::KernelFileSystems => "cannot mount /proc, /dev, /sys and /run",
             Self::Mount => "cannot mount",
+            Self::Paths => "cannot protect a path",
             Self::Root => "cannot change the root",
             Self::User => "cannot change the user",
             Self::Capabilities => "cannot drop capabilities",

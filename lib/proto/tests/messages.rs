@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::{Strategy, any, proptest};
-use proto::service::{
-    Access, Exit, Mount, Restart, ServiceSpec, ServiceStatus, SpawnFailure, Stage, State,
+use proto::container::{
+    Access, Attributes, Container, Kind, Missing, Mount, PATHS_MAX, Propagation, Travel,
 };
+use proto::service::{Exit, Restart, ServiceSpec, ServiceStatus, SpawnFailure, Stage, State};
 use proto::{DecodeError, Greeting, MAX_MESSAGE, Name, door, log, net, supervisor, udev};
 
 fn spec() -> ServiceSpec<'static> {
@@ -16,12 +17,37 @@ fn spec() -> ServiceSpec<'static> {
     spec.restart = Restart::UntilSuccess;
     spec.capabilities = 1 << 12;
     spec.mounts
+        .push(Mount::bind("/run", "/run", Access::ReadOnly))
+        .unwrap();
+    let shared = Propagation {
+        kind: Travel::Shared,
+        below: true,
+    };
+    spec.mounts
         .push(Mount {
-            source: "/run",
-            target: "/run",
-            access: Access::ReadOnly,
+            source: "tmpfs",
+            target: "/cache",
+            kind: Kind::FileSystem {
+                name: "tmpfs",
+                flags: 16,
+                options: "size=1m,mode=700",
+            },
+            attributes: Attributes {
+                set: Attributes::NOEXEC,
+                clear: Attributes::ATIME,
+            },
+            below: Attributes::NONE,
+            propagation: Some(shared),
+            missing: Missing::IsMade,
         })
         .unwrap();
+    spec.container = Some(Container {
+        writable_root: true,
+        writable_sysfs: false,
+        propagation: Some(shared),
+        masked: ["/proc/kcore"; PATHS_MAX].into_iter().collect(),
+        read_only: ["/proc/sys"].into_iter().collect(),
+    });
     spec
 }
 

@@ -1,71 +1,97 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Attributes of mounts that are not attached yet (mount_setattr(2)).
+//! Mounts as descriptors: copies that are changed first and attached after (open_tree(2),
+//! mount_setattr(2), move_mount(2)).
 //!
-//! Owns: making a detached copy of a mount tree with restrictions on all of it.
-//! Never: attaches a mount whose restrictions did not take effect.
+//! Owns: copying a mount tree, changing its attributes, attaching it.
+//! Never: follows a path to what it changes or attaches to.
 
-use linux_raw_sys::general::{
-    __NR_mount_setattr, AT_EMPTY_PATH, AT_RECURSIVE, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID,
-    MOUNT_ATTR_RDONLY, mount_attr,
-};
+use linux_raw_sys::general::{__NR_mount_setattr, AT_EMPTY_PATH, AT_RECURSIVE, mount_attr};
 
 use crate::arch::{NONE, syscall};
 use crate::fd::{AsFd, AsRawFd as _, OwnedFd};
 use crate::fs::CWD;
 use crate::io;
-use crate::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
+use crate::mount::{MountPropagationFlags, MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
 
-/// Whether a copy may be written.
+/// How far an operation reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writing {
-    /// It may not.
-    Denied,
-    /// It may, where its source may.
-    Permitted,
+pub enum Reach {
+    /// The mount alone.
+    One,
+    /// The mount and all below it.
+    Tree,
 }
 
-/// A copy of the mounts at `path` and below, not attached anywhere, on which no set-user-ID bit
-/// and no device node has an effect.
+/// What is to be changed of a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Change {
+    /// `MOUNT_ATTR_*` to set.
+    pub set: u32,
+    /// `MOUNT_ATTR_*` to clear.
+    pub clear: u32,
+    /// How mounts travel in and out of it.
+    pub propagation: Option<MountPropagationFlags>,
+}
+
+/// A copy of the mount at `path`, not attached anywhere.
 ///
 /// # Errors
 /// The kernel's: `NOENT` when there is nothing at `path`.
-pub fn copy(path: &str, writing: Writing) -> io::Result<OwnedFd> {
+pub fn copy(path: &str, reach: Reach) -> io::Result<OwnedFd> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    match reach {
+        Reach::One => {}
+        Reach::Tree => flags |= OpenTreeFlags::AT_RECURSIVE,
+    }
+    open_tree(CWD, path, flags)
+}
+
+/// A copy of the mount that `place` is open on and of all below it, not attached anywhere.
+///
+/// # Errors
+/// The kernel's.
+pub fn copy_of(place: impl AsFd) -> io::Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_RECURSIVE;
-    let tree = open_tree(CWD, path, flags)?;
-    let restrict = MOUNT_ATTR_NOSUID
-        | MOUNT_ATTR_NODEV
-        | match writing {
-            Writing::Denied => MOUNT_ATTR_RDONLY,
-            Writing::Permitted => 0,
-        };
-    set_attributes(&tree, u64::from(restrict))?;
-    Ok(tree)
+        | OpenTreeFlags::AT_RECURSIVE
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    open_tree(place, c"", flags)
 }
 
 /// Attaches a copy on top of what `target` is open on.
 ///
 /// # Errors
 /// The kernel's.
-pub fn attach(tree: OwnedFd, target: impl AsFd) -> io::Result<()> {
+pub fn attach(tree: impl AsFd, target: impl AsFd) -> io::Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    move_mount(&tree, c"", target, c"", flags)
+    move_mount(tree, c"", target, c"", flags)
 }
 
-/// Sets attributes on all mounts of a tree.
+/// Changes the mount whose root `mount` is open on.
+///
+/// # Errors
+/// The kernel's: `INVAL` when it is not open on the root of a mount.
 #[expect(unsafe_code, reason = "a raw system call")]
-fn set_attributes(tree: &OwnedFd, set: u64) -> io::Result<()> {
+pub fn change(mount: impl AsFd, change: Change, reach: Reach) -> io::Result<()> {
+    if change == Change::default() {
+        return Ok(());
+    }
     let attributes = mount_attr {
-        attr_set: set,
-        attr_clr: 0,
-        propagation: 0,
+        attr_set: u64::from(change.set),
+        attr_clr: u64::from(change.clear),
+        propagation: change
+            .propagation
+            .map_or(0, |flags| u64::from(flags.bits())),
         userns_fd: 0,
     };
+    let flags = match reach {
+        Reach::One => AT_EMPTY_PATH,
+        Reach::Tree => AT_EMPTY_PATH | AT_RECURSIVE,
+    };
     let arguments = [
-        tree.as_raw_fd().cast_unsigned() as usize,
+        mount.as_fd().as_raw_fd().cast_unsigned() as usize,
         c"".as_ptr().expose_provenance(),
-        (AT_EMPTY_PATH | AT_RECURSIVE) as usize,
+        flags as usize,
         (&raw const attributes).expose_provenance(),
         size_of::<mount_attr>(),
         NONE,

@@ -32,6 +32,23 @@ pub struct Spawned {
     pub pidfd: OwnedFd,
 }
 
+/// Where a child begins its life.
+#[derive(Debug, Clone, Copy)]
+pub struct Placement<'a> {
+    /// Its control group, opened; `None` for its parent's.
+    pub cgroup: Option<BorrowedFd<'a>>,
+    /// The namespaces that are made for it.
+    pub namespaces: UnshareFlags,
+}
+
+impl Placement<'_> {
+    /// Where its parent is.
+    pub const BESIDE: Self = Self {
+        cgroup: None,
+        namespaces: UnshareFlags::empty(),
+    };
+}
+
 /// Moves a descriptor above the fixed numbers, so that giving it to a child under such a number
 /// never overwrites another one that the child is to get too.
 ///
@@ -44,7 +61,7 @@ pub fn raise(descriptor: OwnedFd) -> io::Result<OwnedFd> {
     io::fcntl_dupfd_cloexec(&descriptor, FREE_NUMBERS)
 }
 
-/// Makes a child process, in `cgroup` if one is given, which gets each of `descriptors` under the
+/// Makes a child process, placed as `placement` says, which gets each of `descriptors` under the
 /// number beside it (not close-on-exec), runs `child`, and ends with its result. Each descriptor
 /// must have been [`raise`]d. `failed` runs in the child instead when one cannot be placed.
 ///
@@ -52,7 +69,7 @@ pub fn raise(descriptor: OwnedFd) -> io::Result<OwnedFd> {
 /// The kernel's: `AGAIN` at a limit of processes, `BUSY` or `OPNOTSUPP` for the cgroup.
 #[expect(unsafe_code, reason = "raw system calls")]
 pub fn spawn(
-    cgroup: Option<BorrowedFd<'_>>,
+    placement: Placement<'_>,
     descriptors: &[(BorrowedFd<'_>, RawFd)],
     child: impl FnOnce() -> u8,
     failed: impl FnOnce(Errno) -> u8,
@@ -60,10 +77,10 @@ pub fn spawn(
     let mut pidfd: RawFd = -1;
     // SAFETY: all fields are integers, for which zero bytes are valid.
     let mut arguments: clone_args = unsafe { core::mem::zeroed() };
-    arguments.flags = u64::from(CLONE_PIDFD);
+    arguments.flags = u64::from(CLONE_PIDFD) | u64::from(placement.namespaces.bits());
     arguments.pidfd = (&raw mut pidfd).expose_provenance() as u64;
     arguments.exit_signal = u64::from(SIGCHLD);
-    if let Some(cgroup) = cgroup {
+    if let Some(cgroup) = placement.cgroup {
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = u64::from(cgroup.as_raw_fd().cast_unsigned());
     }

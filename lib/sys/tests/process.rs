@@ -19,7 +19,7 @@ const PATIENCE: Timespec = Timespec {
 /// Runs `child` in a process of its own and returns its exit code, or its signal as a negative
 /// number. The child must not allocate: other threads of this program hold locks.
 fn in_child(child: impl FnOnce() -> u8) -> i32 {
-    wait_for(&sys::spawn::spawn(None, &[], child, |_| 255).unwrap())
+    wait_for(&sys::spawn::spawn(sys::spawn::Placement::BESIDE, &[], child, |_| 255).unwrap())
 }
 
 fn wait_for(child: &Spawned) -> i32 {
@@ -102,7 +102,7 @@ fn a_program_gets_its_descriptors_arguments_and_environment() {
     environment.push("A=b").unwrap();
 
     let child = sys::spawn::spawn(
-        None,
+        sys::spawn::Placement::BESIDE,
         &[(write.as_fd(), 9)],
         || {
             sys::spawn::exec(c"/bin/sh", &arguments, &environment);
@@ -136,7 +136,7 @@ fn a_descriptor_that_was_not_raised_is_not_passed() {
     let low = sys::io::dup(&read).unwrap();
     if sys::fd::AsRawFd::as_raw_fd(&low) < 64 {
         let child = sys::spawn::spawn(
-            None,
+            sys::spawn::Placement::BESIDE,
             &[(low.as_fd(), 9)],
             || 1,
             |errno| if errno == Errno::INVAL { 0 } else { 2 },
@@ -150,7 +150,7 @@ fn an_inherited_descriptor_is_taken_once() {
     let (read, _write) = pipe();
     let read = sys::spawn::raise(read).unwrap();
     let child = sys::spawn::spawn(
-        None,
+        sys::spawn::Placement::BESIDE,
         &[(read.as_fd(), 50)],
         || {
             let first = sys::inherited::take(50);

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MPL-2.0
+//! An extension service as init is told about it.
+//!
+//! Owns: what every extension service is given, and the limits of what init can be told.
+//! Never: reads files.
+
+use proto::heapless;
+use proto::service::{ARGS_MAX, Console, ENV_MAX, MOUNTS_MAX, Ready, Seccomp, ServiceSpec};
+
+use super::description::Extension;
+use super::mount::Described;
+use super::read::{Refused, refused};
+use super::{PREFIX, ROOTS};
+
+/// `memory.max`: as much as one may take of a small board without starving the node.
+const MEMORY_MAX: u64 = 256 * 1024 * 1024;
+const PIDS_MAX: u32 = 1024;
+/// The documents' number.
+const OOM_SCORE_ADJ: i16 = -600;
+/// Loading kernel modules, and `reboot`: what no service is for (`CAP_SYS_MODULE`,
+/// `CAP_SYS_BOOT`).
+const NEVER: u64 = 1 << 16 | 1 << 22;
+/// All others: extension services are privileged (41 are known to Linux 6.12).
+const CAPABILITIES: u64 = ((1 << 41) - 1) & !NEVER;
+
+/// What comes to a description from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Additions {
+    /// From its environment file; the description's own counts more.
+    pub from_file: Vec<String>,
+    /// From its `ExtensionServiceConfig`; counts most.
+    pub environment: Vec<String>,
+    /// From its `ExtensionServiceConfig`.
+    pub mounts: Vec<Described>,
+}
+
+impl Extension {
+    /// The name that init and the API know it by.
+    #[must_use]
+    pub(crate) fn id(&self) -> String {
+        format!("{PREFIX}{}", self.name)
+    }
+
+    /// Calls `with` with what init is to be told.
+    ///
+    /// # Errors
+    /// It is more than init can be told.
+    pub(crate) fn with_spec<R>(
+        &self,
+        additions: &Additions,
+        with: impl FnOnce(ServiceSpec<'_>) -> R,
+    ) -> Result<R, Refused> {
+        let variables = merge(&[
+            &additions.from_file,
+            &self.environment,
+            &additions.environment,
+        ]);
+        let mounts: Vec<&Described> = self.mounts.iter().chain(&additions.mounts).collect();
+        for (key, count, max) in [
+            ("container.args", self.args.len(), ARGS_MAX),
+            ("container.environment", variables.len(), ENV_MAX),
+            ("container.mounts", mounts.len(), MOUNTS_MAX),
+        ] {
+            if count > max {
+                let reason = format!("has {count} entries, at most {max} are possible");
+                return refused(key, reason);
+            }
+        }
+        let id = self.id();
+        let root = format!("{ROOTS}/{}", self.name);
+        let mut spec = ServiceSpec::new(&id, &self.entrypoint);
+        spec.args = collect(self.args.iter().map(String::as_str));
+        spec.env = collect(variables.into_iter());
+        spec.mounts = collect(mounts.into_iter().map(Described::lower));
+        spec.capabilities = CAPABILITIES;
+        spec.memory_max = MEMORY_MAX;
+        spec.pids_max = PIDS_MAX;
+        spec.oom_score_adj = OOM_SCORE_ADJ;
+        spec.restart = self.restart;
+        spec.ready = Ready::OnExec;
+        spec.seccomp = Seccomp::Unconfined;
+        spec.console = if self.log_to_console {
+            Console::Shown
+        } else {
+            Console::Quiet
+        };
+        spec.root = &root;
+        spec.container = Some(self.security.lower());
+        Ok(with(spec))
+    }
+}
+
+/// The variables of all lists, in order; the last of a name counts.
+fn merge<'a>(lists: &[&'a [String]]) -> Vec<&'a str> {
+    let mut merged: Vec<&str> = Vec::new();
+    let name_of = |variable: &'a str| variable.split('=').next();
+    for variable in lists.iter().copied().flatten() {
+        merged.retain(|known| name_of(known) != name_of(variable));
+        merged.push(variable);
+    }
+    merged
+}
+
+fn collect<T, const N: usize>(from: impl Iterator<Item = T>) -> heapless::Vec<T, N> {
+    from.take(N).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::service::Restart;
+
+    use super::*;
+
+    const HELLO: &str = "name: hello\ncontainer:\n  entrypoint: ./hello\n  args: [--once, '']\n  \
+        environment: [A=b, C=own]\n  mounts:\n    - source: /run\n      destination: /host/run\n      \
+        type: bind\n      options: [rbind, ro]\nrestart: never\nlogToConsole: true\n";
+
+    #[test]
+    fn ext_02_a_description_becomes_a_privileged_container() {
+        let extension = Extension::parse(HELLO).unwrap();
+
+        let told = extension.with_spec(&Additions::default(), |spec| {
+            assert_eq!((spec.name, spec.path), ("ext-hello", "/hello"));
+            assert_eq!(spec.root, "/usr/local/lib/containers/hello");
+            assert_eq!(spec.args.as_slice(), ["--once", ""]);
+            assert_eq!(spec.env.as_slice(), ["A=b", "C=own"]);
+            assert_eq!(spec.restart, Restart::Never);
+            assert_eq!(spec.mounts.first().unwrap().target, "/host/run");
+            assert_eq!(spec.console, Console::Shown);
+            assert!(spec.container.is_some());
+            assert_eq!(spec.seccomp, Seccomp::Unconfined);
+            // SYS_ADMIN, but neither SYS_MODULE nor SYS_BOOT.
+            assert_eq!(spec.capabilities & (1 << 21 | 1 << 16 | 1 << 22), 1 << 21);
+            assert!(spec.memory_max > 0 && spec.pids_max > 0);
+        });
+        assert_eq!(told, Ok(()));
+    }
+
+    #[test]
+    fn ext_05_16_environment_counts_more_than_its_file_and_configuration_most() {
+        let extension = Extension::parse(HELLO).unwrap();
+        let list = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let additions = Additions {
+            from_file: list("C=file D=file E=file"),
+            environment: list("E=configured"),
+            mounts: Vec::new(),
+        };
+
+        let told = extension.with_spec(&additions, |spec| {
+            assert_eq!(
+                spec.env.as_slice(),
+                ["D=file", "A=b", "C=own", "E=configured"]
+            );
+        });
+        assert_eq!(told, Ok(()));
+    }
+
+    #[test]
+    fn too_much_for_init_is_refused() {
+        let many = format!("args: [{}]", "a, ".repeat(33));
+        let extension = Extension::parse(&HELLO.replace("args: [--once, '']", &many)).unwrap();
+
+        let refusal = extension
+            .with_spec(&Additions::default(), |_| ())
+            .unwrap_err();
+
+        assert!(refusal.to_string().starts_with("container.args: has 33"));
+    }
+}
