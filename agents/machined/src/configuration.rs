@@ -36,6 +36,42 @@ pub(crate) struct Machine {
     pub check_key_usage: bool,
     /// `machine.features.stableHostname`.
     pub stable_hostname: bool,
+    /// `machine.time.disabled`.
+    pub time_disabled: bool,
+    /// The documents `ExtensionServiceConfig`.
+    pub extension_services: Vec<ExtensionService>,
+}
+
+/// What an extension service is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExtensionService {
+    /// Its name, without prefix.
+    pub name: String,
+    /// Files of its container, by path.
+    pub files: Vec<(String, Content)>,
+    /// `NAME=value` each.
+    pub environment: Vec<String>,
+}
+
+/// What is in a file, which may be a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Content(String);
+
+impl Content {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The text.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Content(******)")
+    }
 }
 
 /// A configuration that was accepted: what was written and what it means.

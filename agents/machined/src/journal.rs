@@ -7,7 +7,7 @@
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The longest line, in bytes: a pipe takes this much whole or not at all (`PIPE_BUF`).
 const LINE_MAX: usize = 4000;
@@ -41,15 +41,27 @@ impl Journal {
             Self::Node { kernel_log } => {
                 let text = format!("[talos] {line}");
                 to_own_log(&text);
-                // Without a kernel log there is no console either; the line is in our log.
-                if let Ok(mut file) = OpenOptions::new().write(true).open(kernel_log) {
-                    // Facility user (1), level warning (4): shown at every usual loglevel.
-                    let record = format!("<12>{}\n", cut(&text, KERNEL_LINE_MAX));
-                    let _refused = file.write_all(record.as_bytes());
-                }
+                to_console(kernel_log, &text);
             }
             Self::Test => to_test(&line),
         }
+    }
+
+    /// Shows a line of somebody else on the console alone.
+    pub fn pass_on(&self, line: impl fmt::Display) {
+        match self {
+            Self::Node { kernel_log } => to_console(kernel_log, &line.to_string()),
+            Self::Test => to_test(&line),
+        }
+    }
+}
+
+/// Writes a line to the kernel log. Without a kernel log there is no console either.
+fn to_console(kernel_log: &Path, text: &str) {
+    if let Ok(mut file) = OpenOptions::new().write(true).open(kernel_log) {
+        // Facility user (1), level warning (4): shown at every usual loglevel.
+        let record = format!("<12>{}\n", cut(text, KERNEL_LINE_MAX));
+        let _refused = file.write_all(record.as_bytes());
     }
 }
 

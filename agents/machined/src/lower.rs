@@ -6,11 +6,11 @@
 
 use std::fmt;
 
-use config::document::{Document, MachineConfig as Written};
+use config::document::{Document, Extra, MachineConfig as Written};
 use config::{Circumstances, Configuration, Mode};
 use pki::{Authority, Certificate, Secret};
 
-use crate::configuration::{Loaded, Machine};
+use crate::configuration::{Content, ExtensionService, Loaded, Machine};
 use crate::resources::MachineKind;
 
 /// How many CAs clients may come from besides the machine's own: apid takes sixteen in all, and a
@@ -53,9 +53,29 @@ pub(crate) fn load(source: &[u8], mode: &str) -> Result<Loaded, Refusal> {
         "a configuration without a main document is not supported yet",
     ))?;
     let warnings = validate(&configuration, mode)?;
-    let machine = machine(document)?;
+    let mut machine = machine(document)?;
+    machine.extension_services = extension_services(&configuration);
     let unsupported = configuration.unsupported();
     Ok(Loaded::new(source.to_vec(), machine, unsupported, warnings))
+}
+
+fn extension_services(configuration: &Configuration) -> Vec<ExtensionService> {
+    let all = configuration.extras().iter();
+    all.filter_map(|extra| match extra {
+        Extra::ExtensionServiceConfig(written) => Some(ExtensionService {
+            name: written.name.clone(),
+            files: (written.config_files.iter())
+                .map(|file| (file.mount_path.clone(), Content::new(&file.content)))
+                .collect(),
+            environment: written.environment.clone(),
+        }),
+        Extra::SideroLinkConfig(_)
+        | Extra::EventSinkConfig(_)
+        | Extra::KmsgLogConfig(_)
+        | Extra::NetworkDefaultActionConfig(_)
+        | Extra::NetworkRuleConfig(_) => None,
+    })
+    .collect()
 }
 
 fn machine(document: &Document) -> Result<Machine, Refusal> {
@@ -146,6 +166,10 @@ fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) ->
             .and_then(|f| f.apid_check_ext_key_usage)
             .unwrap_or(false),
         stable_hostname: features.and_then(|f| f.stable_hostname).unwrap_or(false),
+        time_disabled: (written.time.as_ref())
+            .and_then(|time| time.disabled)
+            .unwrap_or(false),
+        extension_services: Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::door::Opening;
 use crate::events::{self, Ring};
+use crate::extensions::Keepers;
 use crate::journal::Journal;
 use crate::kernel_arguments::KernelArguments;
 use crate::places::Places;
@@ -62,6 +63,8 @@ pub(crate) struct Node {
     pub configured: Notify,
     /// Told, to all who wait, when something changed about a service.
     pub services_changed: Notify,
+    /// Who keeps the extension services.
+    pub extensions: Keepers,
 }
 
 impl Node {
@@ -96,6 +99,7 @@ impl Node {
             door: watch::Sender::new(Opening::closed()),
             configured: Notify::new(),
             services_changed: Notify::new(),
+            extensions: Keepers::default(),
         };
         Ok(Arc::new(node))
     }

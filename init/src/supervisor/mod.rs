@@ -348,9 +348,7 @@ impl Supervisor {
 
     /// Counts the change for subscribers and says it on the console.
     fn changed(&mut self, place: usize, before: Service, now: Duration) {
-        if let Some(version) = self.versions.get_mut(place) {
-            *version = version.wrapping_add(1);
-        }
+        self.note_change(place);
         let Some(slot) = self.slots.get(place).and_then(Option::as_ref) else {
             return;
         };

@@ -88,6 +88,18 @@ fn keep(bytes: &[u8]) -> Result<OwnedFd, Errno> {
     sys::spawn::raise(file)
 }
 
+/// Keeps a description.
+fn keep_encoded(spec: &ServiceSpec<'_>) -> Result<OwnedFd, Refusal> {
+    let mut bytes = [0; MAX_MESSAGE];
+    let len = spec.encode(&mut bytes).map_err(|_| Refusal::Malformed)?;
+    keep(bytes.get(..len).unwrap_or_default()).map_err(refused)
+}
+
+/// The refusal for an error of the kernel.
+fn refused(errno: Errno) -> Refusal {
+    Refusal::Failed(u16::try_from(errno.raw_os_error()).unwrap_or(0))
+}
+
 impl Supervisor {
     /// Adds the rows of the table. One that cannot be added is said and missed.
     pub(super) fn add_core_services(&mut self) {
@@ -122,15 +134,26 @@ impl Supervisor {
             return Err(Refusal::Malformed);
         }
         if let Some(place) = self.place_of(spec.name) {
-            let slot = self.slots.get(place).and_then(Option::as_ref);
-            let same = slot.and_then(|slot| slot.with_spec(|known| known == spec));
-            return if same == Some(true) {
-                Ok(())
-            } else {
-                Err(Refusal::Exists)
-            };
+            return self.describe_anew(place, spec);
         }
         self.add(spec, Kind::Defined, Vec::new())
+    }
+
+    /// Gives a service that a client defined, and that has ended, another description.
+    fn describe_anew(&mut self, place: usize, spec: &ServiceSpec<'_>) -> Result<(), Refusal> {
+        let slot = self.slots.get_mut(place).and_then(Option::as_mut);
+        let slot = slot.ok_or(Refusal::NotFound)?;
+        if slot.with_spec(|known| known == spec) == Some(true) {
+            return Ok(());
+        }
+        if slot.kind == Kind::Core || slot.life.state().is_active() {
+            return Err(Refusal::Exists);
+        }
+        slot.spec = keep_encoded(spec)?;
+        slot.life = Service::new(policy_of(spec), clock::now());
+        self.note_change(place);
+        self.find_needs();
+        Ok(())
     }
 
     /// Puts a service into the table.
@@ -141,11 +164,7 @@ impl Supervisor {
         listeners: Vec<OwnedFd, { proto::paths::MAX_LISTENERS }>,
     ) -> Result<(), Refusal> {
         let place = self.free_place().ok_or(Refusal::Full)?;
-        let refused =
-            |errno: Errno| Refusal::Failed(u16::try_from(errno.raw_os_error()).unwrap_or(0));
-        let mut bytes = [0; MAX_MESSAGE];
-        let len = spec.encode(&mut bytes).map_err(|_| Refusal::Malformed)?;
-        let file = keep(bytes.get(..len).unwrap_or_default()).map_err(refused)?;
+        let file = keep_encoded(spec)?;
         let (output_read, output_write) = pipe_with(PipeFlags::CLOEXEC).map_err(refused)?;
         let output_write = sys::spawn::raise(output_write).map_err(refused)?;
         let made = self
@@ -215,9 +234,19 @@ impl Supervisor {
         if let Some(old) = self.slots.get_mut(place) {
             *old = slot;
         }
+        self.note_change(place);
+        self.find_needs();
+    }
+
+    /// Counts a change, for subscribers.
+    pub(super) fn note_change(&mut self, place: usize) {
         if let Some(version) = self.versions.get_mut(place) {
             *version = version.wrapping_add(1);
         }
+    }
+
+    /// Finds out who starts after whom.
+    fn find_needs(&mut self) {
         for place in 0..SERVICES_MAX {
             let Some((after, lacks)) = self.needs_of(place) else {
                 continue;

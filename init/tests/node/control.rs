@@ -142,14 +142,17 @@ fn a_defined_service_lives_and_leaves() {
     assert_eq!(client.ask(&Request::Define(spec.clone())), Reply::Done(()));
     assert_eq!(client.status("ext-hello").state, State::Stopped);
     assert_eq!(client.ask(&Request::Define(spec.clone())), Reply::Done(()));
+    // Until it runs it can be described anew.
     let other = shell("ext-hello", "echo other");
+    assert_eq!(client.ask(&Request::Define(other.clone())), Reply::Done(()));
+    assert_eq!(client.ask(&Request::Define(spec.clone())), Reply::Done(()));
+
+    assert_eq!(client.ask(&Request::Start(name)), Reply::Done(()));
+    client.wait_for("ext-hello", State::Running);
     assert_eq!(
         client.ask(&Request::Define(other)),
         Reply::Refused(Refusal::Exists)
     );
-
-    assert_eq!(client.ask(&Request::Start(name)), Reply::Done(()));
-    client.wait_for("ext-hello", State::Running);
     assert_eq!(
         client.ask(&Request::Remove(name)),
         Reply::Refused(Refusal::WrongState)

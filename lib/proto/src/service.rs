@@ -65,8 +65,6 @@ pub struct ServiceSpec<'a> {
     /// What it sees besides its root.
     #[serde(borrow)]
     pub mounts: Vec<Mount<'a>, MOUNTS_MAX>,
-    /// Whether its output is shown on the console too.
-    pub console: Console,
     /// Makes it a container of its root.
     #[serde(borrow)]
     pub container: Option<Container<'a>>,
@@ -96,7 +94,6 @@ impl<'a> ServiceSpec<'a> {
             seccomp: Seccomp::Agent,
             root: "",
             mounts: Vec::new(),
-            console: Console::Quiet,
             container: None,
         }
     }
@@ -147,15 +144,6 @@ pub enum Seccomp {
     Unconfined,
     /// All but those that no agent needs: modules, kexec, reboot, ptrace, bpf, mounts, keys …
     Agent,
-}
-
-/// Whether a service's output is shown on the console.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Console {
-    /// Only in its log.
-    Quiet,
-    /// In its log and on the console.
-    Shown,
 }
 
 /// Where in its life a service is.

@@ -40,8 +40,9 @@ messages! {
         /// faster than the reader reads are merged. Answer: `Done`, then `Changed` for every
         /// service, then news. Idempotent.
         6 => Subscribe(()),
-        /// Makes a service known, stopped. Answer: `Done`; `Exists` when another description has
-        /// the name. Idempotent: the same description again changes nothing.
+        /// Makes a service known, stopped, or describes anew one that was defined and has ended.
+        /// Answer: `Done`; `Exists` when an active service has the name with another description.
+        /// Idempotent: the same description again changes nothing.
         7 => Define(ServiceSpec<'a>),
         /// Forgets a defined service that is not running. Core services cannot be removed
         /// (`NotAllowed`). Answer: `Done`. Idempotent: `NotFound` after a lost reply means done.

@@ -6,10 +6,9 @@
 
 use api::machine;
 use proto::Refusal;
-use proto::supervisor::{Named, Request};
 use tonic::Status;
 
-use crate::news::{Error, init};
+use crate::news::Error;
 use crate::node::Node;
 use crate::services::{Verb, may_control};
 
@@ -67,13 +66,17 @@ async fn order(node: &Node, id: &str, verb: Verb) -> Result<String, Status> {
             "service \"{id}\" doesn't support {word} operation via API"
         )));
     }
-    let named = Named { name: id };
-    let (request, done) = match verb {
-        Verb::Start => (Request::Start(named), "started"),
-        Verb::Stop => (Request::Stop(named), "stopped"),
-        Verb::Restart => (Request::Restart(named), "restarted"),
+    let done = match verb {
+        Verb::Start => "started",
+        Verb::Stop => "stopped",
+        Verb::Restart => "restarted",
     };
-    match init::order(node, &request).await {
+    let Some(result) = node.extensions.order(id, verb).await else {
+        return Err(Status::failed_precondition(format!(
+            "service \"{id}\": its description was refused when the machine started"
+        )));
+    };
+    match result {
         Ok(()) => Ok(format!("Service \"{id}\" {done}")),
         Err(Error::Refused(Refusal::NotFound)) => {
             Err(Status::not_found(format!("service \"{id}\" not found")))

@@ -5,24 +5,30 @@
 //! Owns: reading those descriptions, and telling init about them.
 //! Never: holds the boot for one of them.
 
+mod conditions;
+mod console;
 mod description;
+mod keeper;
 mod mount;
 mod read;
 mod security;
+mod settings;
 mod spec;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use proto::service::State;
-use proto::supervisor::{Named, Request};
+use tokio::sync::{mpsc, oneshot};
 
 use self::description::Extension;
+use self::keeper::{Keeper, ORDERS_MAX, Order};
 use self::read::{Refused, refused};
-use self::spec::Additions;
 use crate::news::{Error, init};
 use crate::node::Node;
+use crate::services::Verb;
 
 /// What the names of extension services begin with at init and in the API.
 pub(crate) const PREFIX: &str = "ext-";
@@ -79,7 +85,25 @@ fn read_one(path: &Path) -> Result<Extension, Refused> {
     }
 }
 
-/// Tells init about every extension service and starts those that never ran.
+/// The ways to those who keep the services.
+#[derive(Debug, Default)]
+pub(crate) struct Keepers(Mutex<BTreeMap<String, mpsc::Sender<Order>>>);
+
+impl Keepers {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, mpsc::Sender<Order>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the keeper of a service do something; `None` when nobody keeps it.
+    pub(crate) async fn order(&self, id: &str, verb: Verb) -> Option<Result<(), Error>> {
+        let (answer, answered) = oneshot::channel();
+        let keeper = self.all().get(id).cloned()?;
+        keeper.send(Order { verb, answer }).await.ok()?;
+        answered.await.ok()
+    }
+}
+
+/// Reads every description, and has each service kept, for ever.
 pub(crate) async fn start(node: Arc<Node>) {
     let all = read_all(&node.places.extension_services());
     if all.is_empty() {
@@ -89,28 +113,40 @@ pub(crate) async fn start(node: Arc<Node>) {
     for (path, result) in all {
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         match result {
-            Ok(extension) => define_and_start(&node, &extension).await,
+            Ok(extension) => keep(&node, extension),
             Err(refusal) => {
-                let message = format!("{file}: {refusal}");
-                node.journal
-                    .console(format_args!("extension service refused: {message}"));
-                let event = api::machine::ServiceStateEvent {
-                    service: format!("{PREFIX}{}", file.trim_end_matches(".yaml")),
-                    action: api::machine::service_state_event::Action::Failed.into(),
-                    message,
-                    health: None,
-                };
-                node.publish("", "ServiceStateEvent", &event);
+                let id = format!("{PREFIX}{}", file.trim_end_matches(".yaml"));
+                refuse(&node, &id, &format!("{file}: {refusal}"));
             }
         }
     }
 }
 
+fn keep(node: &Arc<Node>, extension: Extension) {
+    let (sender, orders) = mpsc::channel(ORDERS_MAX);
+    let id = extension.id();
+    if extension.log_to_console {
+        tokio::spawn(console::show(Arc::clone(node), id.clone()));
+    }
+    node.extensions.all().insert(id, sender);
+    tokio::spawn(Keeper::new(Arc::clone(node), extension).keep(orders));
+}
+
+/// Says everywhere why a service does not run.
+fn refuse(node: &Node, id: &str, reason: &str) {
+    node.journal
+        .console(format_args!("extension service {id} refused: {reason}"));
+    let change = node
+        .state()
+        .services
+        .fail(id, reason, crate::clock::now().wall);
+    init::tell(node, &change);
+}
+
 /// Waits until the agents that everybody needs run.
 async fn wait_for_core(node: &Node) {
-    let news = Arc::clone(&node.state().events.news);
     loop {
-        let next = news.notified();
+        let next = node.services_changed.notified();
         let up = |name: &str| {
             let state = node.state();
             let entry = state.services.get(name);
@@ -120,50 +156,6 @@ async fn wait_for_core(node: &Node) {
             return;
         }
         let _ = tokio::time::timeout(Duration::from_secs(1), next).await;
-    }
-}
-
-async fn define_and_start(node: &Node, extension: &Extension) {
-    let id = extension.id();
-    let mut tries = 0_u32;
-    loop {
-        // The description borrows, so the message is made before anything is awaited.
-        let defined = init::order_with(node, |buffer| {
-            extension
-                .with_spec(&Additions::default(), |spec| {
-                    Request::Define(spec).encode(buffer)
-                })
-                .unwrap_or(Err(proto::EncodeError))
-        });
-        match defined.await {
-            Ok(()) => break,
-            Err(error @ Error::Refused(_)) => {
-                node.journal
-                    .console(format_args!("extension service {id} refused: {error}"));
-                return;
-            }
-            Err(error) => {
-                tries = tries.saturating_add(1);
-                if tries > 20 {
-                    node.journal
-                        .console(format_args!("extension service {id}: {error}"));
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(250)).await;
-            }
-        }
-    }
-    // After a restart of machined the service may run, or somebody stopped it: both stay.
-    let ran = node.state().services.get(&id).is_some_and(|entry| {
-        entry.status.state != State::Stopped || entry.status.last_exit.is_some()
-    });
-    if ran {
-        return;
-    }
-    if let Err(error) = init::order(node, &Request::Start(Named { name: &id })).await {
-        node.journal.console(format_args!(
-            "extension service {id} does not start: {error}"
-        ));
     }
 }
 

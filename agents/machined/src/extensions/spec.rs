@@ -5,7 +5,7 @@
 //! Never: reads files.
 
 use proto::heapless;
-use proto::service::{ARGS_MAX, Console, ENV_MAX, MOUNTS_MAX, Ready, Seccomp, ServiceSpec};
+use proto::service::{ARGS_MAX, ENV_MAX, MOUNTS_MAX, Ready, Seccomp, ServiceSpec};
 
 use super::description::Extension;
 use super::mount::Described;
@@ -79,11 +79,6 @@ impl Extension {
         spec.restart = self.restart;
         spec.ready = Ready::OnExec;
         spec.seccomp = Seccomp::Unconfined;
-        spec.console = if self.log_to_console {
-            Console::Shown
-        } else {
-            Console::Quiet
-        };
         spec.root = &root;
         spec.container = Some(self.security.lower());
         Ok(with(spec))
@@ -126,7 +121,6 @@ mod tests {
             assert_eq!(spec.env.as_slice(), ["A=b", "C=own"]);
             assert_eq!(spec.restart, Restart::Never);
             assert_eq!(spec.mounts.first().unwrap().target, "/host/run");
-            assert_eq!(spec.console, Console::Shown);
             assert!(spec.container.is_some());
             assert_eq!(spec.seccomp, Seccomp::Unconfined);
             // SYS_ADMIN, but neither SYS_MODULE nor SYS_BOOT.

@@ -15,7 +15,7 @@ use super::{Error, Line, Retry};
 use crate::clock;
 use crate::node::Node;
 use crate::resources::Service;
-use crate::services::Health;
+use crate::services::{Change, Health};
 
 /// Who writes services as resources.
 pub(crate) const OWNER: &str = "v1alpha1.ServiceController";
@@ -81,13 +81,18 @@ async fn list(node: &Node, line: &mut Line) -> Result<(), Error> {
 fn take_in(node: &Node, status: proto::service::ServiceStatus) {
     let change = node.state().services.apply(status, clock::now());
     if let Some(change) = change {
-        node.journal.log(format_args!(
-            "service[{}]: {}",
-            change.0.service, change.0.message
-        ));
-        node.publish("", "ServiceStateEvent", &change.0);
-        mirror(node);
+        tell(node, &change);
     }
+}
+
+/// Tells everybody about a change of a service.
+pub(crate) fn tell(node: &Node, change: &Change) {
+    node.journal.log(format_args!(
+        "service[{}]: {}",
+        change.0.service, change.0.message
+    ));
+    node.publish("", "ServiceStateEvent", &change.0);
+    mirror(node);
 }
 
 /// Shows the services as resources.

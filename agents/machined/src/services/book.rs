@@ -56,6 +56,20 @@ pub(crate) struct Entry {
     pub history: VecDeque<HistoryLine>,
     /// How its checks went.
     pub health: Health,
+    /// What keeps it from being told to init.
+    held: Held,
+}
+
+/// Why init was not told to start a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Held {
+    /// init has it.
+    #[default]
+    Not,
+    /// It waits for something that init does not know; what.
+    Waiting(String),
+    /// It cannot be started.
+    Failed,
 }
 
 /// What is to be published.
@@ -89,25 +103,80 @@ impl Book {
                 && previous.pid == status.pid
                 && previous.restarts == status.restarts
         });
-        let line = HistoryLine {
-            message: describe(&status, previous),
-            state: state_name(&status),
-            at: clock::wall_at(now, std::time::Duration::from_millis(status.changed_at_ms)),
-        };
+        let message = describe(&status, previous);
+        let at = clock::wall_at(now, std::time::Duration::from_millis(status.changed_at_ms));
         let entry = self.entries.entry(id).or_insert_with(|| Entry {
             status: status.clone(),
             history: VecDeque::new(),
             health: Health::Unknown,
+            held: Held::Not,
         });
         entry.status = status;
-        if same {
+        if same || (entry.held != Held::Not && entry.status.state == State::Stopped) {
             return None;
         }
+        entry.held = Held::Not;
         if entry.status.state != State::Running {
             entry.health = Health::Unknown;
         }
-        let change = entry.note(line);
-        Some(change)
+        Some(entry.note(message, at))
+    }
+
+    /// Takes in that a service waits for something that init does not know, or no longer does.
+    pub(crate) fn wait(
+        &mut self,
+        id: &str,
+        waiting: Option<String>,
+        at: SystemTime,
+    ) -> Option<Change> {
+        let entry = self.held(id)?;
+        let held = waiting.map_or(Held::Not, Held::Waiting);
+        if entry.held == held {
+            return None;
+        }
+        entry.held = held;
+        let message = match &entry.held {
+            Held::Waiting(what) => what.clone(),
+            // What it does next is for init to say.
+            Held::Not | Held::Failed => return None,
+        };
+        Some(entry.note(message, at))
+    }
+
+    /// Takes in that a service cannot be started.
+    pub(crate) fn fail(&mut self, id: &str, reason: &str, at: SystemTime) -> Change {
+        match self.held(id) {
+            Some(entry) => {
+                entry.held = Held::Failed;
+                entry.note(reason.to_owned(), at)
+            }
+            // No name that a service can have: there is nothing to list.
+            None => Change(machine::ServiceStateEvent {
+                service: id.to_owned(),
+                action: Action::Failed.into(),
+                message: reason.to_owned(),
+                health: None,
+            }),
+        }
+    }
+
+    /// The entry of a service that init may not know.
+    fn held(&mut self, id: &str) -> Option<&mut Entry> {
+        let name = id.try_into().ok()?;
+        Some(self.entries.entry(id.to_owned()).or_insert_with(|| Entry {
+            status: ServiceStatus {
+                name,
+                state: State::Stopped,
+                pid: 0,
+                restarts: 0,
+                changed_at_ms: 0,
+                last_exit: None,
+                retry_at_ms: 0,
+            },
+            history: VecDeque::new(),
+            health: Health::Unknown,
+            held: Held::Not,
+        }))
     }
 
     /// Forgets a service that init does not know any more.
@@ -115,9 +184,10 @@ impl Book {
         self.entries.remove(id);
     }
 
-    /// Forgets all that are not in `names`.
+    /// Forgets all that are not in `names`, and that init need not know.
     pub(crate) fn retain(&mut self, names: &[String]) {
-        self.entries.retain(|id, _| names.contains(id));
+        self.entries
+            .retain(|id, entry| entry.held != Held::Not || names.contains(id));
     }
 
     /// Takes in how a check went.
@@ -150,11 +220,7 @@ impl Book {
             }
         };
         entry.health = health;
-        Some(entry.note(HistoryLine {
-            message,
-            state: state_name(&entry.status),
-            at,
-        }))
+        Some(entry.note(message, at))
     }
 
     /// What of the services keeps the machine from being ready.
@@ -166,7 +232,7 @@ impl Book {
         let bad: Vec<String> = self
             .iter()
             .filter_map(|(id, entry)| {
-                let name = state_name(&entry.status);
+                let name = name_of(action(&entry.status));
                 match (entry.status.state, &entry.health) {
                     (State::Finished, _) | (State::Running, Health::Good { .. }) => None,
                     // Who has no check is well when it runs.
@@ -198,10 +264,25 @@ impl Book {
 }
 
 impl Entry {
-    fn note(&mut self, line: HistoryLine) -> Change {
+    /// What it does, in the words of events.
+    fn action(&self) -> Action {
+        match (&self.held, self.status.state) {
+            (Held::Waiting(_), State::Stopped | State::Finished | State::Failed) => Action::Waiting,
+            (Held::Failed, State::Stopped | State::Finished) => Action::Failed,
+            _ => action(&self.status),
+        }
+    }
+
+    /// Takes down what happened.
+    fn note(&mut self, message: String, at: SystemTime) -> Change {
+        let line = HistoryLine {
+            message,
+            state: name_of(self.action()),
+            at,
+        };
         let event = machine::ServiceStateEvent {
             service: self.status.name.as_str().to_owned(),
-            action: action(&self.status).into(),
+            action: self.action().into(),
             message: line.message.clone(),
             health: Some(self.wire_health()),
         };
@@ -236,7 +317,7 @@ impl Entry {
         });
         machine::ServiceInfo {
             id: self.status.name.as_str().to_owned(),
-            state: state_name(&self.status).to_owned(),
+            state: name_of(self.action()).to_owned(),
             events: Some(machine::ServiceEvents {
                 events: events.collect(),
             }),
@@ -258,9 +339,8 @@ const fn action(status: &ServiceStatus) -> Action {
 }
 
 /// The name of a service's state in tables.
-#[must_use]
-pub(crate) fn state_name(status: &ServiceStatus) -> &'static str {
-    match action(status) {
+const fn name_of(action: Action) -> &'static str {
+    match action {
         Action::Initialized => "Initialized",
         Action::Preparing => "Preparing",
         Action::Waiting => "Waiting",
@@ -406,11 +486,11 @@ mod tests {
             (State::Finished, "Finished"),
             (State::Failed, "Failed"),
         ] {
-            assert_eq!(state_name(&status(state)), name);
+            assert_eq!(name_of(action(&status(state))), name);
         }
         let mut stopped = status(State::Stopped);
         stopped.last_exit = Some(Exit::Code(0));
-        assert_eq!(state_name(&stopped), "Finished");
+        assert_eq!(name_of(action(&stopped)), "Finished");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 mod book;
 pub(crate) mod health;
 
-pub(crate) use book::{Book, Health};
+pub(crate) use book::{Book, Change, Health};
 
 use crate::extensions;
 

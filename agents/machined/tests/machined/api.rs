@@ -208,7 +208,7 @@ async fn only_extension_services_are_the_operators() {
     );
     node.write(
         "usr/local/etc/containers/bad.yaml",
-        "name: bad\ncontainer:\n  entrypoint: x\n  security: {}\nrestart: always\n",
+        "name: bad\ncontainer:\n  entrypoint: x\n  user: me\nrestart: always\n",
     );
     node.start();
     node.until_maintenance().await;
@@ -226,9 +226,20 @@ async fn only_extension_services_are_the_operators() {
     let refusals = events(&mut client, "ServiceStateEvent").await;
     let refused = refusals.iter().any(|value| {
         let event = machine::ServiceStateEvent::decode(&value[..]).unwrap();
-        event.message == "bad.yaml: container.security: not supported yet"
+        event
+            .message
+            .starts_with("bad.yaml: container.user: unknown; possible are entrypoint,")
     });
     assert!(refused);
+    // It is in the list, with the reason.
+    let list = client
+        .service_list(as_admin(()))
+        .await
+        .unwrap()
+        .into_inner();
+    let services = &list.messages[0].services;
+    let bad = services.iter().find(|service| service.id == "ext-bad");
+    assert_eq!(bad.unwrap().state, "Failed");
 
     let stop = |id: &str| as_admin(machine::ServiceStopRequest { id: id.to_owned() });
     let answer = client.service_stop(stop("ext-hello")).await.unwrap();
@@ -257,8 +268,11 @@ async fn only_extension_services_are_the_operators() {
             "define ext-hello",
             "start ext-hello",
             "stop ext-hello",
+            "define ext-hello",
             "start ext-hello",
-            "restart ext-hello"
+            "stop ext-hello",
+            "define ext-hello",
+            "start ext-hello"
         ]
     );
 }

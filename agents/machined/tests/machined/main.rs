@@ -14,6 +14,7 @@
 mod api;
 mod applying;
 mod door;
+mod extensions;
 mod front;
 mod generating;
 mod health;

@@ -39,6 +39,8 @@ pub(crate) struct InitState {
     pub orders: Vec<String>,
     pub downs: Vec<Action>,
     pub refuse_define: bool,
+    /// The environment and the mounts' targets of the services that it was told about.
+    pub described: BTreeMap<String, Vec<String>>,
     /// How mounting STATE goes.
     pub state_volume: Mounting,
 }
@@ -50,6 +52,7 @@ impl Default for InitState {
             orders: Vec::new(),
             downs: Vec::new(),
             refuse_define: false,
+            described: BTreeMap::new(),
             // ENOENT: the machine has no such partition.
             state_volume: Mounting::Failed(2),
         }

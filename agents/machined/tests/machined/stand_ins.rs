@@ -118,6 +118,10 @@ pub(crate) fn answer_as_init(
         Request::Define(_) if state.refuse_define => Reply::Refused(Refusal::Full),
         Request::Define(spec) => {
             state.orders.push(format!("define {}", spec.name));
+            let environment = spec.env.iter().map(|text| (*text).to_owned());
+            let targets = spec.mounts.iter().map(|mount| mount.target.to_owned());
+            let all = environment.chain(targets).collect();
+            state.described.insert(spec.name.to_owned(), all);
             let known = state.services.contains_key(spec.name);
             if !known {
                 let new = status(spec.name, State::Stopped, 0);

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Keeps one extension service: waits for its conditions, has init start it, and starts it again
+//! when its configuration changes.
+//!
+//! Owns: what its operator and its configuration want of it.
+//! Never: starts it again when it ended; init does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::Refusal;
+use proto::service::State;
+use proto::supervisor::{Named, Request};
+use tokio::sync::{mpsc, oneshot};
+
+use super::conditions;
+use super::description::Extension;
+use super::settings;
+use crate::configuration::ExtensionService;
+use crate::news::{Error, init};
+use crate::node::Node;
+use crate::resources::MachineConfig;
+use crate::services::Verb;
+
+/// How many orders may wait: an operator gives one after another.
+pub(super) const ORDERS_MAX: usize = 4;
+/// How often conditions are looked at that nobody tells about: files.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How long a service may take to end before it is started with other settings: init ends it by
+/// force long before.
+const STOP_MAX: Duration = Duration::from_secs(60);
+
+/// What an operator orders, and where the answer goes.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub verb: Verb,
+    pub answer: oneshot::Sender<Result<(), Error>>,
+}
+
+/// Where a service is, as far as init does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nobody wants it to run.
+    Idle,
+    /// It is to start when all holds.
+    Waiting,
+    /// init has it.
+    Started,
+}
+
+/// The keeper of one service.
+pub(super) struct Keeper {
+    node: Arc<Node>,
+    extension: Extension,
+    id: String,
+    phase: Phase,
+    /// The configuration that it was started with.
+    configured: Option<ExtensionService>,
+}
+
+impl Keeper {
+    pub(super) fn new(node: Arc<Node>, extension: Extension) -> Self {
+        Self {
+            id: extension.id(),
+            phase: Phase::Waiting,
+            configured: None,
+            node,
+            extension,
+        }
+    }
+
+    /// Keeps the service for ever.
+    pub(super) async fn keep(mut self, mut orders: mpsc::Receiver<Order>) {
+        self.adopt();
+        let news = Arc::clone(&self.node);
+        loop {
+            let changed = news.services_changed.notified();
+            self.step().await;
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(order) => self.obey(order).await,
+                    None => return,
+                },
+                () = changed => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+
+    /// After a restart of machined: a service that ran, or that somebody stopped, stays as it is.
+    fn adopt(&mut self) {
+        let ran = self
+            .node
+            .state()
+            .services
+            .get(&self.id)
+            .is_some_and(|entry| {
+                entry.status.state != State::Stopped || entry.status.last_exit.is_some()
+            });
+        if ran {
+            self.phase = Phase::Started;
+            self.configured = self.configuration();
+        }
+    }
+
+    /// Does what is to be done now.
+    async fn step(&mut self) {
+        match self.phase {
+            Phase::Idle => {}
+            Phase::Waiting => {
+                let unmet = conditions::unmet(&self.node, &self.extension);
+                if unmet.is_empty() {
+                    self.launch().await;
+                } else {
+                    self.show(Some(format!("Waiting for {}", unmet.join(", "))));
+                }
+            }
+            Phase::Started => {
+                if self.is_active() && self.configuration() != self.configured {
+                    self.node.journal.log(format_args!(
+                        "{}: its configuration changed: it starts again",
+                        self.id
+                    ));
+                    let _unreachable_or_gone = self.stop().await;
+                    self.phase = Phase::Waiting;
+                    Box::pin(self.step()).await;
+                }
+            }
+        }
+    }
+
+    /// Starts it with what its settings are now. Without init it is tried again.
+    async fn launch(&mut self) {
+        let configured = self.configuration();
+        let additions =
+            match settings::prepare(&self.node.places, &self.extension, configured.as_ref()) {
+                Ok(additions) => additions,
+                Err(reason) => return self.fail(&reason),
+            };
+        let mut refused = None;
+        let order = init::order_with(&self.node, |buffer| {
+            let extension = &self.extension;
+            match extension.with_spec(&additions, |spec| Request::Define(spec).encode(buffer)) {
+                Ok(written) => written,
+                Err(refusal) => {
+                    refused = Some(refusal);
+                    Err(proto::EncodeError)
+                }
+            }
+        });
+        let defined = order.await;
+        if let Some(refusal) = refused {
+            return self.fail(&refusal.to_string());
+        }
+        let started = match defined {
+            // It runs, as it was described before.
+            Err(Error::Refused(Refusal::Exists)) => {
+                let _unreachable_or_gone = self.stop().await;
+                return;
+            }
+            Err(error) => Err(error),
+            Ok(()) => self.order(Verb::Start).await,
+        };
+        match started {
+            Ok(()) => {
+                self.show(None);
+                self.phase = Phase::Started;
+                self.configured = configured;
+            }
+            Err(Error::Refused(refusal)) => self.fail(&refusal.to_string()),
+            // init or the way to it is gone for a moment.
+            Err(_) => {}
+        }
+    }
+
+    /// Does what an operator orders.
+    async fn obey(&mut self, order: Order) {
+        let result = match order.verb {
+            Verb::Start => {
+                if !(self.phase == Phase::Started && self.is_active()) {
+                    self.phase = Phase::Waiting;
+                    self.step().await;
+                }
+                Ok(())
+            }
+            Verb::Stop => {
+                let waited = self.phase == Phase::Waiting && !self.is_active();
+                self.phase = Phase::Idle;
+                self.show(None);
+                if waited {
+                    Ok(())
+                } else {
+                    self.order(Verb::Stop).await
+                }
+            }
+            Verb::Restart => {
+                let stopped = self.stop().await;
+                if stopped.is_ok() {
+                    self.phase = Phase::Waiting;
+                    self.step().await;
+                }
+                stopped
+            }
+        };
+        // Who asked may have gone.
+        let _nobody = order.answer.send(match result {
+            // Never described to init, so it does not run.
+            Err(Error::Refused(Refusal::NotFound)) => Ok(()),
+            result => result,
+        });
+    }
+
+    async fn order(&self, verb: Verb) -> Result<(), Error> {
+        let named = Named { name: &self.id };
+        let request = match verb {
+            Verb::Start => Request::Start(named),
+            Verb::Stop => Request::Stop(named),
+            Verb::Restart => Request::Restart(named),
+        };
+        init::order(&self.node, &request).await
+    }
+
+    /// Stops it and waits for its end.
+    async fn stop(&self) -> Result<(), Error> {
+        match self.order(Verb::Stop).await {
+            Ok(()) => {}
+            Err(Error::Refused(Refusal::NotFound)) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        let ended = async {
+            loop {
+                let changed = self.node.services_changed.notified();
+                if !self.is_active() {
+                    return;
+                }
+                let _again = tokio::time::timeout(LOOK_AGAIN, changed).await;
+            }
+        };
+        let _long = tokio::time::timeout(STOP_MAX, ended).await;
+        Ok(())
+    }
+
+    fn is_active(&self) -> bool {
+        let state = self.node.state();
+        let entry = state.services.get(&self.id);
+        entry.is_some_and(|entry| match entry.status.state {
+            State::Waiting
+            | State::Starting
+            | State::Running
+            | State::Stopping
+            | State::BackingOff => true,
+            State::Stopped | State::Finished | State::Failed => false,
+        })
+    }
+
+    /// Its `ExtensionServiceConfig`, if there is one.
+    fn configuration(&self) -> Option<ExtensionService> {
+        let state = self.node.state();
+        let found = state.store.get::<MachineConfig>(MachineConfig::ID)?;
+        let mut all = found.0.machine.extension_services.iter();
+        all.find(|service| service.name == self.extension.name)
+            .cloned()
+    }
+
+    /// Gives up until somebody orders it anew.
+    fn fail(&mut self, reason: &str) {
+        self.phase = Phase::Idle;
+        super::refuse(&self.node, &self.id, reason);
+    }
+
+    /// Shows operators what it waits for.
+    fn show(&self, waiting: Option<String>) {
+        let now = crate::clock::now().wall;
+        let change = self.node.state().services.wait(&self.id, waiting, now);
+        if let Some(change) = change {
+            init::tell(&self.node, &change);
+        }
+    }
+}

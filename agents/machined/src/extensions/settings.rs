@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What comes to an extension service from outside of its image: its environment file and its
+//! `ExtensionServiceConfig`.
+//!
+//! Owns: reading that file, and laying out the files of the configuration.
+//! Never: shows their content.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+
+use super::description::{Extension, is_variable};
+use super::mount::Described;
+use super::spec::Additions;
+use crate::configuration::ExtensionService;
+use crate::places::Places;
+
+/// Where the files of configurations are; a folder for each service.
+const FILES: &str = "/system/overlays/extensions";
+/// The longest environment file, in bytes.
+const ENVIRONMENT_FILE_MAX: u64 = 64 * 1024;
+
+/// Reads and lays out everything.
+///
+/// # Errors
+/// What could not be read or written, and why.
+pub(super) fn prepare(
+    places: &Places,
+    extension: &Extension,
+    configured: Option<&ExtensionService>,
+) -> Result<Additions, String> {
+    let from_file = match &extension.environment_file {
+        Some(path) => {
+            let text = read(places, path).map_err(|error| format!("{path}: {error}"))?;
+            parse(&text)
+        }
+        None => Vec::new(),
+    };
+    let mut additions = Additions {
+        from_file,
+        ..Additions::default()
+    };
+    if let Some(configured) = configured {
+        additions.environment.clone_from(&configured.environment);
+        additions.mounts = lay_out(places, &extension.name, configured)
+            .map_err(|error| format!("{FILES}/{}: {error}", extension.name))?;
+    }
+    Ok(additions)
+}
+
+fn read(places: &Places, path: &str) -> io::Result<String> {
+    let file = std::fs::File::open(places.at(path))?;
+    let mut text = String::new();
+    file.take(ENVIRONMENT_FILE_MAX.saturating_add(1))
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > ENVIRONMENT_FILE_MAX {
+        let reason = format!("longer than {ENVIRONMENT_FILE_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    }
+    Ok(text)
+}
+
+/// The variables of an environment file: a `NAME=value` a line, with comments and empty lines,
+/// `export` before and quotes around the value, as shells read them.
+fn parse(text: &str) -> Vec<String> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.strip_prefix("export ").unwrap_or(line).trim_start())
+        .filter(|line| is_variable(line) && !line.contains('\0'))
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| format!("{}={}", name.trim_end(), unquote(value.trim())))
+        .collect()
+}
+
+fn unquote(value: &str) -> &str {
+    for quote in ['"', '\''] {
+        let inner = value.strip_prefix(quote);
+        if let Some(inner) = inner.and_then(|rest| rest.strip_suffix(quote)) {
+            return inner;
+        }
+    }
+    value
+}
+
+/// Writes the files of a configuration, and says how they come into the container.
+fn lay_out(
+    places: &Places,
+    name: &str,
+    configured: &ExtensionService,
+) -> io::Result<Vec<Described>> {
+    let folder = format!("{FILES}/{name}");
+    let place = places.at(&folder);
+    let mut private = DirBuilder::new();
+    private.recursive(true).mode(0o700).create(&place)?;
+    let mut mounts = Vec::new();
+    for (index, (path, content)) in configured.files.iter().enumerate() {
+        // A running service keeps the old file; its mount is of the file, not of the name.
+        let new = place.join(format!("{index}.new"));
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(&new)?.write_all(content.expose().as_bytes())?;
+        std::fs::rename(&new, place.join(index.to_string()))?;
+        let (source, options) = (format!("{folder}/{index}"), ["bind", "ro"]);
+        let options = options.map(str::to_owned);
+        mounts.extend(Described::new(source, path.clone(), "bind", &options));
+    }
+    Ok(mounts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::Content;
+    use crate::testing::Folder;
+
+    #[test]
+    fn ext_04_an_environment_file_is_read_as_shells_do() {
+        let text = "# comment\nA=1\n\nexport B = two words \nC=\"a b\"\nD='x=y'\nnothing\n=x\nE=\n";
+
+        let variables = parse(text);
+
+        assert_eq!(variables, ["A=1", "B=two words", "C=a b", "D=x=y", "E="]);
+    }
+
+    #[test]
+    fn ext_12_14_files_of_a_configuration_are_private_and_mounted_read_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = Folder::new();
+        let places = Places::under(folder.path());
+        let text = "name: a\ncontainer:\n  entrypoint: a\nrestart: always\n";
+        let extension = Extension::parse(text).unwrap();
+        let configured = |content: &str| ExtensionService {
+            name: "a".to_owned(),
+            files: vec![("/etc/a.conf".to_owned(), Content::new(content))],
+            environment: vec!["A=b".to_owned()],
+        };
+
+        for content in ["first", "second"] {
+            let additions = prepare(&places, &extension, Some(&configured(content))).unwrap();
+
+            assert_eq!(additions.environment, ["A=b"]);
+            let mount = additions.mounts.first().unwrap().lower();
+            assert_eq!(
+                (mount.source, mount.target),
+                ("/system/overlays/extensions/a/0", "/etc/a.conf")
+            );
+            assert_eq!(mount.attributes.set, proto::container::Attributes::RDONLY);
+            let file = places.at(mount.source);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
+            let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_missing_or_endless_environment_file_is_an_error_with_its_name() {
+        let folder = Folder::new();
+        let places = Places::under(folder.path());
+        let text = "name: a\ncontainer:\n  entrypoint: a\n  environmentFile: /e\nrestart: always\n";
+        let extension = Extension::parse(text).unwrap();
+
+        let missing = prepare(&places, &extension, None).unwrap_err();
+        std::fs::write(folder.path().join("e"), "A=b\n".repeat(20_000)).unwrap();
+        let long = prepare(&places, &extension, None).unwrap_err();
+
+        assert!(missing.starts_with("/e: No such file"), "{missing}");
+        assert_eq!(long, "/e: longer than 65536 bytes");
+    }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What machined promises of extension services.
+//!
+//! Owns: conditions, settings from outside of the image, orders of operators.
+//! Never: runs a service; init's stand-in takes down what it is told.
+
+use ::api::machine;
+use ::api::machine::apply_configuration_request::Mode;
+use ::api::machine::machine_status_event::MachineStage;
+use proto::service::State;
+
+use crate::api::{apply, run};
+use crate::node::{Client, TestNode, as_admin, configuration, status};
+
+const FILE: &str = "usr/local/etc/containers/hello.yaml";
+
+/// A node, not started, with the extension service `hello`, whose description ends with `more`.
+fn with_hello(container: &str, more: &str) -> TestNode {
+    let node = TestNode::new("");
+    node.write(
+        FILE,
+        &format!(
+            "name: hello\ncontainer:\n  entrypoint: hello\n{container}restart: always\n{more}"
+        ),
+    );
+    node
+}
+
+fn orders(node: &TestNode) -> Vec<String> {
+    node.init.lock().unwrap().orders.clone()
+}
+
+/// Waits until init has been given exactly these orders.
+async fn until_ordered(node: &TestNode, expected: &[&str]) {
+    let what = format!("the orders {expected:?}");
+    node.until(&what, async || {
+        let orders = orders(node);
+        (orders == expected).then_some(())
+    })
+    .await;
+}
+
+/// The state of `ext-hello` and the last line of its history.
+async fn hello(client: &mut Client) -> Option<(String, String)> {
+    let list = client.service_list(as_admin(())).await.ok()?.into_inner();
+    let services = &list.messages.first()?.services;
+    let service = services.iter().find(|service| service.id == "ext-hello")?;
+    let last = service.events.as_ref()?.events.last()?;
+    Some((service.state.clone(), last.msg.clone()))
+}
+
+async fn until_hello(node: &TestNode, client: &mut Client, state: &str, message: &str) {
+    let expected = (state.to_owned(), message.to_owned());
+    node.until(message, async || {
+        (hello(client).await? == expected).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn ext_04_09_a_service_waits_for_its_conditions_and_says_for_which() {
+    let node = with_hello(
+        "  environmentFile: /var/env\n  environment: [B=own]\n",
+        "depends:\n  - service: netd\n  - service: cri\n  - path: /run/there\n",
+    );
+    let (node, mut client) = run(node).await;
+    let waits = "Waiting for service \"cri\" to be \"up\", file \"/run/there\" to exist, \
+        file \"/var/env\" to exist";
+    until_hello(&node, &mut client, "Waiting", waits).await;
+    assert_eq!(orders(&node), Vec::<String>::new());
+
+    node.write("run/there", "");
+    let waits = "Waiting for service \"cri\" to be \"up\", file \"/var/env\" to exist";
+    until_hello(&node, &mut client, "Waiting", waits).await;
+    std::fs::create_dir(node.path("var")).unwrap();
+    node.write("var/env", "# settings\nA=file\nB=file\n");
+    until_hello(
+        &node,
+        &mut client,
+        "Waiting",
+        "Waiting for service \"cri\" to be \"up\"",
+    )
+    .await;
+    node.set_service(status("cri", State::Running, 7));
+
+    until_ordered(&node, &["define ext-hello", "start ext-hello"]).await;
+    let described = node.init.lock().unwrap().described.clone();
+    assert_eq!(described.get("ext-hello").unwrap(), &["A=file", "B=own"]);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn ext_11_a_service_that_waits_can_be_stopped_and_started() {
+    let node = with_hello("", "depends:\n  - path: /run/there\n");
+    let (node, mut client) = run(node).await;
+    let waits = "Waiting for file \"/run/there\" to exist";
+    until_hello(&node, &mut client, "Waiting", waits).await;
+
+    let stop = machine::ServiceStopRequest {
+        id: "ext-hello".to_owned(),
+    };
+    client.service_stop(as_admin(stop)).await.unwrap();
+    node.write("run/there", "");
+    let (state, _) = hello(&mut client).await.unwrap();
+    assert_eq!(state, "Initialized");
+    let start = machine::ServiceStartRequest {
+        id: "ext-hello".to_owned(),
+    };
+    client.service_start(as_admin(start)).await.unwrap();
+
+    until_ordered(&node, &["define ext-hello", "start ext-hello"]).await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn ext_12_13_14_a_configuration_for_a_service_is_waited_for_and_applied_live() {
+    let mut node = with_hello("", "depends:\n  - configuration: true\n");
+    node.start();
+    node.until_maintenance().await;
+    let mut client = node.client().await;
+    // Each has secrets of its own.
+    let base = configuration("box");
+    let first = apply(&base, Mode::Auto);
+    client.apply_configuration(first).await.unwrap();
+    node.until_stage(MachineStage::Running).await;
+    let waits = "Waiting for extension service configuration \"hello\"";
+    until_hello(&node, &mut client, "Waiting", waits).await;
+
+    let with = |content: &str| {
+        let document = format!(
+            "---\napiVersion: v1alpha1\nkind: ExtensionServiceConfig\nname: hello\nconfigFiles:\n  \
+             - content: {content}\n    mountPath: /etc/hello.conf\nenvironment:\n  - A=b\n"
+        );
+        apply(&(base.clone() + &document), Mode::NoReboot)
+    };
+    client.apply_configuration(with("one")).await.unwrap();
+    until_ordered(&node, &["define ext-hello", "start ext-hello"]).await;
+    let described = node.init.lock().unwrap().described.clone();
+    assert_eq!(
+        described.get("ext-hello").unwrap(),
+        &["A=b", "/etc/hello.conf"]
+    );
+    let file = node.path("system/overlays/extensions/hello/0");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "one");
+
+    client.apply_configuration(with("two")).await.unwrap();
+
+    let first = ["define ext-hello", "start ext-hello"];
+    let again = [&first[..], &["stop ext-hello"], &first].concat();
+    until_ordered(&node, &again).await;
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "two");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn ext_11_a_restarted_machined_leaves_a_service_as_it_is() {
+    let (mut node, client) = run(with_hello("", "")).await;
+    drop(client);
+    let first = ["define ext-hello", "start ext-hello"];
+    until_ordered(&node, &first).await;
+
+    node.restart();
+    let mut client = node.client().await;
+    node.until("the service is seen", async || {
+        let (state, _) = hello(&mut client).await?;
+        (state == "Running").then_some(())
+    })
+    .await;
+    let stop = machine::ServiceStopRequest {
+        id: "ext-hello".to_owned(),
+    };
+    // Nobody but its keeper answers.
+    node.until("the keeper is there", async || {
+        let stop = as_admin(stop.clone());
+        client.service_stop(stop).await.ok().map(drop)
+    })
+    .await;
+
+    until_ordered(&node, &[&first[..], &["stop ext-hello"]].concat()).await;
+}
