@@ -63,6 +63,7 @@ const PLAIN: MountFlags = MountFlags::empty();
 const NOSUID: MountFlags = MountFlags::NOSUID;
 const NOEXEC: MountFlags = MountFlags::NOSUID.union(MountFlags::NOEXEC);
 const NODEV: MountFlags = NOEXEC.union(MountFlags::NODEV);
+const NODEV_EXEC: MountFlags = NOSUID.union(MountFlags::NODEV);
 
 /// What the first stage needs; it moves into the root with it.
 pub const EARLY: &[Mount] = &[
@@ -80,6 +81,9 @@ pub const LATE: &[Mount] = &[
     mount!("tmpfs" "/run" NODEV "mode=0755,size=25%" Required),
     // What agents write: /etc files, the configuration, sockets of the machine API.
     mount!("tmpfs" "/system" PLAIN "mode=0755,size=25%" Required),
+    // EPHEMERAL, until there is a disk to hold it: what extension services keep is lost with the
+    // power, and no error before.
+    mount!("tmpfs" "/var" NODEV_EXEC "mode=0755,size=50%" Required),
     // Scratch space, small because it is memory.
     mount!("tmpfs" "/tmp" NODEV "mode=1777,size=64M" Required),
     // Pseudo-terminals of containers: group 5 is tty.

@@ -59,7 +59,7 @@ enum Task {
     /// Build the kernel, or take it from the cache
     #[command(after_help = "Example: ./x kernel --arch arm64")]
     Kernel(OneArch),
-    /// Build the programs of the node and the client
+    /// Build the programs of the node, the client, and the guest of test images
     #[command(after_help = "Example: ./x build --arch arm64")]
     Build(OneArch),
     /// Build kernel, programs, root and initramfs into out/<arch>/
@@ -151,6 +151,7 @@ fn perform(task: Task) -> Result<()> {
         Task::Kernel(of) => kernel::build(&places, of.arch),
         Task::Build(of) => {
             programs::build(&places, of.arch)?;
+            programs::build_guest(&places, of.arch)?;
             programs::build_client(&places).map(drop)
         }
         Task::Image { of, layers } => build_image(&places, of.arch, &layers),

@@ -18,6 +18,8 @@ pub enum Layer {
     Probe,
     /// Services that exit, fork, eat memory and flood their log.
     Misbehave,
+    /// Services that are described as the documents do.
+    Services,
 }
 
 impl Layer {
@@ -25,6 +27,7 @@ impl Layer {
         match self {
             Self::Probe => "probe",
             Self::Misbehave => "misbehave",
+            Self::Services => "services",
         }
     }
 }

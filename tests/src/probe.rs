@@ -110,12 +110,12 @@ impl Probe {
             .with_context(|| format!("{service} has no process"))
     }
 
-    /// Kills process `pid` with SIGKILL.
+    /// Kills the service of process `pid` with SIGKILL.
     ///
     /// # Errors
     /// As [`Self::ask`].
     pub fn kill(&mut self, pid: u32) -> Result<()> {
-        self.ask(&format!("kill {pid} 9")).map(|_| ())
+        self.ask(&format!("kill {pid}")).map(|_| ())
     }
 
     /// The memory of every process that has its own, init included.

@@ -2,7 +2,7 @@
 //! A guest of the test image: looks at a node from inside, and misbehaves on request.
 //!
 //! It is an extension service of the image that tests boot, and of no other. As `probe serve` it
-//! answers one-line commands on TCP port 7777; as `probe exit`, `fork`, `eat` or `flood` it does
+//! answers one-line commands on TCP port 7777; as `probe report` it says what it sees; as `probe exit`, `fork`, `eat` or `flood` it does
 //! what services must not do.
 //!
 //! Owns: what tests need to see that the API does not show.
@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod misbehave;
+mod report;
 mod serve;
 mod storm;
 
@@ -24,10 +25,11 @@ fn main() -> ExitCode {
         Some("eat") => misbehave::eat(),
         Some("flood") => misbehave::flood(),
         Some("idle") => misbehave::idle(),
+        Some("report") => report::report(arguments),
         other => {
             let given = other.unwrap_or("nothing");
             Err(std::io::Error::other(format!(
-                "{given}: expected serve, exit, fork, eat, flood or idle"
+                "{given}: expected serve, exit, fork, eat, flood, idle or report"
             )))
         }
     };

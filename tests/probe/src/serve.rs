@@ -4,7 +4,7 @@
 //! | command | answer |
 //! |---|---|
 //! | `pids` | `<service> <pid>` for each process in a service's cgroup |
-//! | `kill <pid> <signal number>` | `ok` |
+//! | `kill <pid>` | `ok`, when its service is killed |
 //! | `pss` | `<pid> <name> <kB>` for each process with memory of its own |
 //! | `read <path>` | the file |
 //! | `storm <socket> <count> <seed>` | see [`crate::storm`] |
@@ -15,8 +15,6 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::misbehave::say;
 use crate::storm;
@@ -53,7 +51,7 @@ fn answer(line: &str) -> io::Result<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words.as_slice() {
         ["pids"] => pids(),
-        ["kill", pid, signal] => kill(pid, signal),
+        ["kill", pid] => kill(pid),
         ["pss"] => pss(),
         ["read", path] => fs::read_to_string(path),
         ["storm", socket, count, seed] => {
@@ -69,36 +67,51 @@ fn number<T: std::str::FromStr>(text: &str) -> io::Result<T> {
         .map_err(|_| io::Error::other(format!("{text}: not a number")))
 }
 
+/// The node's processes with their services: its `/proc` is mounted over the container's own, in
+/// which nobody else is.
 fn pids() -> io::Result<String> {
     let mut out = String::new();
-    for entry in fs::read_dir(SERVICES)? {
-        let entry = entry?;
-        let Ok(procs) = fs::read_to_string(entry.path().join("cgroup.procs")) else {
+    for pid in processes()? {
+        // A process may end between the listing and the reading.
+        let Ok(group) = fs::read_to_string(format!("/proc/{pid}/cgroup")) else {
             continue;
         };
-        for pid in procs.lines() {
-            out.push_str(&format!("{} {pid}\n", entry.file_name().to_string_lossy()));
+        if let Some(service) = group.trim_end().strip_prefix("0::/system/") {
+            out.push_str(&format!("{service} {pid}\n"));
         }
     }
     Ok(out)
 }
 
-fn kill(pid: &str, signal: &str) -> io::Result<String> {
-    let pid = Pid::from_raw(number(pid)?).ok_or_else(|| io::Error::other("pid 0"))?;
-    let signal = Signal::from_named_raw(number(signal)?)
-        .ok_or_else(|| io::Error::other("no such signal"))?;
-    kill_process(pid, signal)?;
+/// The numbers of all processes, in order.
+fn processes() -> io::Result<Vec<u32>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        all.extend(
+            entry?
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<u32>().ok()),
+        );
+    }
+    all.sort_unstable();
+    Ok(all)
+}
+
+/// Kills the service of a process: signals do not leave the container, writes to the node's
+/// control groups do.
+fn kill(pid: &str) -> io::Result<String> {
+    let pid: u32 = number(pid)?;
+    let group = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
+    let service = group.trim_end().strip_prefix("0::/system/");
+    let service = service.ok_or_else(|| io::Error::other("of no service"))?;
+    fs::write(format!("{SERVICES}/{service}/cgroup.kill"), "1")?;
     Ok("ok".to_owned())
 }
 
 fn pss() -> io::Result<String> {
     let mut out = String::new();
-    for entry in fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        let pid = name.to_string_lossy();
-        if !pid.bytes().all(|byte| byte.is_ascii_digit()) {
-            continue;
-        }
+    for pid in processes()? {
         // A process may end between the listing and the reading.
         let Ok(rollup) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else {
             continue;

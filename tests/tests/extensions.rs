@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Extension services as an operator has them: on a booted node, through the client.
+
+use anyhow::{Context, Result, ensure};
+use ichor_tests::layers::Layer;
+use ichor_tests::node::LIMIT;
+use ichor_tests::{Arch, Node, Setup, on_each_architecture, wait};
+
+on_each_architecture! {
+    ext_01_02_06_07_08_15_services_are_containers_as_described
+    ext_09_10_11_13_14_services_wait_end_and_are_controlled
+}
+
+/// Waits until the log of a service has a line.
+fn until_logged(node: &Node, service: &str, line: &str) -> Result<String> {
+    wait::until(LIMIT, || {
+        let log = node.ctl(&["logs", service])?.ok()?;
+        if !log.lines().any(|one| one.ends_with(line)) {
+            let events = node.ctl(&["service", service])?.ok()?;
+            anyhow::bail!("no {line}: {log}{events}");
+        }
+        Ok(log)
+    })
+}
+
+/// Waits until the list of services has a row with a state.
+fn until_state(node: &Node, service: &str, state: &str) -> Result<()> {
+    wait::until(LIMIT, || {
+        let services = node.ctl(&["services"])?.ok()?;
+        let row = services.lines().find(|line| line.contains(service));
+        let row = row.with_context(|| format!("no {service}: {services}"))?;
+        ensure!(row.contains(state), "not {state}: {row}");
+        Ok(())
+    })
+}
+
+/// Whether the console has a line that ends so.
+fn shown(node: &mut Node, end: &str) -> bool {
+    let mut lines = node.machine.console().iter();
+    lines.any(|line| line.text.trim_end().ends_with(end))
+}
+
+fn ext_01_02_06_07_08_15_services_are_containers_as_described(arch: Arch) -> Result<()> {
+    let mut node = Node::running(&Setup::new(arch).with(&[Layer::Services]))?;
+
+    let closed = until_logged(&node, "ext-closed", "idle")?;
+    for line in [
+        "process 1",
+        "variable A=own",
+        // All 41 but SYS_MODULE (16) and SYS_BOOT (22).
+        "CapEff: 000001ffffbeffff",
+        "NoNewPrivs: 0",
+        "Seccomp: 0",
+        "write=/x: Read-only file system (os error 30)",
+        "write=/sys/kernel/rcu_expedited: Read-only file system (os error 30)",
+        "list=/sys/firmware: ",
+        "write=/proc/sys/kernel/hostname: Read-only file system (os error 30)",
+        "write=/kept/file: done",
+        "list=/: dev kept node probe proc run sys",
+        "list=/dev: core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero",
+    ] {
+        ensure!(
+            closed.lines().any(|one| one.ends_with(line)),
+            "no {line}: {closed}"
+        );
+    }
+    ensure!(
+        shown(&mut node, "ext-closed: process 1"),
+        "logToConsole shows nothing"
+    );
+
+    let open = until_logged(&node, "ext-open", "idle")?;
+    for line in [
+        "write=/x: done",
+        "read=/x: 1",
+        "write=/proc/sys/kernel/panic_on_oops: done",
+        "list=/scratch: ",
+        "write=/sys/kernel/rcu_expedited: done",
+    ] {
+        ensure!(
+            open.lines().any(|one| one.ends_with(line)),
+            "no {line}: {open}"
+        );
+    }
+    ensure!(
+        !shown(&mut node, "ext-open: process 1"),
+        "without logToConsole nothing is shown"
+    );
+    Ok(())
+}
+
+fn ext_09_10_11_13_14_services_wait_end_and_are_controlled(arch: Arch) -> Result<()> {
+    let node = Node::running(&Setup::new(arch).with(&[Layer::Services]))?;
+
+    // Once means once, whatever came of it.
+    until_state(&node, "ext-once", "Failed")?;
+    let once = node.ctl(&["service", "ext-once"])?.ok()?;
+    ensure!(once.matches("Started as process").count() == 1, "{once}");
+    // A source that cannot be made is the service's trouble, and says which.
+    until_state(&node, "ext-wrong", "Failed")?;
+    let wrong = node.ctl(&["service", "ext-wrong"])?.ok()?;
+    ensure!(wrong.contains("cannot mount (0, Read-only"), "{wrong}");
+
+    until_state(&node, "ext-waits", "Waiting")?;
+    let waits = node.ctl(&["service", "ext-waits"])?.ok()?;
+    let reason = "Waiting for extension service configuration \"waits\"";
+    ensure!(waits.contains(reason), "{waits}");
+    let document = node.file("waits.yaml");
+    for content in ["first", "second"] {
+        let text = format!(
+            "apiVersion: v1alpha1\nkind: ExtensionServiceConfig\nname: waits\nconfigFiles:\n  - \
+             content: {content}\n    mountPath: /etc/waits.conf\nenvironment:\n  - B=given\n"
+        );
+        std::fs::write(&document, text)?;
+        let patch = format!("@{}", document.display());
+        node.ctl(&[
+            "patch",
+            "machineconfig",
+            "--mode",
+            "no-reboot",
+            "--patch",
+            &patch,
+        ])?
+        .ok()?;
+        let log = until_logged(
+            &node,
+            "ext-waits",
+            &format!("read=/etc/waits.conf: {content}"),
+        )?;
+        ensure!(log.contains("variable B=given"), "{log}");
+    }
+
+    node.ctl(&["service", "ext-closed", "stop"])?.ok()?;
+    until_state(&node, "ext-closed", "Finished")?;
+    node.ctl(&["service", "ext-closed", "start"])?.ok()?;
+    until_state(&node, "ext-closed", "Running")?;
+    node.ctl(&["service", "ext-closed", "restart"])?.ok()?;
+    until_state(&node, "ext-closed", "Running")?;
+    let log = node.ctl(&["logs", "ext-closed"])?.ok()?;
+    ensure!(log.matches("process 1\n").count() == 3, "{log}");
+    Ok(())
+}
