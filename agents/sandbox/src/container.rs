@@ -10,8 +10,8 @@
 
 use core::fmt::Write as _;
 
-use proto::container::{Attributes, Container, Kind, Missing, Mount, Propagation, Travel};
-use proto::service::{ServiceSpec, Stage};
+use proto::container::{Attributes, Container, Kind, Missing, Mount, Propagation};
+use proto::service::{MOUNTS_MAX, ServiceSpec, Stage};
 use sys::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use sys::fs::{FileType, Mode};
 use sys::io::Errno;
@@ -19,9 +19,9 @@ use sys::mount::{MountFlags, MountPropagationFlags};
 use sys::mount_tree::{self, Change, Reach};
 use sys::text::Text;
 
-use crate::mounts::{self, attach_each, mount_new, name_of, open_path};
+use crate::mounts::{self, mount_new, name_of, open_path};
 use crate::place::{self, Like};
-use crate::{Failure, at};
+use crate::{Failure, at, at_one};
 
 /// What every container has, as containerd gives it.
 const OWN: &[Mount<'_>] = &[
@@ -96,6 +96,11 @@ const LINKS: &[(&str, &str)] = &[
 /// Enters the container.
 pub(crate) fn enter(spec: &ServiceSpec<'_>, container: &Container<'_>) -> Result<(), Failure> {
     mounts::enter_namespace(container.propagation).map_err(at(Stage::Namespaces))?;
+    // While the node's mounts are as the node has them.
+    let mut sources = [const { None }; MOUNTS_MAX];
+    for (index, (mount, source)) in spec.mounts.iter().zip(&mut sources).enumerate() {
+        *source = mounts::take_source(mount).map_err(at_one(Stage::Mount, index))?;
+    }
     let root = lay_root(spec).map_err(at(Stage::Root))?;
     let root = root.as_fd();
     for (index, mount) in OWN.iter().enumerate() {
@@ -103,23 +108,19 @@ pub(crate) fn enter(spec: &ServiceSpec<'_>, container: &Container<'_>) -> Result
         if mount.target == SYSFS && !container.writable_sysfs {
             mount.attributes.set |= Attributes::RDONLY;
         }
-        attach_each(root, &[mount], Stage::KernelFileSystems)
-            .map_err(|failure| Failure { index, ..failure })?;
+        mounts::attach(root, &mount, None).map_err(at_one(Stage::KernelFileSystems, index))?;
     }
     fill_dev(root).map_err(at(Stage::KernelFileSystems))?;
-    attach_each(root, &spec.mounts, Stage::Mount)?;
-    let paths = (container.masked.iter().map(|path| (path, Protect::Mask))).chain(
-        container
-            .read_only
-            .iter()
-            .map(|path| (path, Protect::ReadOnly)),
-    );
+    // Before a mount of the service covers it.
+    let null = place::find(root, "/dev/null").map_err(at(Stage::KernelFileSystems))?;
+    for (index, (mount, source)) in spec.mounts.iter().zip(&sources).enumerate() {
+        mounts::attach(root, mount, source.as_ref()).map_err(at_one(Stage::Mount, index))?;
+    }
+    let masked = container.masked.iter().map(|path| (path, Protect::Mask));
+    let read_only = container.read_only.iter();
+    let paths = masked.chain(read_only.map(|path| (path, Protect::ReadOnly)));
     for (index, (path, protect)) in paths.enumerate() {
-        protect_path(root, path, protect).map_err(|errno| Failure {
-            stage: Stage::Paths,
-            errno,
-            index,
-        })?;
+        protect_path(root, &null, path, protect).map_err(at_one(Stage::Paths, index))?;
     }
     if !container.writable_root {
         mount_tree::change(root, READ_ONLY, Reach::One).map_err(at(Stage::Root))?;
@@ -135,14 +136,16 @@ const READ_ONLY: Change = Change {
 
 /// Lays the root over its folder, in memory, makes it the working folder and opens it.
 fn lay_root(spec: &ServiceSpec<'_>) -> Result<OwnedFd, Errno> {
-    // What is mounted from here on is for this namespace alone.
-    sys::mount::mount_change(c"/", MountPropagationFlags::PRIVATE)?;
+    // What is mounted and unmounted from here on is so for this namespace alone.
+    let alone = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    sys::mount::mount_change(c"/", alone)?;
     let folder = open_path(spec.root)?;
     let mut options = Text::<64>::new();
     // Half of the memory it may have: a full root is an error of the writer, not its end.
-    let _ = match spec.memory_max.wrapping_shr(1) {
+    let _ = match spec.memory_max {
         0 => write!(options, "mode=0755"),
-        size => write!(options, "mode=0755,size={size}"),
+        // A size of 0 would be none.
+        max => write!(options, "mode=0755,size={}", max.wrapping_shr(1).max(1)),
     };
     let (plain, place) = (MountFlags::empty(), spec.root);
     mount_new("tmpfs", place, "tmpfs", plain, options.as_str())?;
@@ -183,7 +186,12 @@ enum Protect {
 }
 
 /// Protects one path; a missing one needs no protection.
-fn protect_path(root: BorrowedFd<'_>, path: &str, protect: Protect) -> Result<(), Errno> {
+fn protect_path(
+    root: BorrowedFd<'_>,
+    null: &OwnedFd,
+    path: &str,
+    protect: Protect,
+) -> Result<(), Errno> {
     let target = match place::find(root, path) {
         Ok(target) => target,
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
@@ -195,10 +203,7 @@ fn protect_path(root: BorrowedFd<'_>, path: &str, protect: Protect) -> Result<()
             mount_tree::change(&tree, READ_ONLY, Reach::Tree)?;
             mount_tree::attach(&tree, target)
         }
-        (Protect::Mask, Like::File) => {
-            let null = place::find(root, "/dev/null")?;
-            mount_tree::attach(mount_tree::copy_of(null)?, target)
-        }
+        (Protect::Mask, Like::File) => mount_tree::attach(mount_tree::copy_of(null)?, target),
         (Protect::Mask, Like::Folder) => {
             let at = name_of(&target);
             mount_new("tmpfs", at.as_str(), "tmpfs", MountFlags::RDONLY, "size=0k")
@@ -210,11 +215,7 @@ fn protect_path(root: BorrowedFd<'_>, path: &str, protect: Protect) -> Result<()
 fn become_root(propagation: Option<Propagation>) -> Result<(), Errno> {
     mounts::pivot()?;
     sys::process::chdir(c"/")?;
-    match propagation {
-        Some(Propagation { kind, .. }) if kind != Travel::Private => {
-            let one = Propagation { kind, below: false };
-            sys::mount::mount_change(c"/", mounts::flags_of(one))
-        }
-        _ => Ok(()),
-    }
+    propagation.map_or(Ok(()), |propagation| {
+        sys::mount::mount_change(c"/", mounts::flag_of(propagation.kind))
+    })
 }

@@ -8,10 +8,10 @@ use proto::service::{Seccomp, ServiceSpec};
 use sys::io::Errno;
 use sys::process::{Gid, Uid};
 use sys::thread::{
-    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, clear_ambient_capability_set,
-    configure_capability_in_ambient_set, remove_capability_from_bounding_set, set_capabilities,
-    set_capabilities_secure_bits, set_no_new_privs, set_thread_groups, set_thread_res_gid,
-    set_thread_res_uid,
+    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, capabilities,
+    clear_ambient_capability_set, configure_capability_in_ambient_set,
+    remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits,
+    set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
 /// The number that setresuid(2) takes as "leave it": as a user it would mean "stay root".
@@ -21,8 +21,9 @@ const UNCHANGED: u32 = u32::MAX;
 /// changing capabilities when the user changes.
 pub(crate) fn keep_bounding(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
     clear_ambient_capability_set()?;
+    let kept = kept(spec)?;
     for capability in all() {
-        if !kept(spec).contains(capability) {
+        if !kept.contains(capability) {
             match remove_capability_from_bounding_set(capability) {
                 // This kernel has fewer.
                 Ok(()) | Err(Errno::INVAL) => {}
@@ -46,7 +47,7 @@ pub(crate) fn become_user(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
 
 /// Leaves the kept capabilities, and only them, in every set.
 pub(crate) fn keep_capabilities(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
-    let kept = kept(spec);
+    let kept = kept(spec)?;
     // SETPCAP is needed until the secure bits are set.
     let meanwhile = kept | CapabilitySet::SETPCAP;
     set_sets(meanwhile, kept)?;
@@ -90,9 +91,14 @@ fn locked() -> CapabilitiesSecureBits {
         | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED
 }
 
-/// What the service keeps.
-const fn kept(spec: &ServiceSpec<'_>) -> CapabilitySet {
-    CapabilitySet::from_bits_retain(spec.capabilities)
+/// What the service keeps. A container is described with all that there may be: what this kernel
+/// or the node's own host does not give to anybody is not missed.
+fn kept(spec: &ServiceSpec<'_>) -> Result<CapabilitySet, Errno> {
+    let described = CapabilitySet::from_bits_retain(spec.capabilities);
+    match spec.container {
+        None => Ok(described),
+        Some(_) => Ok(described & capabilities(None)?.permitted),
+    }
 }
 
 /// Every capability that there may be, one by one.

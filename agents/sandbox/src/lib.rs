@@ -47,11 +47,7 @@ pub fn main(_arguments: sys::start::Arguments) -> u8 {
     let mut buffer = [0; MAX_MESSAGE];
     let failure = match read_spec(&mut buffer) {
         Ok(spec) => confine_and_run(&spec),
-        Err(errno) => Failure {
-            stage: Stage::ReadSpec,
-            errno,
-            index: 0,
-        },
+        Err(errno) => at(Stage::ReadSpec)(errno),
     };
     report(&errors, failure)
 }
@@ -93,10 +89,15 @@ fn confine(spec: &ServiceSpec<'_>) -> Result<(), Failure> {
 
 /// Names the stage of an error.
 fn at(stage: Stage) -> impl FnOnce(Errno) -> Failure {
+    at_one(stage, 0)
+}
+
+/// Names the stage of an error, and which one of several it is about.
+fn at_one(stage: Stage, index: usize) -> impl FnOnce(Errno) -> Failure {
     move |errno| Failure {
         stage,
         errno,
-        index: 0,
+        index,
     }
 }
 

@@ -18,8 +18,8 @@ use sys::mount_tree::{self, Change, Reach};
 use sys::text::Text;
 use sys::thread::UnshareFlags;
 
-use crate::Failure;
 use crate::place::{self, Like};
+use crate::{Failure, at, at_one};
 
 /// The longest options of a file system, in bytes.
 const OPTIONS_MAX: usize = 1024;
@@ -38,95 +38,69 @@ pub(crate) fn needs_namespace(spec: &ServiceSpec<'_>) -> bool {
 /// `propagation` says otherwise.
 pub(crate) fn enter_namespace(propagation: Option<Propagation>) -> Result<(), Errno> {
     sys::spawn::unshare(UnshareFlags::NEWNS)?;
-    let inwards = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
-    sys::mount::mount_change(c"/", propagation.map_or(inwards, flags_of))
+    let travel = match propagation {
+        // They are copies that still belong together with the node's.
+        Some(Propagation {
+            kind: Travel::Shared,
+            ..
+        }) => return Ok(()),
+        Some(Propagation {
+            kind: Travel::Private | Travel::Unbindable,
+            below: true,
+        }) => MountPropagationFlags::PRIVATE,
+        // The word is about the root alone.
+        Some(Propagation {
+            kind: Travel::Private | Travel::Unbindable | Travel::Slave,
+            ..
+        })
+        | None => MountPropagationFlags::DOWNSTREAM,
+    };
+    sys::mount::mount_change(c"/", travel | MountPropagationFlags::REC)
 }
 
-/// The flags of mount(2) for how mounts travel.
-pub(crate) fn flags_of(propagation: Propagation) -> MountPropagationFlags {
-    let kind = match propagation.kind {
+/// The flag of mount(2) for where mounts travel to.
+pub(crate) const fn flag_of(travel: Travel) -> MountPropagationFlags {
+    match travel {
         Travel::Private => MountPropagationFlags::PRIVATE,
         Travel::Slave => MountPropagationFlags::DOWNSTREAM,
         Travel::Shared => MountPropagationFlags::SHARED,
         Travel::Unbindable => MountPropagationFlags::UNBINDABLE,
-    };
-    match propagation.below {
-        true => kind | MountPropagationFlags::REC,
-        false => kind,
     }
 }
 
 /// Attaches the root to itself, if there is one, and every mount of the description inside it.
 pub(crate) fn attach_all(spec: &ServiceSpec<'_>) -> Result<(), Failure> {
-    let root = |errno| Failure {
-        stage: Stage::Root,
-        errno,
-        index: 0,
-    };
     if !spec.root.is_empty() {
-        let tree = mount_tree::copy(spec.root, Reach::Tree).map_err(root)?;
+        let tree = mount_tree::copy(spec.root, Reach::Tree).map_err(at(Stage::Root))?;
         let restrict = Change {
             set: Attributes::NOSUID | Attributes::NODEV,
             ..Change::default()
         };
-        mount_tree::change(&tree, restrict, Reach::Tree).map_err(root)?;
-        let place = open_path(spec.root).map_err(root)?;
-        mount_tree::attach(tree, place).map_err(root)?;
+        mount_tree::change(&tree, restrict, Reach::Tree).map_err(at(Stage::Root))?;
+        let place = open_path(spec.root).map_err(at(Stage::Root))?;
+        mount_tree::attach(tree, place).map_err(at(Stage::Root))?;
     }
     let seen = match spec.root {
         "" => "/",
         root => root,
     };
-    let root = open_path(seen).map_err(root)?;
-    attach_each(root.as_fd(), &spec.mounts, Stage::Mount)
-}
-
-/// Attaches mounts in order inside a root.
-pub(crate) fn attach_each(
-    root: BorrowedFd<'_>,
-    mounts: &[Mount<'_>],
-    stage: Stage,
-) -> Result<(), Failure> {
-    for (index, mount) in mounts.iter().enumerate() {
-        attach(root, mount).map_err(|errno| Failure {
-            stage,
-            errno,
-            index,
-        })?;
+    let root = open_path(seen).map_err(at(Stage::Root))?;
+    for (index, mount) in spec.mounts.iter().enumerate() {
+        take_source(mount)
+            .and_then(|source| attach(root.as_fd(), mount, source.as_ref()))
+            .map_err(at_one(Stage::Mount, index))?;
     }
     Ok(())
 }
 
-/// Attaches one mount. Its target is looked up as the service will see it.
-fn attach(root: BorrowedFd<'_>, mount: &Mount<'_>) -> Result<(), Errno> {
-    let attached = match mount.kind {
-        Kind::Bind => attach_bind(root, mount, Reach::One)?,
-        Kind::BindTree => attach_bind(root, mount, Reach::Tree)?,
-        Kind::FileSystem {
-            name,
-            flags,
-            options,
-        } => attach_file_system(root, mount, (name, flags, options))?,
+/// A copy of what a mount shows of the node, changed before anybody can see it. `None` for a file
+/// system of its own.
+pub(crate) fn take_source(mount: &Mount<'_>) -> Result<Option<OwnedFd>, Errno> {
+    let reach = match mount.kind {
+        Kind::Bind => Reach::One,
+        Kind::BindTree => Reach::Tree,
+        Kind::FileSystem { .. } => return Ok(None),
     };
-    let Some(propagation) = mount.propagation else {
-        return Ok(());
-    };
-    let reach = match propagation.below {
-        true => Reach::Tree,
-        false => Reach::One,
-    };
-    let change = Change {
-        propagation: Some(flags_of(Propagation {
-            below: false,
-            ..propagation
-        })),
-        ..Change::default()
-    };
-    mount_tree::change(attached, change, reach)
-}
-
-/// Attaches a copy of the node's mounts, changed before anybody can see it.
-fn attach_bind(root: BorrowedFd<'_>, mount: &Mount<'_>, reach: Reach) -> Result<OwnedFd, Errno> {
     let tree = match (mount_tree::copy(mount.source, reach), mount.missing) {
         (Err(Errno::NOENT), Missing::IsMade) => {
             place::make_folder(mount.source)?;
@@ -134,31 +108,36 @@ fn attach_bind(root: BorrowedFd<'_>, mount: &Mount<'_>, reach: Reach) -> Result<
         }
         (tree, _) => tree?,
     };
-    restrict(&tree, mount)?;
-    let target = match mount.missing {
-        Missing::Fails => place::find(root, mount.target)?,
-        Missing::IsMade => place::make(root, mount.target, Like::of(&tree)?)?,
-    };
-    mount_tree::attach(&tree, target)?;
-    Ok(tree)
+    adjust(&tree, mount)?;
+    Ok(Some(tree))
 }
 
-/// Mounts a file system of its own.
-fn attach_file_system(
+/// Attaches one mount. Its target is looked up as the service will see it.
+pub(crate) fn attach(
     root: BorrowedFd<'_>,
     mount: &Mount<'_>,
-    (name, flags, options): (&str, u32, &str),
-) -> Result<OwnedFd, Errno> {
+    source: Option<&OwnedFd>,
+) -> Result<(), Errno> {
     let target = match mount.missing {
         Missing::Fails => place::find(root, mount.target)?,
-        Missing::IsMade => place::make(root, mount.target, Like::Folder)?,
+        Missing::IsMade => {
+            let like = source.map_or(Ok(Like::Folder), Like::of)?;
+            place::make(root, mount.target, like)?
+        }
     };
-    let at = name_of(&target);
-    let flags = MountFlags::from_bits_retain(flags);
-    mount_new(mount.source, at.as_str(), name, flags, options)?;
-    let mounted = place::find(root, mount.target)?;
-    restrict(&mounted, mount)?;
-    Ok(mounted)
+    match mount.kind {
+        Kind::Bind | Kind::BindTree => mount_tree::attach(source.ok_or(Errno::BADF)?, target),
+        Kind::FileSystem {
+            name,
+            flags,
+            options,
+        } => {
+            let at = name_of(&target);
+            let flags = MountFlags::from_bits_retain(flags);
+            mount_new(mount.source, at.as_str(), name, flags, options)?;
+            adjust(place::find(root, mount.target)?, mount)
+        }
+    }
 }
 
 /// Mounts a file system with options (mount(2)).
@@ -175,17 +154,28 @@ pub(crate) fn mount_new(
     sys::mount::mount(source, at, name, flags, options)
 }
 
-/// Gives a mount its attributes.
-fn restrict(mounted: &OwnedFd, mount: &Mount<'_>) -> Result<(), Errno> {
+/// Gives a mount its attributes, and says how mounts travel in and out of it.
+fn adjust(mounted: impl AsFd, mount: &Mount<'_>) -> Result<(), Errno> {
     for (attributes, reach) in [(mount.below, Reach::Tree), (mount.attributes, Reach::One)] {
         let change = Change {
             set: attributes.set,
             clear: attributes.clear,
             propagation: None,
         };
-        mount_tree::change(mounted, change, reach)?;
+        mount_tree::change(&mounted, change, reach)?;
     }
-    Ok(())
+    let Some(Propagation { kind, below }) = mount.propagation else {
+        return Ok(());
+    };
+    let reach = match below {
+        true => Reach::Tree,
+        false => Reach::One,
+    };
+    let change = Change {
+        propagation: Some(flag_of(kind)),
+        ..Change::default()
+    };
+    mount_tree::change(mounted, change, reach)
 }
 
 /// A path that leads to what a descriptor is open on, for calls that take paths only.

@@ -10,7 +10,7 @@ use proto::service::{ARGS_MAX, ENV_MAX, ServiceSpec, Stage};
 use sys::io::Errno;
 use sys::spawn::Strings;
 
-use crate::{Failure, at};
+use crate::{Failure, at, at_one};
 
 /// Strings of a description fit its message, so with a NUL each they fit this.
 const BYTES_MAX: usize = MAX_MESSAGE;
@@ -38,20 +38,12 @@ fn attempt(spec: &ServiceSpec<'_>) -> Result<Never, Failure> {
     let mut arguments = Strings::<ARGV_MAX, BYTES_MAX>::new();
     arguments.push(spec.path).map_err(at(Stage::Exec))?;
     for (index, argument) in spec.args.iter().enumerate() {
-        let failed = |errno| Failure {
-            stage: Stage::Exec,
-            errno,
-            index,
-        };
+        let failed = at_one(Stage::Exec, index);
         arguments.push(argument).map_err(failed)?;
     }
     let mut environment = Strings::<ENVP_MAX, BYTES_MAX>::new();
     for (index, variable) in spec.env.iter().enumerate() {
-        let failed = |errno| Failure {
-            stage: Stage::Exec,
-            errno,
-            index,
-        };
+        let failed = at_one(Stage::Exec, index);
         environment.push(variable).map_err(failed)?;
     }
     let path = arguments

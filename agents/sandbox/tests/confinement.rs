@@ -9,167 +9,16 @@
     reason = "a test fails by panicking"
 )]
 
-use std::path::{Path, PathBuf};
+mod sandboxed;
+
+use std::path::Path;
 
 use proto::container::{Access, Mount};
-use proto::paths::{SANDBOX_ERROR_FD, SANDBOX_SPEC_FD};
-use proto::service::{Seccomp, ServiceSpec, SpawnFailure, Stage};
-use sys::event::{PollFd, PollFlags, Timespec, poll};
-use sys::fd::{AsFd as _, OwnedFd};
-use sys::fs::{MemfdFlags, Mode, OFlags};
+use proto::service::{Seccomp, ServiceSpec, Stage};
 use sys::io::Errno;
-use sys::pipe::{PipeFlags, pipe_with};
-use sys::process::{WaitOptions, waitpid};
-use sys::spawn::Strings;
-use sys::thread::CapabilitySet;
+use sys::thread::{CapabilitySet, UnshareFlags};
 
-/// How long a program may be silent.
-const PATIENCE: Timespec = Timespec {
-    tv_sec: 20,
-    tv_nsec: 0,
-};
-
-/// What came of a service.
-#[derive(Debug)]
-struct Outcome {
-    /// What it wrote to standard output and standard error.
-    said: String,
-    failure: Option<SpawnFailure>,
-    code: Option<i32>,
-}
-
-impl Outcome {
-    /// The value of a line of `/proc/self/status`.
-    fn field(&self, name: &str) -> &str {
-        let line = self.said.lines().find_map(|line| line.strip_prefix(name));
-        line.unwrap_or_else(|| panic!("no {name} in {self:?}"))
-            .trim()
-    }
-}
-
-/// Runs the sandbox on a description.
-fn run(spec: &ServiceSpec<'_>) -> Outcome {
-    let mut bytes = [0; proto::MAX_MESSAGE];
-    let len = spec.encode(&mut bytes).unwrap();
-    run_on(&bytes[..len])
-}
-
-/// Runs the sandbox on bytes that may be a description.
-fn run_on(bytes: &[u8]) -> Outcome {
-    let file = sys::fs::memfd_create(c"spec", MemfdFlags::CLOEXEC).unwrap();
-    assert_eq!(sys::io::write(&file, bytes).unwrap(), bytes.len());
-    let file = sys::spawn::raise(file).unwrap();
-    let (said, say) = pipe();
-    let (failure, fail) = pipe();
-    let null = sys::fs::open(c"/dev/null", OFlags::RDWR, Mode::empty()).unwrap();
-    let null = sys::spawn::raise(null).unwrap();
-    let given = [
-        (null.as_fd(), 0),
-        (say.as_fd(), 1),
-        (say.as_fd(), 2),
-        // A descriptor that a careless parent left open.
-        (null.as_fd(), 20),
-        (file.as_fd(), SANDBOX_SPEC_FD),
-        (fail.as_fd(), SANDBOX_ERROR_FD),
-    ];
-    let mut arguments = Strings::<2, 4096>::new();
-    arguments.push(env!("CARGO_BIN_EXE_sandbox")).unwrap();
-    let child = sys::spawn::spawn(
-        sys::spawn::Placement::BESIDE,
-        &given,
-        || {
-            let path = arguments.get(0).unwrap_or_default();
-            sys::spawn::exec(path, &arguments, &Strings::<1, 1>::new());
-            99
-        },
-        |_| 98,
-    )
-    .unwrap();
-    drop((say, fail));
-    let said = String::from_utf8_lossy(&read_all(&said)).into_owned();
-    let failure = read_all(&failure);
-    let (_, status) = waitpid(Some(child.pid), WaitOptions::empty())
-        .unwrap()
-        .unwrap();
-    Outcome {
-        said,
-        failure: (!failure.is_empty()).then(|| SpawnFailure::decode(&failure).unwrap()),
-        code: status.exit_status(),
-    }
-}
-
-fn pipe() -> (OwnedFd, OwnedFd) {
-    let (read, write) = pipe_with(PipeFlags::CLOEXEC).unwrap();
-    (read, sys::spawn::raise(write).unwrap())
-}
-
-fn read_all(pipe: &OwnedFd) -> Vec<u8> {
-    let mut all = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let ready = poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&PATIENCE)).unwrap();
-        assert_eq!(
-            ready,
-            1,
-            "silent; so far: {}",
-            String::from_utf8_lossy(&all)
-        );
-        match sys::io::read(pipe, &mut buffer[..]).unwrap() {
-            0 => return all,
-            count => all.extend_from_slice(&buffer[..count]),
-        }
-    }
-}
-
-/// A program with its arguments.
-fn program<'a>(path: &'a str, arguments: &[&'a str]) -> ServiceSpec<'a> {
-    let mut spec = ServiceSpec::new("test", path);
-    for argument in arguments {
-        spec.args.push(argument).unwrap();
-    }
-    spec
-}
-
-/// A line for the shell.
-fn shell(line: &str) -> ServiceSpec<'_> {
-    program("/bin/sh", &["-c", line])
-}
-
-/// A folder that goes with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("sandbox-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn with(&self, folders: &[&str]) -> &Path {
-        for folder in folders {
-            std::fs::create_dir_all(self.0.join(folder)).unwrap();
-        }
-        &self.0
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn failure(stage: Stage, errno: Errno, index: u8) -> Option<SpawnFailure> {
-    Some(SpawnFailure {
-        stage,
-        errno: u16::try_from(errno.raw_os_error()).unwrap(),
-        index,
-    })
-}
+use sandboxed::{Folder, failure, program, run, shell, start_on};
 
 const FIVE_SETS: [&str; 5] = ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"];
 
@@ -345,7 +194,7 @@ fn with_root<'a>(mut spec: ServiceSpec<'a>, folder: &'a Folder) -> ServiceSpec<'
 #[test]
 fn a_service_with_a_root_sees_nothing_else() {
     let folder = Folder::new("root");
-    std::fs::write(folder.0.join("mine"), "").unwrap();
+    std::fs::write(folder.with(&[]).join("mine"), "").unwrap();
     let spec = with_root(shell("pwd; cd /; ls -a; ls /../.."), &folder);
 
     let outcome = run(&spec);
@@ -362,7 +211,7 @@ fn a_service_with_a_root_sees_nothing_else() {
 fn a_link_in_a_root_does_not_lead_a_mount_outside() {
     let folder = Folder::new("escape");
     let outside = Folder::new("outside");
-    std::os::unix::fs::symlink(outside.path(), folder.0.join("way")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), folder.with(&[]).join("way")).unwrap();
     let mut spec = with_root(shell("true"), &folder);
     spec.mounts
         .push(Mount::bind("/usr", "/way", Access::ReadOnly))
@@ -424,7 +273,7 @@ fn bytes_that_are_no_description_are_refused() {
     let mut long = good[..len].to_vec();
     long.push(0);
     for bytes in [&[][..], &[0xff; 64], &good[..len - 1], &long] {
-        let outcome = run_on(bytes);
+        let outcome = start_on(bytes, UnshareFlags::empty()).finish();
 
         assert_eq!(
             outcome.failure,
