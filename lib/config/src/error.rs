@@ -101,6 +101,8 @@ pub enum Fault {
     AliasGrowth,
     /// Not YAML; the parser's words.
     NotYaml(String),
+    /// An escape such as `\ud83d` that stands for no character.
+    BadEscape,
     /// A value of another shape than the key takes.
     WrongType {
         /// What the key takes.
@@ -185,6 +187,9 @@ impl fmt::Display for Fault {
             ),
             Self::AliasGrowth => f.write_str("aliases make it grow beyond its own size"),
             Self::NotYaml(why) => write!(f, "not YAML: {why}"),
+            Self::BadEscape => f.write_str(
+                "an escape stands for no character (\\ud800 to \\udfff are halves, which only JSON puts together in pairs): write the character itself",
+            ),
             Self::WrongType { expected } => write!(f, "wrong type, expected {expected}"),
             Self::UnknownKey => f.write_str("unknown key"),
             Self::DuplicateKey => f.write_str("the key is there twice"),

@@ -22,6 +22,7 @@ mod marks;
 mod memory;
 mod network;
 mod newer;
+mod pairs;
 pub mod patch;
 mod quantity;
 mod read;

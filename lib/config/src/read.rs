@@ -68,7 +68,7 @@ pub(crate) fn read_with<'de>(
         Err(error) => {
             let fault = state.overdrawn.unwrap_or_else(|| fault(&error));
             // The parser's own errors are about the text, not about a key.
-            let path = if matches!(fault, Fault::NotYaml(_)) {
+            let path = if matches!(fault, Fault::NotYaml(_) | Fault::BadEscape) {
                 Path::default()
             } else {
                 state.path
@@ -112,6 +112,9 @@ pub(crate) fn fault(error: &serde_yaml_ng::Error) -> Fault {
     } else {
         // The position is printed apart.
         let words = text.split(" at line ").next().unwrap_or_default();
+        if words.contains("invalid Unicode character escape code") {
+            return Fault::BadEscape;
+        }
         Fault::NotYaml(words.to_owned())
     }
 }

@@ -8,6 +8,7 @@ use crate::document::{Document, Extra};
 use crate::error::{Fault, LoadError, Path, Problem, Step};
 use crate::memory::Memory;
 use crate::newer;
+use crate::pairs::joined;
 use crate::patch::below;
 use crate::read::{self, read, read_with};
 use crate::schema::{Field as _, Kind};
@@ -78,6 +79,7 @@ pub(crate) struct Stream {
 
 /// Reads all documents. A text that is not YAML ends everything, because its rest means nothing.
 pub(crate) fn stream(source: &str) -> Result<Stream, LoadError> {
+    let source = &*joined(source);
     let mut stream = Stream::default();
     let mut memory = Memory::of_file(source.len());
     let documents = serde_yaml_ng::Deserializer::from_str(source);

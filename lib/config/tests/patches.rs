@@ -320,6 +320,36 @@ fn patch_08_flags_and_numbers_are_tested_as_what_they_mean() {
 }
 
 #[test]
+fn json_escapes_of_a_character_in_two_halves_were_refused() {
+    let base = main_of("machine:\n  type: worker\n");
+    let text = r#"[{"op": "add", "path": "/machine/env", "value": {"A": "\ud83d\ude00", "\uD83D\uDE00": "\\ud83d"}}]"#;
+    let merge = r#"{"machine": {"env": {"A": "\ud83d\ude00"}}}"#;
+
+    for (patch, expected) in [
+        (text, [("A", "😀"), ("😀", "\\ud83d")].as_slice()),
+        (merge, &[("A", "😀")]),
+    ] {
+        let text = patched(&base, &[patch]);
+        let loaded = config::Configuration::load(text.as_bytes()).unwrap();
+        let env = &loaded.document().unwrap().machine.as_ref().unwrap().env;
+        let env: Vec<(&str, &str)> = env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(env, expected, "{text}");
+    }
+    let json =
+        r#"{"version": "v1alpha1", "machine": {"env": {"A": "\ud83d\ude00"}, "type": "worker"}}"#;
+    assert_eq!(patched(json, &["machine: {}"]), json);
+    let text = patched(json, &["machine: {type: init}"]);
+    assert!(text.ends_with("A: 😀"), "{text}");
+    for half in [r"\ud83d", r"\ude00", r"\ude00\ud83d", r"\ud83dx\ude00"] {
+        let patch = format!(r#"[{{"op": "add", "path": "/machine/token", "value": "{half}"}}]"#);
+        assert_eq!(
+            refused(&base, &patch),
+            "patch p.yaml: an escape stands for no character (\\ud800 to \\udfff are halves, which only JSON puts together in pairs): write the character itself, line 1 column 54"
+        );
+    }
+}
+
+#[test]
 fn patch_08_json_patches_are_refused_for_several_documents() {
     let base = format!("{}---\n{RULE}", main_of("machine: {}\n"));
 

@@ -28,6 +28,7 @@ use crate::error::{Fault, LoadError, Path, Problem, Step};
 use crate::guard;
 use crate::locate::locate;
 use crate::memory::Memory;
+use crate::pairs::joined;
 use crate::read::read;
 use crate::schema::{Cursor, Field as _, Kind, MAX_PROBLEMS};
 use crate::stream::{Stream, VERSION, Which, stream};
@@ -122,6 +123,7 @@ impl Patch {
             }
         };
         let text = guard::check(text).map_err(|error| refuse(error.problems, ""))?;
+        let text = &*joined(text);
         let body = match parse_json(text) {
             Ok(Some(operations)) => Body::Json(operations),
             Ok(None) => Body::Strategic(parse_strategic(text).map_err(|all| refuse(all, text))?),
@@ -278,7 +280,9 @@ pub fn apply(configuration: &str, patches: &[Patch]) -> Result<String, PatchErro
         problems: error.problems,
     };
     Configuration::load(configuration.as_bytes()).map_err(own)?;
-    let stream = stream(configuration).map_err(own)?;
+    // As a configuration it was checked; the pairs of JSON are of no use to the parser of places.
+    let readable = &*joined(configuration);
+    let stream = stream(readable).map_err(own)?;
     let drafts = || {
         let pieces = stream.pieces.iter().map(|piece| Draft {
             number: Some(piece.number),
@@ -300,7 +304,7 @@ pub fn apply(configuration: &str, patches: &[Patch]) -> Result<String, PatchErro
         return Ok(configuration.to_owned());
     }
     let changes: Vec<Change<'_>> = patched.iter().map(Draft::change).collect();
-    let text = rewrite(configuration, &changes);
+    let text = rewrite(readable, &changes);
     match Configuration::load(text.as_bytes()) {
         Ok(_) => Ok(text),
         Err(error) => Err(blame(drafts(), patches, error)),
