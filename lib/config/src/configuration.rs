@@ -37,7 +37,8 @@ impl Configuration {
     /// is wrong is listed, up to a limit.
     pub fn load(bytes: &[u8]) -> Result<Self, LoadError> {
         let source = guard::check(bytes)?;
-        let stream = stream(source)?;
+        let mut stream = stream(source)?;
+        stream.problems.append(&mut stream.blank);
         let mut loader = Loader {
             source,
             problems: stream.problems,

@@ -336,6 +336,8 @@ impl Visitor<'_> for KeyVisitor {
 pub(crate) struct Head {
     pub(crate) kind: Option<String>,
     pub(crate) api_version: Option<String>,
+    /// Whether it has any key.
+    pub(crate) has_keys: bool,
     /// Whether it has a key that only the main document has.
     pub(crate) is_main: bool,
 }
@@ -371,6 +373,7 @@ impl<'de> Visitor<'de> for HeadVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<Head>, A::Error> {
         let mut head = Head::default();
         while let Some(key) = map.next_key::<Key>()? {
+            head.has_keys = true;
             match key.0.as_str() {
                 "kind" => head.kind = Some(map.next_value::<Key>()?.0),
                 "apiVersion" => head.api_version = Some(map.next_value::<Key>()?.0),

@@ -75,6 +75,8 @@ pub(crate) struct Stream {
     pub(crate) pieces: Vec<Piece>,
     /// Why others were left out.
     pub(crate) problems: Vec<Problem>,
+    /// Those without any key, `{}`: one problem each for who needs to know what they are.
+    pub(crate) blank: Vec<Problem>,
 }
 
 /// Reads all documents. A text that is not YAML ends everything, because its rest means nothing.
@@ -107,9 +109,14 @@ pub(crate) fn stream(source: &str) -> Result<Stream, LoadError> {
 impl Stream {
     /// Finds out what the document is; `None` when there is nothing more to read of it.
     fn judge(&mut self, number: usize, head: &read::Head) -> Option<Which> {
+        let problems = if head.has_keys {
+            &mut self.problems
+        } else {
+            &mut self.blank
+        };
         let mut refuse = |key: &str, fault| {
             let path = Path::new(key);
-            self.problems.push(Problem {
+            problems.push(Problem {
                 document: number,
                 path,
                 position: None,

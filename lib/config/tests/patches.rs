@@ -570,6 +570,35 @@ fn a_patch_that_changes_nothing_leaves_every_byte() {
 }
 
 #[test]
+fn a_patch_with_nothing_in_it_changes_nothing() {
+    let two = format!(
+        "{}---\n{RULE}",
+        main_of("machine:\n  type: worker # ours\n")
+    );
+    for empty in [
+        "[]",
+        "{}",
+        "",
+        "\n",
+        "# nothing\n",
+        "---\n",
+        "null",
+        "{}\n---\n# no\n---\n{}\n",
+    ] {
+        assert_eq!(patched(&two, &[empty]), two, "{empty:?}");
+        assert_eq!(
+            patched(&two, &[empty, "machine: {type: init}", empty]),
+            two.replace("worker", "init"),
+            "{empty:?}"
+        );
+    }
+    assert_eq!(
+        patched(&two, &["{}\n---\nmachine: {type: init}\n---\n# no\n"]),
+        two.replace("worker", "init")
+    );
+}
+
+#[test]
 fn patches_with_mistakes_are_refused_with_name_path_and_line() {
     let base = main_of("machine:\n  type: worker\n  kubelet: {extraConfig: {a: [1]}}\n");
     for (patch, message) in [
@@ -606,15 +635,16 @@ fn patches_with_mistakes_are_refused_with_name_path_and_line() {
             "there is a second document of this kind and name, line 3 column 1",
         ),
         ("a: b\n", "kind: missing, line 1 column 1"),
-        ("", "there is no document in it, line 1 column 1"),
-        ("# nothing\n", "there is no document in it, line 2 column 1"),
-        ("[]", "there is no document in it, line 1 column 1"),
         (
             "text",
             "neither a part of a configuration nor a list of JSON patch operations, line 1 column 1",
         ),
         (
             "op: add\npath: /a\nvalue: b\n",
+            "neither a part of a configuration nor a list of JSON patch operations, line 1 column 1",
+        ),
+        (
+            "[]\n---\n[]\n",
             "neither a part of a configuration nor a list of JSON patch operations, line 1 column 1",
         ),
         (

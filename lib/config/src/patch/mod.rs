@@ -171,7 +171,6 @@ fn parse_json(text: &str) -> Result<Option<Vec<PatchOperation>>, Vec<Problem>> {
     let (value, mut problems) = read(first, &Kind::Free, text.len(), &mut Memory::unlimited())
         .map_err(|problem| vec![*problem])?;
     let bad = match &value {
-        Value::List(list) if list.is_empty() => Fault::Empty,
         Value::List(_) if documents.next().is_some() => Fault::NotAPatch,
         Value::List(_) if problems.is_empty() => return operations::operations(&value).map(Some),
         Value::List(_) => return Err(problems),
@@ -196,6 +195,8 @@ fn parse_strategic(text: &str) -> Result<Vec<Part>, Vec<Problem>> {
     let Stream {
         pieces,
         mut problems,
+        // A document that says nothing changes nothing.
+        blank: _,
     } = stream(&rest).map_err(|error| error.problems)?;
     let mut parts: Vec<Part> = Vec::new();
     for mut piece in pieces {
@@ -231,9 +232,6 @@ fn parse_strategic(text: &str) -> Result<Vec<Part>, Vec<Problem>> {
             whole,
             deletions,
         });
-    }
-    if parts.is_empty() && problems.is_empty() {
-        problems.push(Problem::new(Path::default(), Fault::Empty));
     }
     if problems.is_empty() {
         Ok(parts)
@@ -359,6 +357,7 @@ impl Patch {
                 }
                 Ok(())
             }
+            Body::Json(operations) if operations.is_empty() => Ok(()),
             Body::Json(operations) => {
                 let mut left = drafts.iter_mut().filter(|draft| draft.after.is_some());
                 let (Some(draft), None) = (left.next(), left.next()) else {
