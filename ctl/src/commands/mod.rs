@@ -9,6 +9,7 @@ mod change;
 mod completion;
 mod edit;
 mod events;
+mod gen_check;
 mod gen_config;
 mod gen_keys;
 mod gen_secrets;

@@ -585,6 +585,12 @@ fn old_ways_are_warnings_that_count_when_strict() {
             "machine.network.interfaces[0].cidr: write addresses instead",
         ),
         (
+            "worker",
+            "",
+            "controlPlane: {endpoint: 'http://10.0.0.1:6443'}",
+            "cluster.controlPlane.endpoint: the Kubernetes API is reached over https only",
+        ),
+        (
             "controlplane",
             "",
             "network: {cni: {name: custom}}",
