@@ -125,6 +125,16 @@ fn numbers_out_of_range_and_malformed_values_are_refused() {
             "machine.network.interfaces[0].vlans[0].mtu",
         ),
         ("time: {bootTimeout: 1 minute}", "machine.time.bootTimeout"),
+        ("time: {bootTimeout: 5}", "machine.time.bootTimeout"),
+        ("time: {bootTimeout: ''}", "machine.time.bootTimeout"),
+        (
+            "disks: [{partitions: [{size: ''}]}]",
+            "machine.disks[0].partitions[0].size",
+        ),
+        (
+            "network: {interfaces: [{mtu: 1400.5}]}",
+            "machine.network.interfaces[0].mtu",
+        ),
         (
             "disks: [{partitions: [{size: large}]}]",
             "machine.disks[0].partitions[0].size",
