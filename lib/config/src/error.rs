@@ -92,6 +92,8 @@ pub enum Fault {
     TooDeep,
     /// More than [`crate::MAX_ITEMS`].
     TooManyItems,
+    /// More than [`crate::MAX_DOCUMENTS`].
+    TooManyDocuments,
     /// More than [`crate::MEMORY_PER_BYTE`] and [`crate::MEMORY_FLOOR`] have room for.
     TooDense {
         /// How many values there were up to here.
@@ -179,6 +181,9 @@ impl fmt::Display for Fault {
             Self::ControlCharacter(c) => write!(f, "has the control character U+{:04X}", *c as u32),
             Self::TooDeep => write!(f, "nested deeper than {}", crate::MAX_DEPTH),
             Self::TooManyItems => write!(f, "has more than {} items", crate::MAX_ITEMS),
+            Self::TooManyDocuments => {
+                write!(f, "has more than {} documents", crate::MAX_DOCUMENTS)
+            }
             Self::TooDense { values } => write!(
                 f,
                 "has too many short values: the {values} up to here take more memory than {} times the file's size and than {} MiB",

@@ -5,21 +5,19 @@
 //! Never: fills a struct, or decides whether a file needs a main document.
 
 use crate::document::{Document, Extra};
-use crate::error::{Fault, LoadError, Path, Problem, Step};
+use crate::error::{Fault, LoadError, Path, Problem};
 use crate::memory::Memory;
 use crate::newer;
 use crate::pairs::joined;
-use crate::patch::below;
-use crate::read::{self, read, read_with};
+use crate::read::{self, read, read_any, read_with};
 use crate::schema::{Field as _, Kind};
 use crate::value::Value;
-use std::collections::BTreeSet;
 
 /// The version of the main document and the others.
 pub(crate) const VERSION: &str = "v1alpha1";
 
 /// Most documents of one file: a file has a main one and a rule or two for each port.
-pub(crate) const MAX_DOCUMENTS: usize = 1_000;
+pub const MAX_DOCUMENTS: usize = 1_000;
 
 /// A document of a kind that has no struct.
 const OTHER: &Kind = &Kind::Map(&Kind::Free);
@@ -154,7 +152,7 @@ fn heads(source: &str) -> Result<Vec<Option<read::Head>>, LoadError> {
     let mut heads = Vec::new();
     for (document, from) in serde_yaml_ng::Deserializer::from_str(source).enumerate() {
         if document >= MAX_DOCUMENTS {
-            return Err(LoadError::one(Fault::TooManyItems, None));
+            return Err(LoadError::one(Fault::TooManyDocuments, None));
         }
         heads.push(read::head(from).map_err(|error| {
             let mut refusal = LoadError::one(read::fault(&error), read::position(&error));
@@ -187,9 +185,7 @@ pub(crate) fn read_shape<'de>(
     let Some(document) = again() else {
         return Err(problem);
     };
-    let (value, mut problems) = read(document, &Kind::Free, size, &mut Memory::of_file(size))?;
-    let mut lists = BTreeSet::new();
-    find_lists(&value, kind, &mut Path::default(), &mut lists);
+    let (value, mut problems, lists) = read_any(document, kind, size, &mut Memory::of_file(size))?;
     if !lists.is_empty()
         && let Some(document) = again()
     {
@@ -202,28 +198,4 @@ pub(crate) fn read_shape<'de>(
     // Whatever happens, the document stays refused.
     problems.push(*problem);
     Ok((value, problems))
-}
-
-/// Notes which arguments are lists.
-fn find_lists(value: &Value, kind: &'static Kind, path: &mut Path, lists: &mut BTreeSet<Path>) {
-    match (value, kind) {
-        (Value::List(_), Kind::Argument) => {
-            lists.insert(path.clone());
-        }
-        (Value::Map(map), _) => {
-            for (key, value) in map {
-                path.0.push(Step::Key(key.clone()));
-                find_lists(value, below(kind, key), path, lists);
-                path.0.pop();
-            }
-        }
-        (Value::List(items), Kind::List(kind)) => {
-            for (index, item) in items.iter().enumerate() {
-                path.0.push(Step::Index(index));
-                find_lists(item, kind, path, lists);
-                path.0.pop();
-            }
-        }
-        _ => {}
-    }
 }

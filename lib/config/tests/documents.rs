@@ -332,6 +332,31 @@ fn arguments_that_are_lists_as_in_newer_releases_load_with_a_warning_and_have_no
 }
 
 #[test]
+fn lists_of_arguments_that_came_through_a_merge_key_were_wrong_types() {
+    let text = "version: v1alpha1\nmachine:\n  kubelet:\n    extraArgs: &all {a: 1.10, b: [x], c: [y], d: yes}\ncluster:\n  apiServer:\n    extraArgs:\n      <<: *all\n      c: own\n      d: [z]\n";
+    let loaded = load(text);
+
+    let newer: Vec<String> = loaded.newer().iter().map(ToString::to_string).collect();
+    let paths: Vec<&str> = newer.iter().filter_map(|n| n.split(": ").next()).collect();
+    assert_eq!(
+        paths,
+        [
+            "machine.kubelet.extraArgs.b",
+            "machine.kubelet.extraArgs.c",
+            "cluster.apiServer.extraArgs.b",
+            "cluster.apiServer.extraArgs.d",
+        ]
+    );
+    let cluster = loaded.document().unwrap().cluster.as_ref().unwrap();
+    let arguments = &cluster.api_server.as_ref().unwrap().extra_args.0;
+    let arguments: Vec<(&str, &str)> = arguments
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    assert_eq!(arguments, [("a", "1.10"), ("c", "own")]);
+}
+
+#[test]
 fn lists_that_no_release_knows_stay_wrong_types() {
     for (text, problem) in [
         (

@@ -20,8 +20,6 @@ mod rewrite;
 mod strategic;
 mod tree;
 
-pub(crate) use tree::below;
-
 use crate::configuration::{Configuration, name_of, sort};
 use crate::document::{Document, Extra};
 use crate::error::{Fault, LoadError, Path, Problem, Step};
