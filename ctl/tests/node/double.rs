@@ -352,6 +352,18 @@ impl MachineService for Double {
                 "machine.typ: unknown key, line 3 column 5",
             ));
         }
+        if request.get_ref().data.is_empty() {
+            let confirm = request.metadata().get(api::wire::CONFIRM);
+            assert_eq!(confirm.map(|value| value.as_bytes()), Some(&b"now"[..]));
+            self.0.lock().unwrap().confirmed.push(named(&request));
+            return answer!(
+                request,
+                ApplyConfigurationResponse,
+                ApplyConfiguration {
+                    mode_details: "Confirmed: the configuration is stored".to_owned()
+                }
+            );
+        }
         self.0
             .lock()
             .unwrap()
