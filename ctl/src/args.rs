@@ -432,11 +432,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "a duration such as 30s, 5m or 1h30m is wanted".to_owned())
 }
 
+/// What `--confirm` takes in place of a time: what is on trial is good.
+pub(crate) const NOW: &str = "now";
+
 /// What the node reads itself, checked before anything is sent.
-fn confirmation(text: &str) -> Result<String, String> {
+pub(crate) fn confirmation(text: &str) -> Result<String, String> {
     match duration(text) {
         Ok(time) if !time.is_zero() => Ok(text.to_owned()),
-        _ if text == "now" => Ok(text.to_owned()),
+        _ if text == NOW => Ok(text.to_owned()),
         Ok(_) | Err(_) => Err("now, or a time such as 30s, 5m or 1h30m is wanted".to_owned()),
     }
 }
@@ -506,6 +509,8 @@ mod tests {
             "get links -w -o json -i -n a",
             "get mc -o jsonpath={.spec}",
             "edit machineconfig -m no-reboot --dry-run",
+            "edit mc --confirm now",
+            "patch mc --confirm now",
             "edit mc v1alpha1 --mode try --timeout 2m --confirm 1m",
             "patch mc -p {} --patch @a -m staged --namespace config",
             "patch machineconfig --patch-file a",
@@ -551,7 +556,7 @@ mod tests {
             "get rd -o jsonpath={.a[?(@.b)]}",
             "edit",
             "edit mc -m interactive",
-            "edit mc --confirm now",
+            "edit mc --confirm soon",
             "patch mc --confirm 0s",
             "patch mc -m sometimes",
             "logs",

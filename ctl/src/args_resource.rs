@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::args::duration;
+use crate::args::{NOW, confirmation, duration};
 use crate::resources::path::Template;
 
 #[derive(Debug, Args)]
@@ -74,9 +74,16 @@ pub(crate) struct Change {
     /// With mode try: when the old configuration comes back
     #[arg(long, default_value = "1m0s", value_parser = duration)]
     pub(crate) timeout: Duration,
-    /// Go back to the old configuration unless this one is confirmed within TIME
-    #[arg(long, value_name = "TIME", value_parser = within)]
+    /// Go back to the old configuration unless this one is confirmed within TIME; `now` confirms
+    #[arg(long, value_name = "TIME", value_parser = confirmation)]
     pub(crate) confirm: Option<String>,
+}
+
+impl Change {
+    /// Whether it is no change but the confirmation of one.
+    pub(crate) fn is_confirmation(&self) -> bool {
+        self.confirm.as_deref() == Some(NOW)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,16 +105,4 @@ pub(crate) struct Patch {
     /// A file with a patch, which comes after those of --patch
     #[arg(long, value_name = "FILE")]
     pub(crate) patch_file: Option<PathBuf>,
-}
-
-/// What the node reads itself, checked before anything is sent.
-fn within(text: &str) -> Result<String, String> {
-    match duration(text) {
-        Ok(time) if !time.is_zero() => Ok(text.to_owned()),
-        Ok(_) | Err(_) => Err(
-            "a time such as 30s, 5m or 1h30m is wanted; what is on trial is \
-                               confirmed with `ichorctl apply-config --confirm now`"
-                .to_owned(),
-        ),
-    }
 }

@@ -34,6 +34,8 @@ pub struct Environment {
     pub editor: Option<OsString>,
     /// Where files for a while go; `None`: where the system has them.
     pub temporary: Option<PathBuf>,
+    /// The time that ages in tables are counted to; `None`: that of the clock when the answer is there.
+    pub ages_until: Option<UnixTime>,
 }
 
 impl Environment {
@@ -47,7 +49,13 @@ impl Environment {
             folder: None,
             editor: value("TALOS_EDITOR").or_else(|| value("EDITOR")),
             temporary: None,
+            ages_until: None,
         }
+    }
+
+    /// The time that ages in tables are counted to. To be asked when what happened before is known.
+    pub(crate) fn ages_until(&self) -> UnixTime {
+        self.ages_until.unwrap_or_else(now)
     }
 
     /// Resolves a path from the command line.

@@ -15,7 +15,7 @@ use serde::Deserialize as _;
 use tonic::Request;
 use tonic::metadata::MetadataValue;
 
-use crate::args::{ApplyConfig, ApplyMode, Globals};
+use crate::args::{ApplyConfig, ApplyMode, Globals, NOW};
 use crate::commands::interactive;
 use crate::patches;
 use crate::places::{self, Environment};
@@ -62,13 +62,8 @@ fn request(
         // Its file is made before; then it is applied as if by itself.
         ApplyMode::Interactive => Mode::Auto,
     };
-    if asked.file.is_none() && asked.confirm.as_deref() == Some("now") {
-        // Whatever is on trial.
-        return Ok(ApplyConfigurationRequest {
-            mode: mode.into(),
-            dry_run: asked.dry_run,
-            ..ApplyConfigurationRequest::default()
-        });
+    if asked.file.is_none() && asked.confirm.as_deref() == Some(NOW) {
+        return Ok(confirmation(mode, asked.dry_run));
     }
     let file = asked.file.as_deref().ok_or_else(|| {
         Trouble::new("--file: no configuration is named")
@@ -76,6 +71,15 @@ fn request(
     })?;
     let data = places::read_input(file, environment)?;
     prepared(asked, mode, file, data, environment)
+}
+
+/// A request about whatever is on trial.
+pub(crate) fn confirmation(mode: Mode, dry_run: bool) -> ApplyConfigurationRequest {
+    ApplyConfigurationRequest {
+        mode: mode.into(),
+        dry_run,
+        ..ApplyConfigurationRequest::default()
+    }
 }
 
 /// Patches and checks what was read.
@@ -199,7 +203,7 @@ pub(crate) fn show_confirmation(
             "{node}: warning: this node knows nothing of --confirm: what it was sent is applied \
              for good"
         ));
-    } else if confirm.is_some_and(|confirm| confirm != "now") {
+    } else if confirm.is_some_and(|confirm| confirm != NOW) {
         screen.warn(format_args!(
             "{node}: confirm it with: ichorctl apply-config --confirm now"
         ));

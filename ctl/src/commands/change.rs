@@ -13,6 +13,8 @@ use crate::args_resource::{Change, ChangeMode};
 use crate::commands::apply;
 use crate::resources::Reader;
 use crate::resources::form::MACHINE_CONFIG;
+use crate::resources::kinds::Kind;
+use crate::screen::Screen;
 use crate::session::Session;
 use crate::trouble::Trouble;
 
@@ -36,15 +38,7 @@ impl From<Trouble> for Refusal {
 
 /// Reads the configuration that is in force on a node.
 pub(crate) async fn read(reader: &Reader<'_>, change: &Change) -> Result<String, Trouble> {
-    let kind = reader.resolve(&change.kind).await?;
-    if kind.name != MACHINE_CONFIG {
-        return Err(Trouble::new(format!(
-            "{}: resources of type {} cannot be changed: the node writes them itself",
-            reader.name(),
-            kind.name
-        ))
-        .hint("what operators write is the machineconfig; look at others with `ichorctl get`"));
-    }
+    let kind = kind(reader, change).await?;
     let namespace = change.namespace.as_deref().unwrap_or(&kind.namespace);
     let id = change.id.as_deref().unwrap_or(ID);
     let found = reader.get(namespace, &kind, id).await?;
@@ -56,6 +50,57 @@ pub(crate) async fn read(reader: &Reader<'_>, change: &Change) -> Result<String,
         )));
     }
     Ok(text)
+}
+
+/// The type that is named, if it is one that operators write.
+async fn kind(reader: &Reader<'_>, change: &Change) -> Result<Kind, Trouble> {
+    let kind = reader.resolve(&change.kind).await?;
+    if kind.name != MACHINE_CONFIG {
+        return Err(Trouble::new(format!(
+            "{}: resources of type {} cannot be changed: the node writes them itself",
+            reader.name(),
+            kind.name
+        ))
+        .hint("what operators write is the machineconfig; look at others with `ichorctl get`"));
+    }
+    Ok(kind)
+}
+
+/// Confirms what is on trial, on one node after the other.
+pub(crate) async fn confirm(session: &Session, change: &Change, screen: &mut Screen<'_>) {
+    for reader in Reader::each(session) {
+        if let Err(trouble) = confirm_at(session, &reader, change, screen).await {
+            screen.complain(&trouble);
+        }
+    }
+}
+
+async fn confirm_at(
+    session: &Session,
+    reader: &Reader<'_>,
+    change: &Change,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    kind(reader, change).await?;
+    let request = apply::confirmation(mode(change.mode), change.dry_run);
+    let mut request = session.request_to(reader.node(), request)?;
+    apply::ask_to_confirm(&mut request, change.confirm.as_deref())?;
+    let reply = session.machine().apply_configuration(request).await;
+    let reply = reply.map_err(|status| session.failed_at(reader.node(), &status))?;
+    for message in reply.into_inner().messages {
+        apply::show(&reader.name(), &message, change.confirm.as_deref(), screen);
+    }
+    Ok(())
+}
+
+fn mode(asked: ChangeMode) -> Mode {
+    match asked {
+        ChangeMode::Auto => Mode::Auto,
+        ChangeMode::NoReboot => Mode::NoReboot,
+        ChangeMode::Reboot => Mode::Reboot,
+        ChangeMode::Staged => Mode::Staged,
+        ChangeMode::Try => Mode::Try,
+    }
 }
 
 /// Writes `text` to the node whose configuration was `before`.
@@ -83,13 +128,7 @@ pub(crate) async fn write(
             .hint("somebody else changed it, or a trial ended; begin again with the present one"),
         ));
     }
-    let mode = match change.mode {
-        ChangeMode::Auto => Mode::Auto,
-        ChangeMode::NoReboot => Mode::NoReboot,
-        ChangeMode::Reboot => Mode::Reboot,
-        ChangeMode::Staged => Mode::Staged,
-        ChangeMode::Try => Mode::Try,
-    };
+    let mode = mode(change.mode);
     let request = ApplyConfigurationRequest {
         data: text.into_bytes(),
         mode: mode.into(),

@@ -28,6 +28,10 @@ pub(crate) async fn run(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
+    if asked.is_confirmation() {
+        change::confirm(&target.open().await?, asked, screen).await;
+        return Ok(());
+    }
     let editor = Editor::of(environment);
     let mut nodes: Vec<Option<&str>> = target.nodes.iter().map(|node| Some(&node[..])).collect();
     if nodes.is_empty() {

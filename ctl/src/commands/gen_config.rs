@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use config::patch::{Patch, apply};
 use config::{
-    Circumstances, ClientConfig, Comments, Configuration, Document, GenerateOptions, Mode, Release,
-    SecretsBundle, generate,
+    ClientConfig, Comments, Configuration, Document, GenerateOptions, Release, SecretsBundle,
+    generate,
 };
 use pki::Secret;
 
 use crate::args_gen::{GenConfig, OutputType};
-use crate::commands::gen_secrets;
+use crate::commands::{gen_check, gen_secrets};
 use crate::patches;
 use crate::places::{self, Environment, Existing};
 use crate::screen::Screen;
@@ -31,7 +31,7 @@ pub(crate) fn run(
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
     let release = gen_secrets::release(&asked.talos_version, screen)?;
-    let files = texts(asked, release, environment)?;
+    let files = texts(asked, release, environment, screen)?;
     let Some(folder) = destination(asked, environment)? else {
         for (_, text) in files {
             screen.print(format_args!("{text}"));
@@ -60,6 +60,7 @@ fn texts(
     asked: &GenConfig,
     release: Release,
     environment: &Environment,
+    screen: &mut Screen<'_>,
 ) -> Result<Vec<(&'static str, String)>, Trouble> {
     let secrets = match &asked.with_secrets {
         None => gen_secrets::new(release)?,
@@ -76,11 +77,11 @@ fn texts(
     for kind in &asked.output_types {
         let file = match kind {
             OutputType::Controlplane => {
-                let text = printed(asked, &generated.controlplane, &controlplane)?;
+                let text = printed(asked, &generated.controlplane, &controlplane, screen)?;
                 ("controlplane.yaml", text)
             }
             OutputType::Worker => {
-                let text = printed(asked, &generated.worker, &worker)?;
+                let text = printed(asked, &generated.worker, &worker, screen)?;
                 ("worker.yaml", text)
             }
             OutputType::Talosconfig => ("talosconfig", client(&asked.name, &secrets)?.to_yaml()),
@@ -92,31 +93,29 @@ fn texts(
     Ok(files)
 }
 
-/// The text of a configuration: first the patches, then the comments.
-fn printed(asked: &GenConfig, document: &Document, patches: &[Patch]) -> Result<String, Trouble> {
+/// The text of a configuration: first the patches, then the rules, then the comments.
+fn printed(
+    asked: &GenConfig,
+    document: &Document,
+    patches: &[Patch],
+    screen: &mut Screen<'_>,
+) -> Result<String, Trouble> {
     let comments = Comments {
         docs: asked.with_docs,
         examples: asked.with_examples,
     };
+    let plain = Configuration::from_document(document.clone());
+    let kind = kind(document);
     if patches.is_empty() {
+        gen_check::check(kind, &plain, &plain, screen)?;
         return Ok(document.to_commented_yaml(comments));
     }
     let refused = |error: &dyn std::fmt::Display| {
-        Trouble::new(format!(
-            "cannot patch the generated {}: {error}",
-            kind(document)
-        ))
+        Trouble::new(format!("cannot patch the generated {kind}: {error}"))
     };
-    let text = apply(&document.to_yaml(), patches).map_err(|error| refused(&error))?;
+    let text = apply(plain.source(), patches).map_err(|error| refused(&error))?;
     let loaded = Configuration::load(text.as_bytes()).map_err(|error| refused(&error))?;
-    // Where it will be installed is not known here.
-    let report = loaded.validate(Circumstances {
-        mode: Mode::Cloud,
-        installed: false,
-    });
-    if !report.errors.is_empty() {
-        return Err(refused(&report.to_string().trim_end()));
-    }
+    gen_check::check(kind, &plain, &loaded, screen)?;
     if loaded.newer().is_empty() {
         return Ok(loaded.to_commented_yaml(comments));
     }
@@ -134,7 +133,13 @@ fn kind(document: &Document) -> &str {
 fn options(asked: &GenConfig) -> GenerateOptions {
     let defaults = GenerateOptions::default();
     GenerateOptions {
-        additional_sans: asked.additional_sans.clone(),
+        // `--additional-sans "$NAMES"` with nothing in it names none.
+        additional_sans: asked
+            .additional_sans
+            .iter()
+            .filter(|name| !name.is_empty())
+            .cloned()
+            .collect(),
         dns_domain: asked.dns_domain.clone(),
         install_disk: asked.install_disk.clone(),
         install_image: asked.install_image.clone(),

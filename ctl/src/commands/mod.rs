@@ -9,6 +9,7 @@ mod change;
 mod completion;
 mod edit;
 mod events;
+mod gen_check;
 mod gen_config;
 mod gen_keys;
 mod gen_secrets;
@@ -73,7 +74,7 @@ pub(crate) async fn run(
         }
         Command::Reboot { mode, wait } => power::reboot(&open().await?, mode, &wait, screen).await,
         Command::Service { id, action } => {
-            services::run(&open().await?, id.as_deref(), action, screen).await
+            services::run(&open().await?, id.as_deref(), action, environment, screen).await
         }
         Command::Shutdown { force, wait } => {
             power::shutdown(&open().await?, force, &wait, screen).await

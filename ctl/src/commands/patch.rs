@@ -26,6 +26,16 @@ pub(crate) async fn run(
     if let Some(file) = &asked.patch_file {
         texts.push(format!("@{}", file.display()));
     }
+    if asked.change.is_confirmation() {
+        if !texts.is_empty() {
+            return Err(
+                Trouble::new("--confirm now confirms what is on trial and takes no patch")
+                    .hint("leave the patch out, or give a time such as --confirm 5m"),
+            );
+        }
+        change::confirm(&target.open().await?, &asked.change, screen).await;
+        return Ok(());
+    }
     if texts.is_empty() {
         return Err(Trouble::new("no patch is named")
             .hint("name one with --patch, as text or as @FILE, or with --patch-file"));

@@ -10,7 +10,7 @@ use api::machine::{
 use pki::UnixTime;
 
 use crate::args::ServiceAction;
-use crate::places;
+use crate::places::Environment;
 use crate::screen::Screen;
 use crate::session::Session;
 use crate::table::Table;
@@ -21,11 +21,12 @@ pub(crate) async fn run(
     session: &Session,
     id: Option<&str>,
     action: ServiceAction,
+    environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
     match (id, action) {
-        (None, _) => list(session, screen).await,
-        (Some(id), ServiceAction::Status) => status(session, id, screen).await,
+        (None, _) => list(session, environment, screen).await,
+        (Some(id), ServiceAction::Status) => status(session, id, environment, screen).await,
         (Some(id), ServiceAction::Start | ServiceAction::Stop | ServiceAction::Restart) => {
             control(session, id, action, screen).await
         }
@@ -49,8 +50,11 @@ async fn services(
     Ok(nodes)
 }
 
-async fn list(session: &Session, screen: &mut Screen<'_>) -> Result<(), Trouble> {
-    let now = places::now();
+async fn list(
+    session: &Session,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
     let mut table = Table::new(&[
         "NODE",
         "SERVICE",
@@ -59,7 +63,9 @@ async fn list(session: &Session, screen: &mut Screen<'_>) -> Result<(), Trouble>
         "LAST CHANGE",
         "LAST EVENT",
     ]);
-    for (node, mut services) in services(session, screen).await? {
+    let nodes = services(session, screen).await?;
+    let now = environment.ages_until();
+    for (node, mut services) in nodes {
         services.sort_by(|a, b| a.id.cmp(&b.id));
         for service in services {
             let last = last_event(&service);
@@ -80,10 +86,17 @@ async fn list(session: &Session, screen: &mut Screen<'_>) -> Result<(), Trouble>
     Ok(())
 }
 
-async fn status(session: &Session, id: &str, screen: &mut Screen<'_>) -> Result<(), Trouble> {
-    for (node, services) in services(session, screen).await? {
+async fn status(
+    session: &Session,
+    id: &str,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let nodes = services(session, screen).await?;
+    let now = environment.ages_until();
+    for (node, services) in nodes {
         match services.iter().find(|service| service.id == id) {
-            Some(service) => screen.table(&long(&node, service, places::now())),
+            Some(service) => screen.table(&long(&node, service, now)),
             None => screen.complain(
                 &Trouble::new(format!("{node}: there is no service {id:?}"))
                     .hint("`ichorctl services` lists them"),

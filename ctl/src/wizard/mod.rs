@@ -132,7 +132,8 @@ fn make(form: &Form, secrets: &SecretsBundle) -> Result<Document, String> {
         installed: false,
     };
     let report = Configuration::from_document(document.clone()).validate(circumstances);
-    match report.errors.first() {
+    // A warning as well: whoever answers can still answer otherwise.
+    match report.errors.iter().chain(&report.warnings).next() {
         Some(error) => Err(error.to_string()),
         None => Ok(document),
     }
@@ -181,7 +182,7 @@ mod tests {
     fn strt_20_wrong_answers_are_named_and_nothing_is_made() {
         for (row, text, reason) in [
             (0, "", "the cluster needs a name"),
-            (1, "http://10.0.0.2", "is not a control plane endpoint"),
+            (1, "http://10.0.0.2", "is reached over https only"),
             (1, "", "is not a control plane endpoint"),
             (3, "no_name!", "machine.network.hostname"),
             (4, "", "machine.install"),

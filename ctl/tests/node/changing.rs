@@ -377,3 +377,31 @@ fn cmd_073_a_dry_run_says_what_would_happen_and_a_confirmation_how_it_goes_on() 
     let said = lab.run("false", &line);
     assert!(said.err.contains("knows nothing of --confirm"), "{said:?}");
 }
+
+#[test]
+fn edit_and_patch_confirm_with_the_same_word_as_apply_config() {
+    let mut lab = Lab::new();
+    let stored = "10.0.0.2: Confirmed: the configuration is stored\n";
+    for line in ["edit mc", "patch mc", "apply-config"] {
+        // There is nothing to edit, so no editor is started.
+        let said = lab.run("false", &format!("-n 10.0.0.2 {line} --confirm now"));
+
+        assert_eq!(said.err, "", "{line}");
+        assert_eq!(said.done(), stored, "{line}");
+    }
+    lab.run("false", "-n 10.0.0.3,10.0.0.2 edit mc --confirm now")
+        .done();
+    // All nodes at once, or one after the other.
+    assert_eq!(lab.held().confirmed, [A, A, "", B, A]);
+    assert!(lab.is_untouched());
+
+    let why = lab
+        .run("false", "-n 10.0.0.2 patch mc --confirm now -p {}")
+        .failed();
+    assert!(why.contains("takes no patch"), "{why}");
+    let why = lab
+        .run("false", "-n 10.0.0.2 edit svc --confirm now")
+        .failed();
+    assert!(why.contains("cannot be changed"), "{why}");
+    assert_eq!(lab.held().confirmed.len(), 5);
+}

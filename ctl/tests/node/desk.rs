@@ -13,6 +13,9 @@ use config::SecretsBundle;
 use ichorctl::{Environment, Outcome, Screen};
 use pki::{Authority, Leaf, UnixTime};
 
+/// When tables are looked at, in the double's time, which stands still.
+pub(crate) const LATER: UnixTime = UnixTime(1_790_007_205);
+
 pub(crate) struct Desk {
     pub(crate) folder: PathBuf,
     pub(crate) environment: Environment,
@@ -57,6 +60,7 @@ impl Desk {
             folder: Some(folder.clone()),
             editor: None,
             temporary: Some(folder.with_extension("tmp")),
+            ages_until: Some(LATER),
         };
         std::fs::create_dir_all(folder.with_extension("tmp")).unwrap();
         Self {

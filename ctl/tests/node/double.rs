@@ -24,7 +24,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
-use crate::desk::now;
+use crate::desk::{LATER, now};
 use crate::shelf::{Held, Shelf, named};
 
 /// A running node.
@@ -188,7 +188,7 @@ type Boxed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 fn service(id: &str, state: &str, healthy: Option<bool>) -> m::ServiceInfo {
     let ts = Some(prost_types::Timestamp {
-        seconds: now().0.saturating_sub(7205),
+        seconds: LATER.0.saturating_sub(7205),
         nanos: 0,
     });
     m::ServiceInfo {
@@ -351,6 +351,18 @@ impl MachineService for Double {
             return Err(Status::invalid_argument(
                 "machine.typ: unknown key, line 3 column 5",
             ));
+        }
+        if request.get_ref().data.is_empty() {
+            let confirm = request.metadata().get(api::wire::CONFIRM);
+            assert_eq!(confirm.map(|value| value.as_bytes()), Some(&b"now"[..]));
+            self.0.lock().unwrap().confirmed.push(named(&request));
+            return answer!(
+                request,
+                ApplyConfigurationResponse,
+                ApplyConfiguration {
+                    mode_details: "Confirmed: the configuration is stored".to_owned()
+                }
+            );
         }
         self.0
             .lock()

@@ -120,7 +120,7 @@ fn what_cannot_be_generated_is_refused_with_a_reason() {
     let desk = Desk::empty();
     desk.write("secrets.yaml", "cluster: [");
     for (line, reason) in [
-        ("gen config home ftp://x", "not a control plane endpoint"),
+        ("gen config home https://", "not a control plane endpoint"),
         (
             "gen config home 10.0.0.2 --with-secrets nowhere.yaml",
             "cannot read",

@@ -154,7 +154,6 @@ fn patches_that_do_not_fit_write_nothing_and_are_named() {
             &["cannot patch the generated controlplane", "nameservers"],
         ),
         ("nonsense", &["patch no. 1: "]),
-        ("", &["patch no. 1: "]),
     ] {
         for flag in ["--config-patch", "--config-patch-control-plane"] {
             let words = ["gen", "config", "home", "10.0.0.2", flag, patch];

@@ -13,6 +13,7 @@ mod changing;
 mod desk;
 mod double;
 mod files;
+mod generating;
 mod interactive;
 mod keys;
 mod machineconfig;

@@ -28,6 +28,8 @@ pub(crate) struct Held {
     pub(crate) configurations: BTreeMap<String, (String, u64)>,
     /// What was asked for, in order: node, mode, whether it was a dry run.
     pub(crate) applied: Vec<(String, i32, bool)>,
+    /// Which nodes were told that what is on trial is good.
+    pub(crate) confirmed: Vec<String>,
     /// At this reading from now somebody else has changed the configuration.
     pub(crate) changes_in: Option<usize>,
 }

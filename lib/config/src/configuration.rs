@@ -10,6 +10,7 @@ use crate::error::{Fault, LoadError, Path, Problem};
 use crate::guard;
 use crate::locate::locate;
 use crate::memory::Memory;
+use crate::pairs::joined;
 use crate::schema::{Cursor, Field, MAX_PROBLEMS};
 use crate::stream::{Piece, Which, read_shape, stream};
 use crate::value::Value;
@@ -36,7 +37,8 @@ impl Configuration {
     /// is wrong is listed, up to a limit.
     pub fn load(bytes: &[u8]) -> Result<Self, LoadError> {
         let source = guard::check(bytes)?;
-        let stream = stream(source)?;
+        let mut stream = stream(source)?;
+        stream.problems.append(&mut stream.blank);
         let mut loader = Loader {
             source,
             problems: stream.problems,
@@ -255,7 +257,7 @@ pub(crate) fn name_of(value: &Value) -> String {
 
 /// Reads a text that is one document of a certain shape.
 pub(crate) fn load_one<T: Field>(bytes: &[u8]) -> Result<T, LoadError> {
-    let source = guard::check(bytes)?;
+    let source = &*joined(guard::check(bytes)?);
     let mut documents = serde_yaml_ng::Deserializer::from_str(source);
     let first = documents
         .next()

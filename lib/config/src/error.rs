@@ -92,6 +92,8 @@ pub enum Fault {
     TooDeep,
     /// More than [`crate::MAX_ITEMS`].
     TooManyItems,
+    /// More than [`crate::MAX_DOCUMENTS`].
+    TooManyDocuments,
     /// More than [`crate::MEMORY_PER_BYTE`] and [`crate::MEMORY_FLOOR`] have room for.
     TooDense {
         /// How many values there were up to here.
@@ -101,6 +103,8 @@ pub enum Fault {
     AliasGrowth,
     /// Not YAML; the parser's words.
     NotYaml(String),
+    /// An escape such as `\ud83d` that stands for no character.
+    BadEscape,
     /// A value of another shape than the key takes.
     WrongType {
         /// What the key takes.
@@ -177,6 +181,9 @@ impl fmt::Display for Fault {
             Self::ControlCharacter(c) => write!(f, "has the control character U+{:04X}", *c as u32),
             Self::TooDeep => write!(f, "nested deeper than {}", crate::MAX_DEPTH),
             Self::TooManyItems => write!(f, "has more than {} items", crate::MAX_ITEMS),
+            Self::TooManyDocuments => {
+                write!(f, "has more than {} documents", crate::MAX_DOCUMENTS)
+            }
             Self::TooDense { values } => write!(
                 f,
                 "has too many short values: the {values} up to here take more memory than {} times the file's size and than {} MiB",
@@ -185,6 +192,9 @@ impl fmt::Display for Fault {
             ),
             Self::AliasGrowth => f.write_str("aliases make it grow beyond its own size"),
             Self::NotYaml(why) => write!(f, "not YAML: {why}"),
+            Self::BadEscape => f.write_str(
+                "an escape stands for no character (\\ud800 to \\udfff are halves, which only JSON puts together in pairs): write the character itself",
+            ),
             Self::WrongType { expected } => write!(f, "wrong type, expected {expected}"),
             Self::UnknownKey => f.write_str("unknown key"),
             Self::DuplicateKey => f.write_str("the key is there twice"),

@@ -101,7 +101,10 @@ impl fmt::Display for GenerateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoName => f.write_str("the cluster needs a name"),
-            Self::BadEndpoint(text) => write!(f, "{text:?} is not a control plane endpoint"),
+            Self::BadEndpoint(text) => write!(
+                f,
+                "{text:?} is not a control plane endpoint, which is a URL such as https://10.0.0.1:6443"
+            ),
             Self::BadVersion(text) => write!(
                 f,
                 "{text:?} is not a version from {} on, such as {}",
@@ -156,10 +159,7 @@ pub fn generate(
 fn complete_endpoint(text: &str) -> Result<(Url, bool), GenerateError> {
     let bad = || GenerateError::BadEndpoint(text.to_owned());
     if text.contains("://") {
-        let url = Url::parse(text)
-            .filter(|url| url.scheme == "https")
-            .ok_or_else(bad)?;
-        return Ok((url, false));
+        return Ok((Url::parse(text).ok_or_else(bad)?, false));
     }
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let (text, is_ipv6) = match bare.parse::<Ipv6Addr>() {
@@ -389,7 +389,7 @@ impl Input<'_> {
     }
 
     fn api_server(&self) -> ApiServerConfig {
-        let mut cert_sans = vec![self.url.host.clone()];
+        let mut cert_sans = vec![self.url.host_name().to_owned()];
         cert_sans.extend(self.options.additional_sans.iter().cloned());
         let security = AdmissionPluginConfig {
             name: "PodSecurity".to_owned(),

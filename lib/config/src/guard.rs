@@ -6,6 +6,7 @@
 
 use crate::error::{Fault, LoadError, Position};
 use crate::memory::Memory;
+use crate::pairs::joined;
 use crate::read::read;
 use crate::schema::Kind;
 
@@ -36,8 +37,10 @@ pub(crate) fn check(bytes: &[u8]) -> Result<&str, LoadError> {
     let text = core::str::from_utf8(bytes).map_err(|error| {
         LoadError::one(Fault::NotUtf8, Some(position(bytes, error.valid_up_to())))
     })?;
+    let readable = &*joined(text);
+    let bytes = readable.as_bytes();
     let mut counter = Counter::default();
-    for (at, c) in text.char_indices() {
+    for (at, c) in readable.char_indices() {
         if is_control(c) {
             return Err(LoadError::one(
                 Fault::ControlCharacter(c),
@@ -52,7 +55,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<&str, LoadError> {
             ));
         }
         if counter.steps() > MAX_STEPS {
-            probe(text.get(..at).unwrap_or_default())?;
+            probe(readable.get(..at).unwrap_or_default())?;
             counter.start_over();
         }
     }
@@ -65,7 +68,9 @@ fn probe(part: &str) -> Result<(), LoadError> {
     for document in serde_yaml_ng::Deserializer::from_str(part) {
         match read(document, &Kind::Free, part.len(), &mut Memory::unlimited()) {
             Ok(_) => {}
-            Err(problem) if matches!(problem.fault, Fault::NotYaml(_)) => return Ok(()),
+            Err(problem) if matches!(problem.fault, Fault::NotYaml(_) | Fault::BadEscape) => {
+                return Ok(());
+            }
             // Too deep, or a list for a key: no rest can make that good.
             Err(problem) => return Err(LoadError::one(problem.fault, problem.position)),
         }

@@ -22,6 +22,7 @@ mod marks;
 mod memory;
 mod network;
 mod newer;
+mod pairs;
 pub mod patch;
 mod quantity;
 mod read;
@@ -59,6 +60,7 @@ pub use spec::{
     ClusterSpec, DhcpSpec, FeaturesSpec, FileOperation, FileSpec, HostName, LinkSpec, MachineType,
     RouteSpec, Spec, TimeSpec, VlanSpec,
 };
+pub use stream::MAX_DOCUMENTS;
 pub use unsupported::unsupported;
 pub use url::Url;
 pub use validate::{Circumstances, Mode, Report, Strictness};

@@ -5,16 +5,22 @@
 //! Never: builds a tree.
 
 use crate::error::{Fault, Path, Position, Problem, Step};
+use crate::pairs::joined;
 use crate::read::position;
 use core::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Fills in the positions that are not known yet.
 pub(crate) fn locate(text: &str, problems: &mut [Problem]) {
-    for problem in problems
+    let mut problems = problems
         .iter_mut()
         .filter(|problem| problem.position.is_none())
-    {
+        .peekable();
+    if problems.peek().is_none() {
+        return;
+    }
+    let text = &*joined(text);
+    for problem in problems {
         let occurrence = if problem.fault == Fault::DuplicateKey {
             2
         } else {

@@ -6,7 +6,6 @@
 
 use crate::emit::Emitter;
 use crate::error::Fault;
-use crate::scalar::whole_number;
 use crate::schema::{Cursor, Field, Kind};
 use crate::value::Value;
 use core::fmt;
@@ -129,13 +128,11 @@ impl Field for GoDuration {
     const KIND: &'static Kind = &Kind::Word;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
-        let text = at.text(value, "text");
-        if text.is_empty() {
+        if value == Value::Null {
             return Self::default();
         }
-        // A bare number counts nanoseconds, as in Go.
-        let bare = whole_number(&text).map(|nanoseconds| Self { nanoseconds });
-        bare.or_else(|| Self::parse(&text)).unwrap_or_else(|| {
+        let text = at.text(value, "text");
+        Self::parse(&text).unwrap_or_else(|| {
             at.report(Fault::BadValue("a duration such as 1m30s"));
             Self::default()
         })
@@ -154,12 +151,14 @@ impl Field for GoDuration {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DiskSize(pub u64);
 
-const SIZE_UNITS: [(&str, u64); 11] = [
+const SIZE_UNITS: [(&str, u64); 13] = [
+    ("EiB", 1 << 60),
     ("PiB", 1 << 50),
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
     ("KiB", 1 << 10),
+    ("EB", 1_000_000_000_000_000_000),
     ("PB", 1_000_000_000_000_000),
     ("TB", 1_000_000_000_000),
     ("GB", 1_000_000_000),
@@ -169,14 +168,17 @@ const SIZE_UNITS: [(&str, u64); 11] = [
 ];
 
 impl DiskSize {
-    /// Reads a size; units may lack their `B`, and case does not matter.
+    /// Reads a size; units may lack their `B`, case does not matter, and commas may group digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
         let end = text
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .find(|c: char| !c.is_ascii_digit() && c != '.' && c != ',')
             .unwrap_or(text.len());
         let (number, unit) = text.split_at_checked(end)?;
+        let number = number.replace(',', "");
+        if !number.contains(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
         let unit = unit.trim();
         let scale = SIZE_UNITS.iter().find(|(name, _)| {
             let short = name.strip_suffix('B').unwrap_or(name);
@@ -211,10 +213,10 @@ impl Field for DiskSize {
     const KIND: &'static Kind = &Kind::Word;
 
     fn take(value: Value, at: &mut Cursor) -> Self {
-        let text = at.text(value, "text");
-        if text.is_empty() {
+        if value == Value::Null {
             return Self::default();
         }
+        let text = at.text(value, "text");
         Self::parse(&text).unwrap_or_else(|| {
             at.report(Fault::BadValue("a size such as 10GB"));
             Self::default()
@@ -241,6 +243,10 @@ mod tests {
         for (text, nanoseconds) in [
             ("0", 0),
             ("0s", 0),
+            ("-0", 0),
+            ("+0", 0),
+            ("2562047h47m16.854775807s", i64::MAX),
+            ("-2562047h47m16.854775808s", i64::MIN),
             ("1m30s", 90_000_000_000),
             ("1.5h", 5_400_000_000_000),
             (".5s", 500_000_000),
@@ -261,15 +267,32 @@ mod tests {
     #[test]
     fn what_is_no_duration_is_refused() {
         for text in [
-            "", "-", "1", "s", "1 s", "1d", "1m30", ".s", "1..5s", "1h-1m", "9999999h", "1e3s",
+            "", "-", "1", "s", "5", "-5", "5.0", ".", "1_0s", " 1s", "5S", "00:01", "1 s", "1d",
+            "1m30", ".s", "1..5s", "1h-1m", "9999999h", "1e3s",
         ] {
             assert_eq!(GoDuration::parse(text), None, "{text:?}");
         }
     }
 
     #[test]
-    fn sizes_are_read_with_their_units() {
+    fn sizes_are_read_as_go_humanize_reads_them() {
         for (text, bytes) in [
+            ("5", 5),
+            ("1,000 MB", 1_000_000_000),
+            ("1,2,3", 123),
+            ("1,,000", 1000),
+            ("1,0.5kB", 10_500),
+            ("0,", 0),
+            ("1  GB ", 1_000_000_000),
+            ("1.B", 1),
+            (".5GB", 500_000_000),
+            ("1.9", 1),
+            ("00012", 12),
+            ("5 ki", 5120),
+            ("1EB", 1_000_000_000_000_000_000),
+            ("1ei", 1 << 60),
+            ("1.0005kB", 1000),
+            ("0.0000001TB", 100_000),
             ("0", 0),
             ("1024", 1024),
             ("10GB", 10_000_000_000),
@@ -282,6 +305,17 @@ mod tests {
         }
         for text in [
             "",
+            ",",
+            ".",
+            "  1 GB",
+            "+1",
+            "1 G B",
+            "1_000",
+            "1e3",
+            "0x10",
+            "16EiB",
+            "20EB",
+            "1ZB",
             "GB",
             "-1",
             "1 XB",

@@ -26,6 +26,8 @@ struct State<'m> {
     memory: &'m mut Memory,
     /// The arguments that are lists: the parser wants to know before it looks.
     lists: &'m BTreeSet<Path>,
+    /// The arguments that turned out to be lists.
+    found: BTreeSet<Path>,
     /// Which of the two is spent.
     overdrawn: Option<Fault>,
 }
@@ -49,6 +51,33 @@ pub(crate) fn read_with<'de>(
     memory: &mut Memory,
     lists: &BTreeSet<Path>,
 ) -> Result<(Value, Vec<Problem>), Box<Problem>> {
+    let (value, problems, _) = read_as(document, [kind, kind], size, memory, lists)?;
+    Ok((value, problems))
+}
+
+/// Reads one document as it is, whatever `shape` it should have; returns also which arguments are lists.
+pub(crate) fn read_any<'de>(
+    document: serde_yaml_ng::Deserializer<'de>,
+    shape: &'static Kind,
+    size: usize,
+    memory: &mut Memory,
+) -> Result<(Value, Vec<Problem>, BTreeSet<Path>), Box<Problem>> {
+    read_as(
+        document,
+        [&Kind::Free, shape],
+        size,
+        memory,
+        &BTreeSet::new(),
+    )
+}
+
+fn read_as<'de>(
+    document: serde_yaml_ng::Deserializer<'de>,
+    [kind, shape]: [&'static Kind; 2],
+    size: usize,
+    memory: &mut Memory,
+    lists: &BTreeSet<Path>,
+) -> Result<(Value, Vec<Problem>, BTreeSet<Path>), Box<Problem>> {
     let mut state = State {
         path: Path::default(),
         problems: Vec::new(),
@@ -56,19 +85,21 @@ pub(crate) fn read_with<'de>(
         budget: size.saturating_mul(2).saturating_add(16),
         memory,
         lists,
+        found: BTreeSet::new(),
         overdrawn: None,
     };
     let read = Seed {
         kind,
+        shape,
         state: &mut state,
     }
     .deserialize(document);
     match read {
-        Ok(value) => Ok((value, state.problems)),
+        Ok(value) => Ok((value, state.problems, state.found)),
         Err(error) => {
             let fault = state.overdrawn.unwrap_or_else(|| fault(&error));
             // The parser's own errors are about the text, not about a key.
-            let path = if matches!(fault, Fault::NotYaml(_)) {
+            let path = if matches!(fault, Fault::NotYaml(_) | Fault::BadEscape) {
                 Path::default()
             } else {
                 state.path
@@ -112,6 +143,9 @@ pub(crate) fn fault(error: &serde_yaml_ng::Error) -> Fault {
     } else {
         // The position is printed apart.
         let words = text.split(" at line ").next().unwrap_or_default();
+        if words.contains("invalid Unicode character escape code") {
+            return Fault::BadEscape;
+        }
         Fault::NotYaml(words.to_owned())
     }
 }
@@ -119,7 +153,10 @@ pub(crate) fn fault(error: &serde_yaml_ng::Error) -> Fault {
 const EXPECTATIONS: &[&str] = &["text", "a list", "a mapping", "a plain value"];
 
 struct Seed<'a, 'm> {
+    /// How it is read.
     kind: &'static Kind,
+    /// How it should be.
+    shape: &'static Kind,
     state: &'a mut State<'m>,
 }
 
@@ -224,17 +261,17 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let kind = if let Kind::List(kind) = self.kind {
-            kind
-        } else {
-            &Kind::Free
-        };
+        if matches!(self.shape, Kind::Argument) {
+            self.state.found.insert(self.state.path.clone());
+        }
+        let (kind, shape) = (item_of(self.kind), item_of(self.shape));
         self.state.occupy::<A::Error>(Memory::list)?;
         let mut values = Vec::new();
         loop {
             self.state.path.0.push(Step::Index(values.len()));
             let next = list.next_element_seed(Seed {
                 kind,
+                shape,
                 state: self.state,
             })?;
             if next.is_some() {
@@ -254,7 +291,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         let mut merged = Vec::new();
         while let Some(key) = map.next_key::<Key>()? {
             self.state.spend::<A::Error>(key.0.len())?;
-            let mut kind = self.kind_of(&key.0);
+            let (mut kind, shape) = (child_of(self.kind, &key.0), child_of(self.shape, &key.0));
             self.state.path.0.push(Step::Key(key.0.clone()));
             if matches!(kind, Kind::Argument) && self.state.lists.contains(&self.state.path) {
                 kind = &Kind::List(&Kind::Text);
@@ -263,6 +300,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
                 .occupy::<A::Error>(|memory| memory.entry(values.len(), key.0.len(), self.kind))?;
             let value = map.next_value_seed(Seed {
                 kind,
+                shape,
                 state: self.state,
             })?;
             if key.0 == MERGE_KEY {
@@ -291,17 +329,26 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     }
 }
 
-impl Seed<'_, '_> {
-    fn kind_of(&self, key: &str) -> &'static Kind {
-        match self.kind {
-            _ if key == MERGE_KEY => self.kind,
-            Kind::Map(kind) => kind,
-            Kind::Struct(entries) => entries
-                .iter()
-                .find(|entry| entry.key == key)
-                .map_or(&Kind::Free, |e| e.kind),
-            Kind::Text | Kind::Word | Kind::Argument | Kind::List(_) | Kind::Free => &Kind::Free,
+/// The kind of the items of a list.
+fn item_of(kind: &'static Kind) -> &'static Kind {
+    match kind {
+        Kind::List(kind) => kind,
+        Kind::Text | Kind::Word | Kind::Argument | Kind::Map(_) | Kind::Struct(_) | Kind::Free => {
+            &Kind::Free
         }
+    }
+}
+
+/// The kind of the value under a key of a mapping.
+fn child_of(kind: &'static Kind, key: &str) -> &'static Kind {
+    match kind {
+        _ if key == MERGE_KEY => kind,
+        Kind::Map(kind) => kind,
+        Kind::Struct(entries) => entries
+            .iter()
+            .find(|entry| entry.key == key)
+            .map_or(&Kind::Free, |e| e.kind),
+        Kind::Text | Kind::Word | Kind::Argument | Kind::List(_) | Kind::Free => &Kind::Free,
     }
 }
 
@@ -333,6 +380,8 @@ impl Visitor<'_> for KeyVisitor {
 pub(crate) struct Head {
     pub(crate) kind: Option<String>,
     pub(crate) api_version: Option<String>,
+    /// Whether it has any key.
+    pub(crate) has_keys: bool,
     /// Whether it has a key that only the main document has.
     pub(crate) is_main: bool,
 }
@@ -368,6 +417,7 @@ impl<'de> Visitor<'de> for HeadVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<Head>, A::Error> {
         let mut head = Head::default();
         while let Some(key) = map.next_key::<Key>()? {
+            head.has_keys = true;
             match key.0.as_str() {
                 "kind" => head.kind = Some(map.next_value::<Key>()?.0),
                 "apiVersion" => head.api_version = Some(map.next_value::<Key>()?.0),

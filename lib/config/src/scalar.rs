@@ -61,9 +61,12 @@ impl Field for bool {
     }
 }
 
-/// Reads a whole number in the ways YAML writes it: decimal, `0x`, `0o`, `0b`, and octal with a
-/// leading zero as in YAML 1.1.
+/// Reads a whole number in the ways YAML writes it: decimal, `0x`, `0o`, `0b`, octal with a leading zero
+/// as in YAML 1.1, and with a point or an exponent.
 pub(crate) fn whole_number(text: &str) -> Option<i64> {
+    if text.starts_with('_') {
+        return None;
+    }
     let packed = text.replace('_', "");
     let (sign, digits) = match packed.strip_prefix('-') {
         Some(digits) => ("-", digits),
@@ -77,10 +80,38 @@ pub(crate) fn whole_number(text: &str) -> Option<i64> {
         _ => (10, digits),
     };
     // Another sign in here would be read too.
-    if !digits.starts_with(|c: char| c.is_ascii_hexdigit()) {
+    if digits.starts_with(|c: char| c.is_ascii_hexdigit())
+        && let Ok(number) = i64::from_str_radix(&format!("{sign}{digits}"), base)
+    {
+        return Some(number);
+    }
+    let unsigned = packed.trim_start_matches(['+', '-']);
+    if packed.len().saturating_sub(unsigned.len()) > 1 {
         return None;
     }
-    i64::from_str_radix(&format!("{sign}{digits}"), base).ok()
+    format!("{sign}{}", whole_decimal(unsigned)?).parse().ok()
+}
+
+/// The digits of `1400.0` or `1.4e3` without point and exponent, if nothing is left behind the point.
+fn whole_decimal(text: &str) -> Option<String> {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{part}");
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let significant = digits.trim_end_matches('0');
+    let dropped = digits.len().saturating_sub(significant.len());
+    let significant = significant.trim_start_matches('0');
+    let shift = i64::from(exponent.parse::<i32>().ok()?)
+        .checked_sub(i64::try_from(part.len()).ok()?)?
+        .checked_add(i64::try_from(dropped).ok()?)?;
+    if significant.is_empty() {
+        return Some("0".to_owned());
+    }
+    // No more zeros than any number of this kind has.
+    let zeros = usize::try_from(shift).ok().filter(|zeros| *zeros < 19)?;
+    Some(format!("{significant}{}", "0".repeat(zeros)))
 }
 
 fn take_number(value: Value, at: &mut Cursor) -> i64 {
@@ -283,5 +314,73 @@ impl Field for PortRange {
 
     fn is_absent(&self) -> bool {
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_number;
+
+    /// What yaml.v3 makes of these for a number of 64 bits.
+    #[test]
+    fn whole_numbers_are_read_as_go_reads_them() {
+        for (text, number) in [
+            ("1400", 1400),
+            ("1400.0", 1400),
+            ("1400.", 1400),
+            ("1.4e3", 1400),
+            ("1.4E+3", 1400),
+            ("1_400.0", 1400),
+            ("14000e-1", 1400),
+            ("+5.0", 5),
+            ("-3.0", -3),
+            ("-0.0", 0),
+            (".0", 0),
+            ("0e99", 0),
+            ("1e18", 1_000_000_000_000_000_000),
+            ("0x10", 16),
+            ("-0x10", -16),
+            ("0b11", 3),
+            ("0O17", 15),
+            ("017", 15),
+            ("-017", -15),
+            ("08", 8),
+            ("09.0", 9),
+            ("1__0", 10),
+            ("1_", 1),
+        ] {
+            assert_eq!(whole_number(text), Some(number), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_whole_number_is_refused() {
+        for text in [
+            "",
+            "_1",
+            "+-5",
+            "--5",
+            "-",
+            ".",
+            "e3",
+            "1e",
+            "1e19",
+            "1e400",
+            "1e999999999999",
+            "0x1.8p1",
+            "0o8",
+            ".inf",
+            ".nan",
+            "inf",
+            "1:30",
+            "true",
+            "5 ",
+            "9223372036854775808.0",
+            // Here Go forgets what is behind the point, which nobody can have meant.
+            "1400.5",
+            "1e-1",
+        ] {
+            assert_eq!(whole_number(text), None, "{text:?}");
+        }
     }
 }

@@ -5,20 +5,19 @@
 //! Never: fills a struct, or decides whether a file needs a main document.
 
 use crate::document::{Document, Extra};
-use crate::error::{Fault, LoadError, Path, Problem, Step};
+use crate::error::{Fault, LoadError, Path, Problem};
 use crate::memory::Memory;
 use crate::newer;
-use crate::patch::below;
-use crate::read::{self, read, read_with};
+use crate::pairs::joined;
+use crate::read::{self, read, read_any, read_with};
 use crate::schema::{Field as _, Kind};
 use crate::value::Value;
-use std::collections::BTreeSet;
 
 /// The version of the main document and the others.
 pub(crate) const VERSION: &str = "v1alpha1";
 
 /// Most documents of one file: a file has a main one and a rule or two for each port.
-pub(crate) const MAX_DOCUMENTS: usize = 1_000;
+pub const MAX_DOCUMENTS: usize = 1_000;
 
 /// A document of a kind that has no struct.
 const OTHER: &Kind = &Kind::Map(&Kind::Free);
@@ -74,10 +73,13 @@ pub(crate) struct Stream {
     pub(crate) pieces: Vec<Piece>,
     /// Why others were left out.
     pub(crate) problems: Vec<Problem>,
+    /// Those without any key, `{}`: one problem each for who needs to know what they are.
+    pub(crate) blank: Vec<Problem>,
 }
 
 /// Reads all documents. A text that is not YAML ends everything, because its rest means nothing.
 pub(crate) fn stream(source: &str) -> Result<Stream, LoadError> {
+    let source = &*joined(source);
     let mut stream = Stream::default();
     let mut memory = Memory::of_file(source.len());
     let documents = serde_yaml_ng::Deserializer::from_str(source);
@@ -105,9 +107,14 @@ pub(crate) fn stream(source: &str) -> Result<Stream, LoadError> {
 impl Stream {
     /// Finds out what the document is; `None` when there is nothing more to read of it.
     fn judge(&mut self, number: usize, head: &read::Head) -> Option<Which> {
+        let problems = if head.has_keys {
+            &mut self.problems
+        } else {
+            &mut self.blank
+        };
         let mut refuse = |key: &str, fault| {
             let path = Path::new(key);
-            self.problems.push(Problem {
+            problems.push(Problem {
                 document: number,
                 path,
                 position: None,
@@ -145,7 +152,7 @@ fn heads(source: &str) -> Result<Vec<Option<read::Head>>, LoadError> {
     let mut heads = Vec::new();
     for (document, from) in serde_yaml_ng::Deserializer::from_str(source).enumerate() {
         if document >= MAX_DOCUMENTS {
-            return Err(LoadError::one(Fault::TooManyItems, None));
+            return Err(LoadError::one(Fault::TooManyDocuments, None));
         }
         heads.push(read::head(from).map_err(|error| {
             let mut refusal = LoadError::one(read::fault(&error), read::position(&error));
@@ -178,9 +185,7 @@ pub(crate) fn read_shape<'de>(
     let Some(document) = again() else {
         return Err(problem);
     };
-    let (value, mut problems) = read(document, &Kind::Free, size, &mut Memory::of_file(size))?;
-    let mut lists = BTreeSet::new();
-    find_lists(&value, kind, &mut Path::default(), &mut lists);
+    let (value, mut problems, lists) = read_any(document, kind, size, &mut Memory::of_file(size))?;
     if !lists.is_empty()
         && let Some(document) = again()
     {
@@ -193,28 +198,4 @@ pub(crate) fn read_shape<'de>(
     // Whatever happens, the document stays refused.
     problems.push(*problem);
     Ok((value, problems))
-}
-
-/// Notes which arguments are lists.
-fn find_lists(value: &Value, kind: &'static Kind, path: &mut Path, lists: &mut BTreeSet<Path>) {
-    match (value, kind) {
-        (Value::List(_), Kind::Argument) => {
-            lists.insert(path.clone());
-        }
-        (Value::Map(map), _) => {
-            for (key, value) in map {
-                path.0.push(Step::Key(key.clone()));
-                find_lists(value, below(kind, key), path, lists);
-                path.0.pop();
-            }
-        }
-        (Value::List(items), Kind::List(kind)) => {
-            for (index, item) in items.iter().enumerate() {
-                path.0.push(Step::Index(index));
-                find_lists(item, kind, path, lists);
-                path.0.pop();
-            }
-        }
-        _ => {}
-    }
 }

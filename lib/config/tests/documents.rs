@@ -59,6 +59,15 @@ fn file_modes_may_be_octal_of_either_age_or_decimal() {
 }
 
 #[test]
+fn a_number_with_nothing_behind_its_point_is_whole() {
+    let machine =
+        machine("  network: {interfaces: [{interface: a, mtu: 1400.0, vlans: [{vlanId: 1e2}]}]}\n");
+
+    let link = &machine.network.as_ref().unwrap().interfaces[0];
+    assert_eq!((link.mtu, link.vlans[0].vlan_id), (1400, 100));
+}
+
+#[test]
 fn durations_and_sizes_are_read_with_their_units() {
     let machine = machine(
         "  time: {bootTimeout: 2m30s}\n  disks: [{partitions: [{size: 10 GB}, {size: 1048576}]}]\n",
@@ -70,6 +79,9 @@ fn durations_and_sizes_are_read_with_their_units() {
             nanoseconds: 150_000_000_000
         }
     );
+    let empty = self::machine("  time: {bootTimeout: }\n  disks: [{partitions: [{size: ~}]}]\n");
+    assert_eq!(empty.time.unwrap().boot_timeout, GoDuration::default());
+    assert_eq!(empty.disks[0].partitions[0].size, DiskSize(0));
     let sizes: Vec<DiskSize> = machine.disks[0].partitions.iter().map(|p| p.size).collect();
     assert_eq!(sizes, [DiskSize(10_000_000_000), DiskSize(1_048_576)]);
 }
@@ -317,6 +329,31 @@ fn arguments_that_are_lists_as_in_newer_releases_load_with_a_warning_and_have_no
     assert_eq!(arguments, [("a", "1.10"), ("c", "yes")]);
     let warnings = loaded.validate(Circumstances::default()).warnings;
     assert!(loaded.newer().iter().all(|p| warnings.contains(p)));
+}
+
+#[test]
+fn lists_of_arguments_that_came_through_a_merge_key_were_wrong_types() {
+    let text = "version: v1alpha1\nmachine:\n  kubelet:\n    extraArgs: &all {a: 1.10, b: [x], c: [y], d: yes}\ncluster:\n  apiServer:\n    extraArgs:\n      <<: *all\n      c: own\n      d: [z]\n";
+    let loaded = load(text);
+
+    let newer: Vec<String> = loaded.newer().iter().map(ToString::to_string).collect();
+    let paths: Vec<&str> = newer.iter().filter_map(|n| n.split(": ").next()).collect();
+    assert_eq!(
+        paths,
+        [
+            "machine.kubelet.extraArgs.b",
+            "machine.kubelet.extraArgs.c",
+            "cluster.apiServer.extraArgs.b",
+            "cluster.apiServer.extraArgs.d",
+        ]
+    );
+    let cluster = loaded.document().unwrap().cluster.as_ref().unwrap();
+    let arguments = &cluster.api_server.as_ref().unwrap().extra_args.0;
+    let arguments: Vec<(&str, &str)> = arguments
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    assert_eq!(arguments, [("a", "1.10"), ("c", "own")]);
 }
 
 #[test]

@@ -227,6 +227,13 @@ fn an_endpoint_may_lack_scheme_and_port() {
             "10.244.0.0/16",
         ),
         ("https://10.0.0.1", "https://10.0.0.1", "10.244.0.0/16"),
+        // As validation: a warning says that no API is reached so.
+        ("http://10.0.0.1", "http://10.0.0.1", "10.244.0.0/16"),
+        (
+            "https://[fe80::1%25eth0]:6443",
+            "https://[fe80::1%25eth0]:6443",
+            "10.244.0.0/16",
+        ),
         ("fd00::1", "https://[fd00::1]:6443", "fc00:db8:10::/56"),
         (
             "https://[fd00::1]:6443",
@@ -250,14 +257,7 @@ fn what_cannot_be_generated_is_refused() {
         generate("", "10.0.0.1", &secrets, &options),
         Err(GenerateError::NoName)
     );
-    for endpoint in [
-        "",
-        "http://10.0.0.1",
-        "https://",
-        "a b",
-        "10.0.0.1:0",
-        "10.0.0.1:port",
-    ] {
+    for endpoint in ["", "https://", "a b", "10.0.0.1:0", "10.0.0.1:port"] {
         let refused = generate("home", endpoint, &secrets, &options);
         assert!(
             matches!(refused, Err(GenerateError::BadEndpoint(_))),

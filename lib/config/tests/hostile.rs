@@ -79,6 +79,22 @@ fn a_second_document_is_no_way_around_the_limits() {
 }
 
 #[test]
+fn a_pair_of_escapes_is_no_way_around_the_limit_of_depth() {
+    for depth in [100, 10_000, 90_000] {
+        let text = format!(
+            r#"[{{"op": "add", "path": "/a", "value": ["\ud83d\ude00", {}1{}]}}]"#,
+            "[".repeat(depth),
+            "]".repeat(depth)
+        );
+        if depth == 100 {
+            assert!(Patch::parse("deep", text.as_bytes()).is_ok());
+        } else {
+            assert_eq!(fault(text.as_bytes()), Fault::TooDeep);
+        }
+    }
+}
+
+#[test]
 fn aliases_that_explode_are_refused_in_both_formats() {
     let mut text = "- &a0 {op: [x, x, x, x, x, x, x, x, x]}\n".to_owned();
     for n in 1..12 {

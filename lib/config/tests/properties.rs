@@ -2,7 +2,7 @@
 //! What holds for whatever is written and whatever is patched.
 //!
 //! Owns: promises about printing, merging and the text that comes out.
-//! Never: has an example of its own; those are in `patches.rs`.
+//! Never: has an example of its own; those are in `patches/`.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -125,6 +125,16 @@ fn numbers_out_of_range_and_malformed_values_are_refused() {
             "machine.network.interfaces[0].vlans[0].mtu",
         ),
         ("time: {bootTimeout: 1 minute}", "machine.time.bootTimeout"),
+        ("time: {bootTimeout: 5}", "machine.time.bootTimeout"),
+        ("time: {bootTimeout: ''}", "machine.time.bootTimeout"),
+        (
+            "disks: [{partitions: [{size: ''}]}]",
+            "machine.disks[0].partitions[0].size",
+        ),
+        (
+            "network: {interfaces: [{mtu: 1400.5}]}",
+            "machine.network.interfaces[0].mtu",
+        ),
         (
             "disks: [{partitions: [{size: large}]}]",
             "machine.disks[0].partitions[0].size",
@@ -418,6 +428,15 @@ fn more_items_than_anybody_needs_are_refused() {
     assert_eq!(refused_soon(commas.as_bytes()), Fault::TooManyItems);
     let documents = "---\n".repeat(room / 4);
     assert_eq!(refused_soon(documents.as_bytes()), Fault::TooManyItems);
+}
+
+#[test]
+fn too_many_documents_were_called_too_many_items() {
+    let text = |count| format!("version: v1alpha1\n{}", "---\n".repeat(count));
+
+    assert!(Configuration::load(text(config::MAX_DOCUMENTS - 1).as_bytes()).is_ok());
+    let error = refused(text(config::MAX_DOCUMENTS).as_bytes());
+    assert_eq!(error.to_string(), "has more than 1000 documents");
     let keys: String = (0..70_000).map(|n| format!("k{n}: 1\n")).collect();
     assert!(refused(keys.as_bytes()).problems.len() <= config::MAX_PROBLEMS);
 }

@@ -20,14 +20,13 @@ mod rewrite;
 mod strategic;
 mod tree;
 
-pub(crate) use tree::below;
-
 use crate::configuration::{Configuration, name_of, sort};
 use crate::document::{Document, Extra};
 use crate::error::{Fault, LoadError, Path, Problem, Step};
 use crate::guard;
 use crate::locate::locate;
 use crate::memory::Memory;
+use crate::pairs::joined;
 use crate::read::read;
 use crate::schema::{Cursor, Field as _, Kind, MAX_PROBLEMS};
 use crate::stream::{Stream, VERSION, Which, stream};
@@ -122,6 +121,7 @@ impl Patch {
             }
         };
         let text = guard::check(text).map_err(|error| refuse(error.problems, ""))?;
+        let text = &*joined(text);
         let body = match parse_json(text) {
             Ok(Some(operations)) => Body::Json(operations),
             Ok(None) => Body::Strategic(parse_strategic(text).map_err(|all| refuse(all, text))?),
@@ -169,7 +169,6 @@ fn parse_json(text: &str) -> Result<Option<Vec<PatchOperation>>, Vec<Problem>> {
     let (value, mut problems) = read(first, &Kind::Free, text.len(), &mut Memory::unlimited())
         .map_err(|problem| vec![*problem])?;
     let bad = match &value {
-        Value::List(list) if list.is_empty() => Fault::Empty,
         Value::List(_) if documents.next().is_some() => Fault::NotAPatch,
         Value::List(_) if problems.is_empty() => return operations::operations(&value).map(Some),
         Value::List(_) => return Err(problems),
@@ -194,6 +193,8 @@ fn parse_strategic(text: &str) -> Result<Vec<Part>, Vec<Problem>> {
     let Stream {
         pieces,
         mut problems,
+        // A document that says nothing changes nothing.
+        blank: _,
     } = stream(&rest).map_err(|error| error.problems)?;
     let mut parts: Vec<Part> = Vec::new();
     for mut piece in pieces {
@@ -229,9 +230,6 @@ fn parse_strategic(text: &str) -> Result<Vec<Part>, Vec<Problem>> {
             whole,
             deletions,
         });
-    }
-    if parts.is_empty() && problems.is_empty() {
-        problems.push(Problem::new(Path::default(), Fault::Empty));
     }
     if problems.is_empty() {
         Ok(parts)
@@ -278,7 +276,9 @@ pub fn apply(configuration: &str, patches: &[Patch]) -> Result<String, PatchErro
         problems: error.problems,
     };
     Configuration::load(configuration.as_bytes()).map_err(own)?;
-    let stream = stream(configuration).map_err(own)?;
+    // As a configuration it was checked; the pairs of JSON are of no use to the parser of places.
+    let readable = &*joined(configuration);
+    let stream = stream(readable).map_err(own)?;
     let drafts = || {
         let pieces = stream.pieces.iter().map(|piece| Draft {
             number: Some(piece.number),
@@ -300,7 +300,7 @@ pub fn apply(configuration: &str, patches: &[Patch]) -> Result<String, PatchErro
         return Ok(configuration.to_owned());
     }
     let changes: Vec<Change<'_>> = patched.iter().map(Draft::change).collect();
-    let text = rewrite(configuration, &changes);
+    let text = rewrite(readable, &changes);
     match Configuration::load(text.as_bytes()) {
         Ok(_) => Ok(text),
         Err(error) => Err(blame(drafts(), patches, error)),
@@ -355,6 +355,7 @@ impl Patch {
                 }
                 Ok(())
             }
+            Body::Json(operations) if operations.is_empty() => Ok(()),
             Body::Json(operations) => {
                 let mut left = drafts.iter_mut().filter(|draft| draft.after.is_some());
                 let (Some(draft), None) = (left.next(), left.next()) else {

@@ -300,7 +300,7 @@ fn disk_selector<'a>(s: &Situation<'a>) -> Option<&'a InstallDiskSelector> {
 fn is_size_match(text: &str) -> bool {
     let mut operators = [">=", "<=", "==", ">", "<"].iter();
     let size = operators.find_map(|operator| text.trim().strip_prefix(operator));
-    DiskSize::parse(size.unwrap_or(text)).is_some()
+    DiskSize::parse(size.unwrap_or(text).trim_start()).is_some()
 }
 
 fn needs_install(s: &Situation<'_>) -> bool {

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What is read and listed.
+//!
+//! Owns: the configuration, what there is, and statuses.
+//! Never: waits for a change that nobody made.
+
+use ::api::cosi::resource::meta::{NamespaceSpec, ResourceDefinitionSpec};
+use ::api::cosi::resource::{EventType, WatchOptions};
+use ::api::machine::apply_configuration_request::Mode;
+use ::api::resource::config::{MachineConfigSpec, MachineTypeSpec};
+use prost::Message as _;
+
+use super::{HOSTNAMES, MC, RD, SERVICES, STORED, all, id, list, next, read, told, watch, yaml};
+use crate::api::{apply, running};
+use crate::node::{as_admin, with_role};
+
+#[tokio::test(flavor = "current_thread")]
+async fn res_11_the_configuration_is_read_byte_for_byte_and_its_version_counts_changes() {
+    let (node, mut client) = running().await;
+    let mut state = node.state().await;
+    let stored = node.read(STORED);
+    let first = read(&mut state, "config", MC, "v1alpha1").await.unwrap();
+    let commented = format!(
+        "# by hand\n{}\n# the end",
+        stored.replacen("type:", "type:  ", 1)
+    );
+
+    client
+        .apply_configuration(apply(&commented, Mode::Auto))
+        .await
+        .unwrap();
+    let second = read(&mut state, "config", MC, "v1alpha1").await.unwrap();
+
+    assert_eq!(yaml(&first), stored);
+    assert_eq!(yaml(&second), commented);
+    let proto = MachineConfigSpec::decode(&second.spec.unwrap().proto_spec[..]).unwrap();
+    assert_eq!(proto.yaml_marshalled, commented.as_bytes());
+    let (first, second) = (first.metadata.unwrap(), second.metadata.unwrap());
+    let version = |text: &str| text.parse::<u64>().unwrap();
+    assert_eq!(version(&second.version), version(&first.version) + 1);
+    assert_eq!(second.created, first.created);
+    assert!(second.updated.unwrap().seconds >= second.created.unwrap().seconds);
+    assert_eq!(
+        (second.namespace.as_str(), second.r#type.as_str()),
+        ("config", MC)
+    );
+    assert_eq!(
+        (second.phase.as_str(), second.id.as_str()),
+        ("running", "v1alpha1")
+    );
+    let kind = read(
+        &mut state,
+        "config",
+        "MachineTypes.config.talos.dev",
+        "machine-type",
+    )
+    .await;
+    let kind = kind.unwrap();
+    assert_eq!(yaml(&kind), "controlplane\n");
+    let proto = MachineTypeSpec::decode(&kind.spec.unwrap().proto_spec[..]).unwrap();
+    assert_eq!(proto.machine_type, 2);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_configuration_on_trial_is_shown_while_it_is_in_force() {
+    let (node, mut client) = running().await;
+    let mut state = node.state().await;
+    let stored = node.read(STORED);
+    let other = stored.replace("box.lab.example", "tried");
+    let options = WatchOptions::default();
+    let request = as_admin(watch("config", MC, Some("v1alpha1"), options));
+    let mut stream = state.watch(request).await.unwrap().into_inner();
+    assert!(next(&mut stream).await.is_empty());
+    assert_eq!(told(&next(&mut stream).await[0]).0, EventType::Created);
+
+    let mut tried = apply(&other, Mode::Try);
+    tried.get_mut().try_mode_timeout = Some(prost_types::Duration {
+        seconds: 1,
+        nanos: 0,
+    });
+    client.apply_configuration(tried).await.unwrap();
+
+    let in_force = next(&mut stream).await.remove(0);
+    assert_eq!(in_force.event_type(), EventType::Updated);
+    assert_eq!(yaml(in_force.resource.as_ref().unwrap()), other);
+    assert_eq!(yaml(in_force.old.as_ref().unwrap()), stored);
+    let back = next(&mut stream).await.remove(0);
+    assert_eq!(yaml(back.resource.as_ref().unwrap()), stored);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn res_05_definitions_and_namespaces_tell_clients_what_there_is() {
+    let (node, _client) = running().await;
+    let mut state = node.state().await;
+
+    let definitions = all(&mut state, with_role("os:reader", list("meta", RD)))
+        .await
+        .unwrap();
+    let namespaces = list("meta", "Namespaces.meta.cosi.dev");
+    let namespaces = all(&mut state, with_role("os:reader", namespaces))
+        .await
+        .unwrap();
+
+    let names: Vec<&str> = namespaces.iter().map(id).collect();
+    assert_eq!(
+        names,
+        [
+            "config",
+            "meta",
+            "network",
+            "network-config",
+            "runtime",
+            "secrets"
+        ]
+    );
+    let purpose = &namespaces[0].spec.as_ref().unwrap().proto_spec[..];
+    assert!(
+        !NamespaceSpec::decode(purpose)
+            .unwrap()
+            .description
+            .is_empty()
+    );
+    let mut meant: Vec<String> = Vec::new();
+    for resource in &definitions {
+        let spec = &resource.spec.as_ref().unwrap().proto_spec[..];
+        let spec = ResourceDefinitionSpec::decode(spec).unwrap();
+        assert_eq!(spec.resource_type.to_lowercase(), id(resource));
+        assert!(names.contains(&spec.default_namespace.as_str()), "{spec:?}");
+        if spec.all_aliases.iter().any(|alias| alias == "mc") {
+            meant.push(spec.resource_type.clone());
+        }
+        // Every type that is listed can be read.
+        let read = list(&spec.default_namespace, &spec.resource_type);
+        for resource in all(&mut state, as_admin(read)).await.unwrap() {
+            assert!(!resource.spec.unwrap().yaml_spec.is_empty(), "{spec:?}");
+        }
+    }
+    assert_eq!(meant, [MC]);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn res_07_statuses_of_the_node_are_listed_with_the_fields_of_the_documents() {
+    let (node, _client) = running().await;
+    let mut state = node.state().await;
+
+    for (namespace, kind, id, says) in [
+        (
+            "network",
+            HOSTNAMES,
+            "hostname",
+            "hostname: box\ndomainname: lab.example\n",
+        ),
+        (
+            "network",
+            "LinkStatuses.net.talos.dev",
+            "eth0",
+            "hardwareAddr: 52:54:00:01:02:03\n",
+        ),
+        (
+            "network",
+            "AddressStatuses.net.talos.dev",
+            "eth0/10.5.0.2/24",
+            "address: 10.5.0.2/24\n",
+        ),
+        (
+            "network",
+            "NodeAddresses.net.talos.dev",
+            "default",
+            "- 10.5.0.2/24\n",
+        ),
+        (
+            "network-config",
+            "HostnameSpecs.net.talos.dev",
+            "configuration/hostname",
+            "layer: configuration\n",
+        ),
+        ("runtime", SERVICES, "apid", "running: true\n"),
+        (
+            "runtime",
+            "KernelParamStatuses.runtime.talos.dev",
+            "proc.sys.kernel.panic",
+            "current: '77'\ndefault: '0'\nunsupported: false\n",
+        ),
+        (
+            "runtime",
+            "MachineStatuses.runtime.talos.dev",
+            "machine",
+            "stage: running\n",
+        ),
+        (
+            "secrets",
+            "CertSANs.secrets.talos.dev",
+            "api",
+            "- api.example\n",
+        ),
+    ] {
+        let found = node
+            .until(kind, async || {
+                read(&mut state, namespace, kind, id).await.ok()
+            })
+            .await;
+        assert!(yaml(&found).contains(says), "{kind}: {}", yaml(&found));
+        let metadata = found.metadata.unwrap();
+        assert!(metadata.owner.contains("Controller"), "{metadata:?}");
+    }
+}
