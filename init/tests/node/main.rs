@@ -13,6 +13,7 @@
 )]
 
 mod bench;
+mod containers;
 mod control;
 mod descent;
 mod lives;

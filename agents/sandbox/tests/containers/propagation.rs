@@ -174,3 +174,30 @@ fn ext_07_the_root_itself_is_as_it_is_said_to_be() {
         assert!(outcome.said.starts_with(expected), "{kind:?}: {outcome:?}");
     }
 }
+
+/// Today's truth, which decision 0042 owns up to: to the kernel a mask is a mount like others.
+#[test]
+fn ext_08_a_mask_below_a_mount_that_is_shared_both_ways_is_on_the_node_too() {
+    let node = Node::new("mask-travels");
+    let shared = node.make("shared");
+    mount_tmpfs("shared", &shared);
+    node.make("shared/secret");
+    std::fs::write(node.path("shared/secret/file"), "").unwrap();
+    let hides = |root: Option<Propagation>| {
+        let mut spec = node.container("ls -A /host/secret");
+        let mut bind = described(&shared, "/host", Kind::BindTree);
+        bind.propagation = all(Travel::Shared);
+        spec.mounts.push(bind).unwrap();
+        let container = spec.container.as_mut().unwrap();
+        container.propagation = root;
+        container.masked.push("/host/secret").unwrap();
+
+        let outcome = node.start(&spec).finish();
+
+        assert_eq!((outcome.said.as_str(), outcome.code), ("", Some(0)));
+        !std::fs::exists(node.path("shared/secret/file")).unwrap()
+    };
+
+    assert!(!hides(None));
+    assert!(hides(all(Travel::Shared)));
+}

@@ -216,6 +216,18 @@ impl Node {
             .collect()
     }
 
+    /// The processes in the group of a service, as the host numbers them.
+    pub(crate) fn processes_of(&self, service: &str) -> Vec<u32> {
+        let path = self.path(&format!("/sys/fs/cgroup/system/{service}/cgroup.procs"));
+        let numbers = std::fs::read_to_string(path).unwrap_or_default();
+        numbers.lines().map(|line| line.parse().unwrap()).collect()
+    }
+
+    /// What is mounted on the node.
+    pub(crate) fn mounts(&self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/mountinfo", self.init)).unwrap()
+    }
+
     /// How many processes of the node have an argument.
     pub(crate) fn processes_with(&self, argument: &str) -> usize {
         let has = |pid: &u32| {
@@ -306,7 +318,7 @@ impl Drop for Node {
 }
 
 /// The number that a process has in the innermost namespace.
-fn number_inside(pid: u32) -> Option<u32> {
+pub(crate) fn number_inside(pid: u32) -> Option<u32> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let numbers = status
         .lines()
@@ -315,7 +327,7 @@ fn number_inside(pid: u32) -> Option<u32> {
 }
 
 /// Sends a signal to a process.
-fn signal(pid: u32, name: &str) {
+pub(crate) fn signal(pid: u32, name: &str) {
     let status = Command::new("kill").args([name, &pid.to_string()]).status();
     assert!(status.unwrap().success());
 }
