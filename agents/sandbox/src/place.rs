@@ -32,11 +32,19 @@ impl Like {
 const FOLDER_MODE: Mode = Mode::from_raw_mode(0o755);
 const FILE_MODE: Mode = Mode::from_raw_mode(0o644);
 
+/// How often a path is looked up. Where one leads upwards the kernel gives up as soon as anything
+/// is renamed or mounted anywhere meanwhile (openat2(2), EAGAIN). Somebody who does nothing else
+/// all the time spoils every second try.
+const LOOKUPS_MAX: usize = 128;
+
 /// Opens what is at `path` inside `root`, only to name it.
 pub(crate) fn find(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    sys::fs::openat2(root, path, flags, Mode::empty(), inside)
+    (0..LOOKUPS_MAX)
+        .map(|_| sys::fs::openat2(root, path, flags, Mode::empty(), inside))
+        .find(|found| !matches!(found, Err(Errno::AGAIN)))
+        .unwrap_or(Err(Errno::AGAIN))
 }
 
 /// Opens what is at `path` inside `root`; what is missing is made.

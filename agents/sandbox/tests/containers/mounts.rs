@@ -2,6 +2,7 @@
 //! The mounts of a container, kind by kind.
 
 use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proto::container::{Attributes, Kind, Missing};
 use proto::service::{MOUNTS_MAX, Stage};
@@ -226,6 +227,41 @@ fn ext_06_a_link_never_leads_a_mount_or_a_made_place_outside_of_the_root() {
     assert_eq!(outcome.said, expected, "{outcome:?}");
     assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
     assert!(!std::fs::exists("/tmp/b").unwrap());
+}
+
+/// The kernel answers EAGAIN where a way leads upwards while anything at all is renamed or mounted.
+#[test]
+fn ext_06_a_way_upwards_is_found_while_others_rename() {
+    let node = Node::new("renames");
+    let (one, other) = (node.path("one"), node.path("other"));
+    std::fs::write(&one, "").unwrap();
+    symlink("../../../../../tmp", node.in_root("upwards")).unwrap();
+    let mut spec = node.container("echo run");
+    spec.mounts = [
+        described("own", "/tmp", file_system("tmpfs", "")),
+        described("own", "/upwards/a", file_system("tmpfs", "")),
+        described("own", "/upwards/a/b", file_system("tmpfs", "")),
+    ]
+    .into_iter()
+    .collect();
+    let over = AtomicBool::new(false);
+
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                std::fs::rename(&one, &other).unwrap();
+                std::fs::rename(&other, &one).unwrap();
+            }
+        });
+        for _ in 0..20 {
+            let outcome = node.start(&spec).finish();
+            if outcome.said != "run\n" {
+                over.store(true, Ordering::Relaxed);
+                panic!("{outcome:?}");
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]

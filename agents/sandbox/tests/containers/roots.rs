@@ -7,7 +7,7 @@ use sys::io::Errno;
 use sys::mount::{MountFlags, UnmountFlags};
 
 use crate::node::{NEVER, Node, described, file_system, mount_tmpfs};
-use crate::sandboxed::failure;
+use crate::sandboxed::{failure, run};
 
 const FIVE_SETS: [&str; 5] = ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"];
 
@@ -130,6 +130,20 @@ fn ext_02_a_source_can_be_read_only_or_laid_over_another() {
     let options = std::ffi::CString::new(options).unwrap();
     sys::mount::mount("layers", root, "overlay", MountFlags::empty(), &*options).unwrap();
     assert_eq!(node.run(&spec).said, "a\nfrom the source\n");
+}
+
+#[test]
+fn ext_02_a_root_with_nothing_but_a_static_program_is_enough() {
+    let node = Node::new("static");
+    // The sandbox is one. Run as a service it finds nobody to report to, and says so.
+    let program = node.in_root("static");
+    std::fs::copy(env!("CARGO_BIN_EXE_sandbox"), program).unwrap();
+    let mut spec = node.container("");
+    (spec.path, spec.args) = ("/static", proto::heapless::Vec::new());
+
+    let outcome = run(&spec);
+
+    assert_eq!((outcome.failure, outcome.code), (None, Some(2)));
 }
 
 #[test]
