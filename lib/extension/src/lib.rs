@@ -5,9 +5,29 @@
 //! Never: unpacks anything into a folder, or trusts a name, a length or a digest that it is given.
 #![forbid(unsafe_code)]
 
+mod arch;
 pub mod constraint;
+mod digest;
+mod extension;
+mod files;
+mod folder;
+mod layer;
+mod limits;
+pub mod list;
 pub mod manifest;
+mod oci;
+pub mod pack;
+mod path;
 mod problem;
+mod rules;
+pub mod services;
+mod spool;
+mod tar;
+mod unpack;
 mod yaml;
 
+pub use arch::Arch;
+pub use extension::Extension;
+pub use limits::{BYTES_MAX, ENTRIES_MAX};
+pub use manifest::Manifest;
 pub use problem::Problem;
