@@ -6,5 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod cpio;
+pub mod layers;
 pub mod root_list;
 pub mod squashfs;
