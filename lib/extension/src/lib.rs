@@ -23,6 +23,7 @@ mod rules;
 pub mod services;
 mod spool;
 mod tar;
+mod tar_write;
 mod unpack;
 mod yaml;
 

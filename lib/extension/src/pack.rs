@@ -17,7 +17,7 @@ use crate::digest::{Digest, Sum};
 use crate::extension::Extension;
 use crate::files::Kind;
 use crate::spool::Spool;
-use crate::tar::Writer;
+use crate::tar_write::Writer;
 
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIGURATION_TYPE: &str = "application/vnd.oci.image.config.v1+json";
@@ -48,73 +48,90 @@ pub fn write_image<W: Write + Seek>(
     let (_, layer, len) = packer.finish()?.into_parts();
     let content = spool.close();
 
-    let configuration = bytes_of(&json!({
-        "architecture": arch.name(),
-        "config": {},
-        "created": "1970-01-01T00:00:00Z",
-        "os": "linux",
-        "rootfs": { "type": "layers", "diff_ids": [unpacked.to_string()] },
-    }));
-    let configuration_digest = Digest::of(&configuration);
-    let manifest = bytes_of(&json!({
-        "schemaVersion": 2,
-        "mediaType": MANIFEST_TYPE,
-        "config": {
-            "mediaType": CONFIGURATION_TYPE,
-            "digest": configuration_digest.to_string(),
-            "size": configuration.len(),
-        },
-        "layers": [{ "mediaType": LAYER_TYPE, "digest": layer.to_string(), "size": len }],
-    }));
-    let manifest_digest = Digest::of(&manifest);
-    let reference = reference(extension);
-    let index = bytes_of(&json!({
-        "schemaVersion": 2,
-        "manifests": [{
-            "mediaType": MANIFEST_TYPE,
-            "digest": manifest_digest.to_string(),
-            "size": manifest.len(),
-            "platform": { "architecture": arch.name(), "os": "linux" },
-            "annotations": { "org.opencontainers.image.ref.name": reference },
-        }],
-    }));
-    let name = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
-    let docker = bytes_of(&json!([{
-        "Config": name(&configuration_digest),
-        "RepoTags": [reference],
-        "Layers": [name(&layer)],
-    }]));
-
+    let documents = Documents::of(extension, arch, &unpacked, &layer, len);
     let mut archive = Writer::new(out);
     archive.folder("blobs", 0o755, OWNER)?;
     archive.folder("blobs/sha256", 0o755, OWNER)?;
-    let mut blobs = [
-        (name(&configuration_digest), Some(configuration)),
-        (name(&layer), None),
-        (name(&manifest_digest), Some(manifest)),
-    ];
+    let mut blobs = documents
+        .blobs
+        .map(|bytes| (blob(&Digest::of(&bytes)), Some(bytes)))
+        .to_vec();
+    blobs.push((blob(&layer), None));
     blobs.sort();
     for (name, bytes) in &blobs {
         match bytes {
-            Some(bytes) => archive.file(
-                name,
-                0o644,
-                OWNER,
-                bytes.len() as u64,
-                &mut bytes.as_slice(),
-            )?,
+            Some(bytes) => put(&mut archive, name, bytes)?,
             None => archive.file(name, 0o644, OWNER, len, &mut spool.open(content)?)?,
         }
     }
-    let layout = br#"{"imageLayoutVersion":"1.0.0"}"#;
-    for (name, bytes) in [
-        ("index.json", index.as_slice()),
-        ("manifest.json", docker.as_slice()),
-        ("oci-layout", layout.as_slice()),
-    ] {
-        archive.file(name, 0o644, OWNER, bytes.len() as u64, &mut &*bytes)?;
+    for (name, bytes) in &documents.top {
+        put(&mut archive, name, bytes)?;
     }
     archive.finish()
+}
+
+fn put<W: Write>(archive: &mut Writer<W>, name: &str, mut bytes: &[u8]) -> io::Result<()> {
+    archive.file(name, 0o644, OWNER, bytes.len() as u64, &mut bytes)
+}
+
+fn blob(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
+/// What describes the layer.
+struct Documents {
+    /// The configuration and the manifest, which go by their digests.
+    blobs: [Vec<u8>; 2],
+    /// What is found by its name.
+    top: [(&'static str, Vec<u8>); 3],
+}
+
+impl Documents {
+    fn of(extension: &Extension, arch: Arch, unpacked: &Digest, layer: &Digest, len: u64) -> Self {
+        let configuration = bytes_of(&json!({
+            "architecture": arch.name(),
+            "config": {},
+            "created": "1970-01-01T00:00:00Z",
+            "os": "linux",
+            "rootfs": { "type": "layers", "diff_ids": [unpacked.to_string()] },
+        }));
+        let configuration_digest = Digest::of(&configuration);
+        let manifest = bytes_of(&json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_TYPE,
+            "config": {
+                "mediaType": CONFIGURATION_TYPE,
+                "digest": configuration_digest.to_string(),
+                "size": configuration.len(),
+            },
+            "layers": [{ "mediaType": LAYER_TYPE, "digest": layer.to_string(), "size": len }],
+        }));
+        let reference = reference(extension);
+        let index = bytes_of(&json!({
+            "schemaVersion": 2,
+            "manifests": [{
+                "mediaType": MANIFEST_TYPE,
+                "digest": Digest::of(&manifest).to_string(),
+                "size": manifest.len(),
+                "platform": { "architecture": arch.name(), "os": "linux" },
+                "annotations": { "org.opencontainers.image.ref.name": reference },
+            }],
+        }));
+        let docker = bytes_of(&json!([{
+            "Config": blob(&configuration_digest),
+            "RepoTags": [reference],
+            "Layers": [blob(layer)],
+        }]));
+        let layout = bytes_of(&json!({ "imageLayoutVersion": "1.0.0" }));
+        Self {
+            blobs: [configuration, manifest],
+            top: [
+                ("index.json", index),
+                ("manifest.json", docker),
+                ("oci-layout", layout),
+            ],
+        }
+    }
 }
 
 /// The most that an image can take, packed as badly as can be.
