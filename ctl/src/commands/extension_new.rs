@@ -23,7 +23,7 @@ pub(crate) fn run(
         return Err(
             Trouble::new(format!("{name:?} cannot be the name of an extension")).hint(
                 "up to 63 of a to z, 0 to 9 and - are taken; _ and . may stand between them, and \
-             services have up to 48 and no .",
+             services have up to 59 and no .",
             ),
         );
     }

@@ -40,7 +40,7 @@ pub fn write_image<W: Write + Seek>(
 ) -> io::Result<()> {
     let mut spool = Spool::new(temporary)?;
     let packed = Sum::new(spool.writer());
-    let packer = GzEncoder::new(packed, Compression::best());
+    let packer = GzEncoder::new(packed, Compression::default());
     let mut layer = Sum::new(BufWriter::with_capacity(1 << 20, packer));
     write_layer(extension, &mut layer, progress)?;
     let (inner, unpacked, _) = layer.into_parts();

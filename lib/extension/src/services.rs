@@ -16,8 +16,8 @@ const DESCRIPTIONS: &str = "rootfs/usr/local/etc/containers";
 const ROOTS: &str = "rootfs/usr/local/lib/containers";
 /// The largest description that a node reads.
 const TEXT_MAX: u64 = 64 * 1024;
-/// The longest name: with what is put before it, it fits into the messages of init.
-const NAME_MAX: usize = 48;
+/// The longest name: with `ext-` before it, it has the 63 bytes that init takes.
+const NAME_MAX: usize = 59;
 
 /// A service of an extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,9 +151,9 @@ mod tests {
                 &["name: other"][..],
                 "0.yaml:1: name: there is no rootfs/usr/local/lib/containers/other",
             ),
-            (&["# x\nname: a/b"], "0.yaml:2: name: up to 48"),
-            (&["name: .."], "0.yaml:1: name: up to 48"),
-            (&["name: Hello"], "0.yaml:1: name: up to 48"),
+            (&["# x\nname: a/b"], "0.yaml:2: name: up to 59"),
+            (&["name: .."], "0.yaml:1: name: up to 59"),
+            (&["name: Hello"], "0.yaml:1: name: up to 59"),
             (&["name: [a]"], "0.yaml:1: name: text is wanted"),
             (&["container: {}"], "0.yaml:1: name: is missing"),
             (&["- a"], "0.yaml:1: a mapping is wanted"),
