@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use config::GoDuration;
 
+use crate::args_extension::{Extension, Image};
 use crate::args_gen::Gen;
 use crate::args_machine::{Inject, MachineConfig, Validate};
 use crate::args_resource::{Change, Get, Patch};
@@ -95,6 +96,13 @@ pub(crate) enum Command {
     /// Show what happens on nodes, as it happens
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 events --tail 20")]
     Events(Events),
+    /// Make and check system extensions
+    #[command(
+        subcommand,
+        visible_alias = "extensions",
+        after_help = "Example: ichorctl extension validate ./hello"
+    )]
+    Extension(Extension),
     /// Generate configurations and secrets
     #[command(after_help = "Example: ichorctl gen config home https://10.0.0.2:6443")]
     Gen {
@@ -109,6 +117,12 @@ pub(crate) enum Command {
                       ichorctl -n 10.0.0.2 get machineconfig -o yaml\n          \
                       ichorctl -n 10.0.0.2 get services --watch")]
     Get(Get),
+    /// Make boot images
+    #[command(
+        subcommand,
+        after_help = "Example: ichorctl image extend initramfs --extension ./hello -o initramfs.new"
+    )]
+    Image(Image),
     /// Change Kubernetes manifests so that their pods can use the machine API
     #[command(
         subcommand,
@@ -518,6 +532,10 @@ mod tests {
             "gen secrets --output-file x",
             "version --client --short",
             "completion zsh",
+            "extension new a --service",
+            "extensions validate a b --arch arm64",
+            "extension pack a -o b.sqsh",
+            "image extend a --extension b:1=c --system-extension-image d --schematic 0 -o e",
         ] {
             if let Err(error) = parse(line) {
                 panic!("{line}: {error}");
@@ -560,6 +578,11 @@ mod tests {
             "patch mc --confirm 0s",
             "patch mc -m sometimes",
             "logs",
+            "extension",
+            "extension validate",
+            "extension pack a",
+            "extension validate a --arch riscv64",
+            "image extend a",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

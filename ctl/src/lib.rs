@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod args_extension;
 mod args_gen;
 mod args_machine;
 mod args_resource;
@@ -23,6 +24,7 @@ mod trust;
 mod units;
 mod watched;
 mod wizard;
+mod written;
 
 use std::ffi::OsString;
 

@@ -4,11 +4,12 @@
 //! Owns: what is in the archive that the kernel unpacks.
 //! Never: compresses it; the root inside is compressed already.
 
-use std::fmt::Write as _;
+use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use image::cpio::{Archive, Entry, Kind};
+use image::layers::{self, Layers};
 
 use crate::arch::Arch;
 use crate::places::{Places, make_folder};
@@ -28,7 +29,7 @@ pub fn build(places: &Places, arch: Arch) -> Result<PathBuf> {
     add_file(&mut archive, "init", 0o755, init)?;
     add_file(&mut archive, "rootfs.sqsh", 0o444, read(&root)?)?;
     // No layer: the list is there all the same, so that its absence is an error.
-    add_file(&mut archive, "layers.list", 0o444, Vec::new())?;
+    add_file(&mut archive, layers::LIST, 0o444, Vec::new())?;
     let path = places.out_of(arch).join("initramfs");
     write(&path, &archive)?;
     step.done();
@@ -54,35 +55,24 @@ pub fn build_yardstick(places: &Places, arch: Arch) -> Result<PathBuf> {
 /// # Errors
 /// When a layer cannot be read, or two have the same name.
 pub fn with_layers(initramfs: &Path, layers: &[PathBuf], target: &Path) -> Result<()> {
-    let mut archive = Archive::new();
-    let folder = Entry {
-        kind: Kind::Directory,
-        mode: 0o755,
-        uid: 0,
-        gid: 0,
-    };
-    archive.add("layers", folder).context("layers")?;
-    let mut list = String::new();
+    let base = read(initramfs)?;
+    let mut bytes = Cursor::new(Vec::new());
+    bytes.write_all(&base)?;
+    let mut added = Layers::begin(bytes)?;
     for layer in layers {
-        let name = layer.file_stem().and_then(|stem| stem.to_str());
+        let name = layer.file_name().and_then(|name| name.to_str());
         let name = name.with_context(|| format!("{} has no name", layer.display()))?;
-        if layer
-            .extension()
-            .is_none_or(|extension| extension != "sqsh")
-        {
+        if !name.ends_with(".sqsh") {
             bail!("{} is not named *.sqsh", layer.display());
         }
-        add_file(
-            &mut archive,
-            &format!("layers/{name}.sqsh"),
-            0o444,
-            read(layer)?,
-        )?;
-        let _ = writeln!(list, "{name}.sqsh");
+        let squashfs = read(layer)?;
+        added
+            .add(name, |out| -> Result<(), layers::Error> {
+                Ok(out.write_all(&squashfs)?)
+            })
+            .with_context(|| format!("cannot add {}", layer.display()))?;
     }
-    add_file(&mut archive, "layers.list", 0o444, list.into_bytes())?;
-    let mut bytes = read(initramfs)?;
-    bytes.extend(archive.emit().context("layers")?);
+    let bytes = added.finish(&[])?.into_inner();
     std::fs::write(target, bytes).with_context(|| format!("cannot write {}", target.display()))
 }
 

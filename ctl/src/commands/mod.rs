@@ -9,12 +9,15 @@ mod change;
 mod completion;
 mod edit;
 mod events;
+mod extension;
+mod extension_new;
 mod gen_check;
 mod gen_config;
 mod gen_keys;
 mod gen_secrets;
 mod generate;
 mod get;
+mod image;
 mod inject;
 mod interactive;
 mod machineconfig;
@@ -58,8 +61,10 @@ pub(crate) async fn run(
             edit::run(&asked, &target, environment, screen).await
         }
         Command::Events(asked) => events::run(&open().await?, &asked, screen).await,
+        Command::Extension(what) => extension::run(&what, environment, screen),
         Command::Gen { force, what } => generate::run(&what, force, environment, screen),
         Command::Get(asked) => get::run(&asked, globals, environment, screen).await,
+        Command::Image(what) => image::run(&what, environment, screen),
         Command::Inject(what) => inject::run(&what, environment, screen),
         Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
         Command::Machineconfig(what) => machineconfig::run(&what, environment, screen),

@@ -12,6 +12,7 @@
 mod changing;
 mod desk;
 mod double;
+mod extensions;
 mod files;
 mod generating;
 mod interactive;

@@ -43,7 +43,7 @@ pub use comments::Comments;
 pub use configuration::Configuration;
 pub use document::{Document, Extra};
 pub use error::{Fault, LoadError, Path, Position, Problem, Step};
-pub use generate::{GenerateError, GenerateOptions, Generated, generate};
+pub use generate::{GenerateError, GenerateOptions, Generated, TALOS_VERSION, generate};
 pub use guard::{MAX_BYTES, MAX_DEPTH, MAX_ITEMS};
 pub use live::needs_reboot;
 pub use memory::{MEMORY_FLOOR, MEMORY_PER_BYTE};

@@ -5,10 +5,11 @@
 //! Entries are sorted, numbered in order and carry time 0, so that an archive depends on nothing but
 //! what is in it.
 //!
-//! Owns: writing and reading of archives held in memory.
+//! Owns: writing and reading of archives held in memory, and writing of larger ones.
 //! Never: follows a name out of the archive; names that could are refused.
 
 use std::collections::BTreeMap;
+use std::io::{self, Seek, SeekFrom, Write};
 
 /// Starts every header.
 const MAGIC: &[u8; 6] = b"070701";
@@ -181,6 +182,14 @@ impl Archive {
     /// # Errors
     /// When it is malformed, or has an entry that [`Archive::add`] would refuse.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        Self::parse_prefix(bytes).map(|(archive, _)| archive)
+    }
+
+    /// Reads an archive and says how long it is, with its end mark but without what fills it up.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn parse_prefix(bytes: &[u8]) -> Result<(Self, usize), Error> {
         let mut archive = Self::new();
         let mut at: usize = 0;
         loop {
@@ -193,15 +202,128 @@ impl Archive {
                 return Err(Error::BadName);
             }
             let name = str::from_utf8(name).map_err(|_| Error::BadName)?;
-            if name == TRAILER {
-                return Ok(archive);
-            }
             let data_at = name_end.next_multiple_of(ALIGNMENT);
+            if name == TRAILER {
+                return Ok((archive, data_at.min(bytes.len())));
+            }
             let data_end = data_at.saturating_add(header.data_len);
             let data = bytes.get(data_at..data_end).ok_or(Error::Truncated)?;
             archive.add(name, header.entry(data)?)?;
             at = data_end.next_multiple_of(ALIGNMENT);
         }
+    }
+}
+
+/// An archive that is written entry by entry, for what does not belong in memory. Names are trusted to
+/// be plain and to follow their folders; [`Archive`] checks them when it reads.
+#[derive(Debug)]
+pub struct Stream<W> {
+    out: W,
+    /// Where it begins.
+    start: Option<u64>,
+    inode: u32,
+}
+
+/// A file whose content is being written.
+#[derive(Debug)]
+pub struct Open {
+    name: String,
+    mode: u32,
+    header_at: u64,
+    content_at: u64,
+}
+
+impl<W: Write + Seek> Stream<W> {
+    /// Begins where `out` is.
+    pub fn new(out: W) -> Self {
+        Self {
+            out,
+            start: None,
+            inode: 0,
+        }
+    }
+
+    /// What it is written to.
+    pub fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    /// Adds a folder.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn folder(&mut self, name: &str, mode: u32) -> io::Result<()> {
+        self.header(name, TYPE_DIRECTORY | mode, 2, 0)
+    }
+
+    /// Begins a file; what is written to [`Stream::out`] until [`Stream::end`] is its content.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin(&mut self, name: &str, mode: u32) -> io::Result<Open> {
+        let header_at = self.out.stream_position()?;
+        self.header(name, TYPE_FILE | mode, 1, 0)?;
+        Ok(Open {
+            name: name.to_owned(),
+            mode,
+            header_at,
+            content_at: self.out.stream_position()?,
+        })
+    }
+
+    /// Ends a file: its length, which is known now, goes into its header.
+    ///
+    /// # Errors
+    /// The outer one when it cannot be written, the inner one when it is too long for the format.
+    pub fn end(&mut self, file: Open) -> io::Result<Result<(), Error>> {
+        let end = self.out.stream_position()?;
+        let Ok(size) = u32::try_from(end.saturating_sub(file.content_at)) else {
+            return Ok(Err(Error::TooLarge));
+        };
+        self.out.seek(SeekFrom::Start(file.header_at))?;
+        self.inode = self.inode.saturating_sub(1);
+        self.header(&file.name, TYPE_FILE | file.mode, 1, size)?;
+        self.out.seek(SeekFrom::Start(end))?;
+        self.pad(ALIGNMENT)?;
+        Ok(Ok(()))
+    }
+
+    /// Ends the archive.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.inode = u32::MAX;
+        self.header(TRAILER, 0, 1, 0)?;
+        self.pad(BLOCK)?;
+        Ok(self.out)
+    }
+
+    fn header(&mut self, name: &str, mode: u32, links: u32, size: u32) -> io::Result<()> {
+        if self.start.is_none() {
+            self.start = Some(self.out.stream_position()?);
+        }
+        // The end mark has number 0, and entries count from 1.
+        self.inode = self.inode.wrapping_add(1);
+        let header = Header {
+            inode: self.inode,
+            mode,
+            uid: 0,
+            gid: 0,
+            links,
+            size,
+        };
+        let mut bytes = Vec::new();
+        emit_entry(&mut bytes, &header, name, &[]).map_err(io::Error::other)?;
+        self.out.write_all(&bytes)
+    }
+
+    fn pad(&mut self, multiple: usize) -> io::Result<()> {
+        let at = self.out.stream_position()?;
+        let len = at.saturating_sub(self.start.unwrap_or(at));
+        let zeros = len.next_multiple_of(multiple as u64).saturating_sub(len);
+        self.out
+            .write_all(&vec![0; usize::try_from(zeros).unwrap_or(0)])
     }
 }
 

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod configuration;
+pub mod manifest;
 pub mod mutate;
 
 /// A target.
@@ -28,4 +29,5 @@ pub const TARGETS: &[Target] = &[
     configuration::STRATEGIC_MERGE,
     configuration::JSON_PATCH,
     configuration::PATCHED_TEXT,
+    manifest::MANIFEST,
 ];

@@ -91,3 +91,8 @@ fn every_target_has_a_smoke_test_and_takes_its_own_seeds() {
         }
     }
 }
+
+#[test]
+fn manifests_keep_their_promises_when_they_are_damaged() {
+    smoke("extension-manifest");
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The command line of `extension` and `image`.
+//!
+//! Owns: their flags, defaults and help texts.
+//! Never: does anything.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// What to do with system extensions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Extension {
+    /// Make a folder to begin an extension with
+    #[command(after_help = "Example: ichorctl extension new hello --service")]
+    New {
+        /// What it is called, and its folder
+        name: String,
+        /// With a service, and a place for its program
+        #[arg(long)]
+        service: bool,
+    },
+    /// Make a layer (*.sqsh) or a container image (*.tar) of an extension
+    #[command(
+        after_help = "Examples: ichorctl extension pack ./hello -o hello.sqsh\n          \
+                      ichorctl extension pack ./hello -o hello.tar --arch arm64"
+    )]
+    Pack {
+        #[command(flatten)]
+        source: Source,
+        /// Where to write it; its ending says what: .sqsh or .tar
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Check extensions: folders, OCI layouts, or archives of images
+    #[command(after_help = "Example: ichorctl extension validate ./hello hello.tar")]
+    Validate {
+        /// The extensions
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        #[command(flatten)]
+        platform: Platform,
+    },
+}
+
+/// An extension.
+#[derive(Debug, Args)]
+pub(crate) struct Source {
+    /// A folder with manifest.yaml and rootfs/, an OCI layout, or an archive of an image
+    pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) platform: Platform,
+}
+
+/// What it is for.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Platform {
+    /// Architecture of the nodes; else that of this machine
+    #[arg(long)]
+    pub(crate) arch: Option<Arch>,
+}
+
+impl Platform {
+    /// The architecture that was asked for.
+    pub(crate) fn arch(self) -> extension::Arch {
+        match self.arch {
+            Some(Arch::Amd64) => extension::Arch::Amd64,
+            Some(Arch::Arm64) => extension::Arch::Arm64,
+            None => extension::Arch::of_host(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Arch {
+    Amd64,
+    Arm64,
+}
+
+/// What to do with boot images.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Image {
+    /// Add system extensions to an initramfs
+    #[command(
+        after_help = "Example: ichorctl image extend initramfs -o initramfs.new \\\n           \
+                      --extension ghcr.io/siderolabs/gvisor:v1.0.0=./gvisor.tar"
+    )]
+    Extend(Extend),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Extend {
+    /// The initramfs of a release
+    pub(crate) initramfs: PathBuf,
+    /// Extension to add, in order: a folder, OCI layout or archive, with the reference that it has
+    /// in a registry before it
+    #[arg(
+        long,
+        visible_alias = "system-extension-image",
+        value_name = "[REFERENCE=]PATH"
+    )]
+    pub(crate) extension: Vec<String>,
+    /// Id of the schematic that the image is made of
+    #[arg(long, value_name = "ID")]
+    pub(crate) schematic: Option<String>,
+    /// Where to write the new initramfs
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) platform: Platform,
+}

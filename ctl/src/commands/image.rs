@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MPL-2.0
+//! `image`: boot images with system extensions.
+//!
+//! Owns: the order of layers and their names, and that nothing is written unless all of them fit.
+//! Never: asks a registry, or changes the image that it begins with.
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use extension::Extension;
+use extension::list::{self, Layer};
+use image::layers::{self, Layers};
+use image::squashfs::{self, Contents};
+
+use crate::args_extension::{Extend, Image};
+use crate::commands::extension as one;
+use crate::places::{self, Environment};
+use crate::screen::Screen;
+use crate::trouble::Trouble;
+use crate::units;
+use crate::written::{Progress, Written};
+
+/// The largest initramfs that is taken: many times ours.
+const INITRAMFS_MAX: u64 = 512 << 20;
+/// More than the headers and lists of all layers.
+const HEADERS_MAX: u64 = 64 * 1024;
+
+pub(crate) fn run(
+    what: &Image,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    match what {
+        Image::Extend(asked) => extend(asked, environment, screen),
+    }
+}
+
+/// A layer to be: its line in the list, and its files; the schematic has none.
+struct Planned {
+    layer: Layer,
+    extension: Option<Extension>,
+}
+
+impl Planned {
+    fn tree(&self) -> squashfs::Tree {
+        self.extension.as_ref().map_or_else(empty, Extension::tree)
+    }
+
+    fn size(&self) -> u64 {
+        self.extension.as_ref().map_or(0, Extension::size)
+    }
+
+    fn contents(&self) -> &dyn Contents {
+        self.extension
+            .as_ref()
+            .map_or(&Nothing, Extension::contents)
+    }
+}
+
+/// No contents, for a tree without files.
+struct Nothing;
+
+impl Contents for Nothing {
+    fn open(&self, _: u64) -> std::io::Result<Box<dyn std::io::Read + '_>> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+}
+
+/// A root without anything in it.
+fn empty() -> squashfs::Tree {
+    let root = squashfs::Entry {
+        kind: squashfs::Kind::Directory,
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+    };
+    squashfs::Tree::from([(String::new(), root)])
+}
+
+fn extend(
+    asked: &Extend,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    if asked.extension.is_empty() && asked.schematic.is_none() {
+        return Err(Trouble::new("there is nothing to add")
+            .hint("name an extension with --extension, or a schematic with --schematic"));
+    }
+    let base = read_base(&environment.path(&asked.initramfs))?;
+    let planned = plan(asked, environment, screen)?;
+    let listed: Vec<Layer> = planned
+        .iter()
+        .map(|planned| planned.layer.clone())
+        .collect();
+    let list = list::emit(&listed);
+
+    let sizes = planned
+        .iter()
+        .map(|planned| squashfs::size_max(&planned.tree()));
+    let size_max = sizes
+        .fold(HEADERS_MAX, u64::saturating_add)
+        .saturating_add(base.len() as u64)
+        .saturating_add(list.len() as u64);
+    let path = environment.path(&asked.output);
+    let (written, file) = Written::begin(&path, size_max)?;
+    let file = write(&base, &planned, &list, file, screen)
+        .map_err(|error| Trouble::new(format!("cannot write {}: {error}", path.display())))?;
+    let size = file
+        .metadata()
+        .map_err(|error| Trouble::file("look at", &path, &error))?
+        .len();
+    written.finish(&file)?;
+    for layer in &listed {
+        screen.print(format_args!("{}\n", layer.image));
+    }
+    screen.warn(format_args!(
+        "created {} ({})",
+        asked.output.display(),
+        units::size(size)
+    ));
+    Ok(())
+}
+
+/// Reads the initramfs, as far as it is kept.
+fn read_base(path: &Path) -> Result<Vec<u8>, Trouble> {
+    let size = std::fs::metadata(path)
+        .map_err(|error| Trouble::file("read", path, &error))?
+        .len();
+    if size > INITRAMFS_MAX {
+        return Err(Trouble::new(format!(
+            "{} is larger than 512 MiB",
+            path.display()
+        )));
+    }
+    let mut base = places::read(path)?;
+    let len = layers::check_base(&base)
+        .map_err(|error| Trouble::new(format!("{}: {error}", path.display())))?;
+    base.truncate(len);
+    // What follows begins at a whole block, as the first one did.
+    base.resize(base.len().next_multiple_of(512), 0);
+    Ok(base)
+}
+
+/// Reads everything that is to be added, so that one that is wrong holds up all.
+fn plan(
+    asked: &Extend,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Vec<Planned>, Trouble> {
+    let mut planned: Vec<Planned> = Vec::new();
+    for text in &asked.extension {
+        let (reference, path) = split(text, environment);
+        let extension = one::read(&path, asked.platform.arch(), environment, screen)?;
+        let manifest = extension.manifest().clone();
+        if planned
+            .iter()
+            .any(|other| other.layer.manifest.name == manifest.name)
+        {
+            return Err(Trouble::new(format!(
+                "{}: an extension called {} is there already",
+                path.display(),
+                manifest.name
+            )));
+        }
+        let reference = reference
+            .or_else(|| extension.reference().map(str::to_owned))
+            .unwrap_or_else(|| format!("{}-{}", manifest.name, manifest.version));
+        let image = list::file_name(planned.len(), &reference).map_err(|problem| {
+            Trouble::new(problem.to_string()).hint("say --extension REFERENCE=PATH")
+        })?;
+        planned.push(Planned {
+            layer: Layer { image, manifest },
+            extension: Some(extension),
+        });
+    }
+    if let Some(id) = &asked.schematic {
+        let layer = list::schematic(planned.len(), id)
+            .map_err(|problem| Trouble::new(format!("--schematic: {problem}")))?;
+        planned.push(Planned {
+            layer,
+            extension: None,
+        });
+    }
+    Ok(planned)
+}
+
+/// Splits `REFERENCE=PATH`; a path that is there may have an equals sign itself.
+fn split(text: &str, environment: &Environment) -> (Option<String>, PathBuf) {
+    match text.split_once('=') {
+        Some((reference, path)) if !environment.path(Path::new(text)).exists() => {
+            (Some(reference.to_owned()), PathBuf::from(path))
+        }
+        Some(_) | None => (None, PathBuf::from(text)),
+    }
+}
+
+/// Why the image was not written.
+#[derive(Debug)]
+enum Failed {
+    Layers(layers::Error),
+    Squashfs(squashfs::Error),
+    Io(std::io::Error),
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Layers(error) => write!(f, "{error}"),
+            Self::Squashfs(error) => write!(f, "{error}"),
+            Self::Io(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl From<layers::Error> for Failed {
+    fn from(error: layers::Error) -> Self {
+        Self::Layers(error)
+    }
+}
+
+impl From<squashfs::Error> for Failed {
+    fn from(error: squashfs::Error) -> Self {
+        Self::Squashfs(error)
+    }
+}
+
+impl From<std::io::Error> for Failed {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn write(
+    base: &[u8],
+    planned: &[Planned],
+    list: &str,
+    file: File,
+    screen: &mut Screen<'_>,
+) -> Result<File, Failed> {
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    out.write_all(base)?;
+    let mut added = Layers::begin(out)?;
+    for one in planned {
+        let name = one.layer.image.as_str();
+        let mut progress = Progress::new(name.to_owned(), one.size());
+        added.add(name, |out| -> Result<(), Failed> {
+            let mut said = |done| progress.at(done, screen);
+            squashfs::write(&one.tree(), one.contents(), out, &mut said)?;
+            Ok(())
+        })?;
+    }
+    let mut out = added.finish(&[(list::LIST, list.as_bytes())])?;
+    out.flush()?;
+    out.into_inner()
+        .map_err(|error| Failed::Io(error.into_error()))
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Files that are large: written beside their place, and put there when they are whole.
+//!
+//! Owns: room, the name until then, and how far it is.
+//! Never: leaves a half of something, or begins what the disk cannot hold.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::screen::Screen;
+use crate::trouble::Trouble;
+use crate::units;
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    path: PathBuf,
+    new: PathBuf,
+    is_whole: bool,
+}
+
+impl Written {
+    /// Begins a file that takes `size_max` at most; returns it open.
+    pub(crate) fn begin(path: &Path, size_max: u64) -> Result<(Self, File), Trouble> {
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            Some(_) | None => Path::new("."),
+        };
+        let name = path
+            .file_name()
+            .ok_or_else(|| Trouble::new(format!("{} is not the name of a file", path.display())))?;
+        if path.is_dir() {
+            return Err(Trouble::new(format!("{} is a folder", path.display())));
+        }
+        check_room(folder, size_max)?;
+        let mut new = std::ffi::OsString::from(".");
+        new.push(name);
+        new.push(format!(".{}", std::process::id()));
+        let new = folder.join(new);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o644)
+            .open(&new)
+            .map_err(|error| Trouble::file("write", path, &error))?;
+        let written = Self {
+            path: path.to_owned(),
+            new,
+            is_whole: false,
+        };
+        Ok((written, file))
+    }
+
+    /// Puts it in its place.
+    pub(crate) fn finish(mut self, file: &File) -> Result<(), Trouble> {
+        file.sync_all()
+            .and_then(|()| fs::rename(&self.new, &self.path))
+            .map_err(|error| Trouble::file("write", &self.path, &error))?;
+        self.is_whole = true;
+        Ok(())
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            // There is nowhere left to say that this failed.
+            let _ = fs::remove_file(&self.new);
+        }
+    }
+}
+
+/// Refuses what a disk cannot hold, before anything is written.
+pub(crate) fn check_room(folder: &Path, wanted: u64) -> Result<(), Trouble> {
+    let disk = rustix::fs::statvfs(folder)
+        .map_err(|error| Trouble::file("look at", folder, &error.into()))?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if wanted > free {
+        return Err(Trouble::new(format!(
+            "up to {} are wanted in {}, and {} are free",
+            units::size(wanted),
+            folder.display(),
+            units::size(free)
+        ))
+        .hint("nothing is written; make room, or name another place with --output"));
+    }
+    Ok(())
+}
+
+/// How often it is said how far something is.
+const PACE: Duration = Duration::from_secs(2);
+
+/// Says how far something is, when it takes long.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    what: String,
+    whole: u64,
+    said_at: Instant,
+}
+
+impl Progress {
+    /// Begins with nothing of `whole` done.
+    pub(crate) fn new(what: String, whole: u64) -> Self {
+        Self {
+            what,
+            whole,
+            said_at: Instant::now(),
+        }
+    }
+
+    /// So many bytes are done.
+    pub(crate) fn at(&mut self, done: u64, screen: &mut Screen<'_>) {
+        if self.said_at.elapsed() < PACE {
+            return;
+        }
+        self.said_at = Instant::now();
+        screen.warn(format_args!(
+            "{}: {} of {}",
+            self.what,
+            units::size(done),
+            units::size(self.whole)
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_room;
+    use std::path::Path;
+
+    #[test]
+    fn sysx_09_what_does_not_fit_is_refused_before_it_is_written() {
+        let error = check_room(Path::new("/"), u64::MAX)
+            .unwrap_err()
+            .to_string();
+
+        assert!(error.contains("are wanted in /, and"), "{error}");
+        assert!(check_room(Path::new("/"), 0).is_ok());
+    }
+}

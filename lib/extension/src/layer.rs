@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MPL-2.0
+//! One layer of an image: a tar archive becomes a change of files.
+//!
+//! Owns: which members an extension may have, and where their content goes.
+//! Never: writes to any place but the spool.
+
+use std::io::{self, BufRead as _, BufReader, Read};
+
+use crate::digest::{Digest, Sum};
+use crate::files::{Change, Files, Kind, Node};
+use crate::limits::Budget;
+use crate::path;
+use crate::problem::Problem;
+use crate::spool::Spool;
+use crate::tar::{self, Archive, Member};
+use crate::unpack;
+
+/// What is put together from layers.
+pub(crate) struct Builder {
+    pub(crate) files: Files,
+    pub(crate) spool: Spool,
+    pub(crate) budget: Budget,
+    /// What is not as its author may think, and does no harm.
+    pub(crate) notes: Vec<Problem>,
+}
+
+/// The most notes that are kept.
+const NOTES_MAX: usize = 64;
+/// The attribute that lets a program have capabilities.
+const CAPABILITY: &str = "security.capability";
+
+impl Builder {
+    pub(crate) fn new(spool: Spool) -> Self {
+        Self {
+            files: Files::default(),
+            spool,
+            budget: Budget::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    pub(crate) fn note(&mut self, problem: Problem) {
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(problem);
+        }
+    }
+
+    /// Lays a layer over what is there. Returns the digest of the layer unpacked, which is known only
+    /// when all of it was read, and therefore checked by the caller.
+    pub(crate) fn add_layer(&mut self, packed: &mut dyn Read) -> Result<Digest, Problem> {
+        let unread = |error: &io::Error| Problem::new("", format!("cannot unpack: {error}"));
+        let packed = BufReader::new(packed);
+        let stream = unpack::unpacked(packed).map_err(|error| unread(&error))?;
+        let mut archive = Archive::new(BufReader::new(Sum::new(stream)));
+        let mut change = Change::default();
+        while let Some(member) = archive.next()? {
+            let at = path::clean(&member.name)?;
+            self.add_member(at, &member, &mut archive, &mut change)?;
+        }
+        // What follows the end counts for the digest.
+        let mut rest = archive.into_inner();
+        loop {
+            let len = rest.fill_buf().map_err(|error| unread(&error))?.len();
+            if len == 0 {
+                break;
+            }
+            rest.consume(len);
+        }
+        self.files.apply(change)?;
+        Ok(rest.into_inner().finish().0)
+    }
+
+    fn add_member<R: Read>(
+        &mut self,
+        at: String,
+        member: &Member,
+        archive: &mut Archive<R>,
+        change: &mut Change,
+    ) -> Result<(), Problem> {
+        self.budget.entry(&at, link_of(&member.kind))?;
+        if change.take_whiteout(&at)? {
+            return Ok(());
+        }
+        if member.attributes.iter().any(|name| name == CAPABILITY) {
+            self.note(Problem::new(
+                at.clone(),
+                "its capabilities are left out; layers are mounted so that they have no effect",
+            ));
+        }
+        let kind = match &member.kind {
+            tar::Kind::Directory => Kind::Directory,
+            tar::Kind::Symlink(target) => match String::from_utf8(target.clone()) {
+                Ok(target) => Kind::Symlink(target),
+                Err(_) => return Err(Problem::new(at, "the target of the link is not text")),
+            },
+            tar::Kind::File => {
+                self.budget.bytes(&at, member.len)?;
+                let mut content = archive.content(member.len);
+                let content = self.spool.add(&mut content, member.len);
+                let content = content
+                    .map_err(|error| Problem::new(at.clone(), format!("cannot unpack: {error}")))?;
+                Kind::File {
+                    content,
+                    len: member.len,
+                }
+            }
+            tar::Kind::Link(target) => {
+                let target = path::clean(target).map_err(|problem| {
+                    Problem::new(at.clone(), format!("hard link: {}", problem.what))
+                })?;
+                return self.add_link(at, &target, change);
+            }
+            tar::Kind::Special(what) => {
+                return Err(Problem::new(
+                    at,
+                    format!("{what} cannot be in an extension"),
+                ));
+            }
+        };
+        change.add(
+            at,
+            Node {
+                kind,
+                mode: member.mode,
+                uid: member.uid,
+                gid: member.gid,
+            },
+        )
+    }
+
+    /// Adds another name for a file that is there: each has the content, which is stored once.
+    fn add_link(&mut self, at: String, target: &str, change: &mut Change) -> Result<(), Problem> {
+        let node = change
+            .files
+            .get(target)
+            .or_else(|| self.files.0.get(target));
+        match node {
+            Some(
+                node @ Node {
+                    kind: Kind::File { .. },
+                    ..
+                },
+            ) => {
+                let node = node.clone();
+                change.add(at, node)
+            }
+            Some(_) => Err(Problem::new(at, "a hard link to what is no file")),
+            None => Err(Problem::new(
+                at,
+                "a hard link to a file that is not there before it",
+            )),
+        }
+    }
+}
+
+fn link_of(kind: &tar::Kind) -> &str {
+    match kind {
+        tar::Kind::Symlink(target) | tar::Kind::Link(target) => {
+            str::from_utf8(target).unwrap_or_default()
+        }
+        tar::Kind::File | tar::Kind::Directory | tar::Kind::Special(_) => "",
+    }
+}

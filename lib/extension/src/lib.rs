@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MPL-2.0
+//! System extensions: what they are, whether one is sound, and how it becomes a layer of the root.
+//!
+//! Owns: manifests, the images they come in, and the rules of what may be in one.
+//! Never: unpacks anything into a folder, or trusts a name, a length or a digest that it is given.
+#![forbid(unsafe_code)]
+
+mod arch;
+pub mod constraint;
+mod digest;
+mod extension;
+mod files;
+mod folder;
+mod layer;
+mod limits;
+pub mod list;
+pub mod manifest;
+mod oci;
+pub mod pack;
+mod path;
+mod problem;
+mod rules;
+pub mod services;
+mod spool;
+mod tar;
+mod tar_write;
+mod unpack;
+mod yaml;
+
+pub use arch::Arch;
+pub use extension::Extension;
+pub use limits::{BYTES_MAX, ENTRIES_MAX};
+pub use manifest::Manifest;
+pub use problem::Problem;

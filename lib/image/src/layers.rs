@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Layers over the root: the archive that follows an initramfs.
+//!
+//! The kernel unpacks archives one after the other into the same place, so that a root gets layers
+//! without being unpacked: `layers/<name>`, and a `layers.list` that replaces the empty one.
+//!
+//! Owns: where layers are in an initramfs, and what init takes (`init/src/root.rs`).
+//! Never: reads a squashfs.
+
+use std::io::{self, Seek, Write};
+
+use crate::cpio::{self, Archive, Kind, Stream};
+
+/// The list of layers, the lowest first: a file name a line.
+pub const LIST: &str = "layers.list";
+/// The folder of the layers.
+const FOLDER: &str = "layers";
+/// The program that takes the list.
+const INIT: &str = "init";
+/// The root that layers lie over.
+const ROOT: &str = "rootfs.sqsh";
+/// The most layers that init mounts.
+pub const LAYERS_MAX: usize = 32;
+/// The longest list that init reads.
+pub const LIST_MAX: usize = 4096;
+/// The longest file name.
+const NAME_MAX: usize = 255;
+
+/// Why layers cannot be added.
+#[derive(Debug)]
+pub enum Error {
+    /// It is packed, and ours never are.
+    Packed,
+    /// It is not an archive, or one without init and root.
+    NotOurs,
+    /// It has layers already.
+    HasLayers,
+    /// A name of a layer that init would not find.
+    BadName(String),
+    /// More layers, or longer names, than init takes.
+    TooMany,
+    /// An entry of the archive is refused.
+    Archive(String, cpio::Error),
+    /// Writing failed.
+    Io(io::Error),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Packed => f.write_str("it is packed; an initramfs of ours is not"),
+            Self::NotOurs => f.write_str("it is not an initramfs with init and rootfs.sqsh"),
+            Self::HasLayers => f.write_str("it has layers already; begin with one that has none"),
+            Self::BadName(name) => write!(f, "{name:?} cannot be the name of a layer"),
+            Self::TooMany => write!(
+                f,
+                "more than {LAYERS_MAX} layers, or more than {LIST_MAX} bytes of names"
+            ),
+            Self::Archive(name, error) => write!(f, "{name}: {error}"),
+            Self::Io(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Checks that layers can be added to an initramfs, and returns how much of it is to be kept.
+///
+/// # Errors
+/// When it is none of ours, or has layers.
+pub fn check_base(initramfs: &[u8]) -> Result<usize, Error> {
+    const PACKED: &[&[u8]] = &[&[0x1f, 0x8b], b"\xfd7zXZ", &[0x28, 0xb5, 0x2f, 0xfd]];
+    if PACKED.iter().any(|magic| initramfs.starts_with(magic)) {
+        return Err(Error::Packed);
+    }
+    let (archive, len) = Archive::parse_prefix(initramfs).map_err(|_| Error::NotOurs)?;
+    let is_file = |name| {
+        matches!(
+            archive.get(name).map(|entry| &entry.kind),
+            Some(Kind::File(_))
+        )
+    };
+    if !is_file(INIT) || !is_file(ROOT) {
+        return Err(Error::NotOurs);
+    }
+    let list = archive.get(LIST).map(|entry| &entry.kind);
+    let rest = initramfs.get(len..).unwrap_or_default();
+    if rest.iter().any(|byte| *byte != 0)
+        || list.is_some_and(|list| *list != Kind::File(Vec::new()))
+        || archive.get(FOLDER).is_some()
+    {
+        return Err(Error::HasLayers);
+    }
+    Ok(len)
+}
+
+/// The archive that is being written.
+#[derive(Debug)]
+pub struct Layers<W> {
+    archive: Stream<W>,
+    list: String,
+    count: usize,
+}
+
+impl<W: Write + Seek> Layers<W> {
+    /// Begins where `out` is.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin(out: W) -> Result<Self, Error> {
+        let mut archive = Stream::new(out);
+        archive.folder(FOLDER, 0o755)?;
+        Ok(Self {
+            archive,
+            list: String::new(),
+            count: 0,
+        })
+    }
+
+    /// Adds a layer above those before it; `write` writes its squashfs.
+    ///
+    /// # Errors
+    /// When its name is no name or is there already, there are too many, or writing failed.
+    pub fn add<E: From<Error>>(
+        &mut self,
+        name: &str,
+        write: impl FnOnce(&mut W) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let is_plain = !name.contains(['/', '\0']) && !name.contains(char::is_whitespace);
+        if !is_plain
+            || matches!(name, "" | "." | "..")
+            || name.starts_with('#')
+            || name.len() > NAME_MAX
+        {
+            return Err(Error::BadName(name.to_owned()).into());
+        }
+        if self.list.lines().any(|other| other == name) {
+            return Err(Error::Archive(name.to_owned(), cpio::Error::Duplicate).into());
+        }
+        self.list.push_str(name);
+        self.list.push('\n');
+        self.count = self.count.saturating_add(1);
+        if self.count > LAYERS_MAX || self.list.len() > LIST_MAX {
+            return Err(Error::TooMany.into());
+        }
+        let path = format!("{FOLDER}/{name}");
+        let place = self.archive.begin(&path, 0o444).map_err(Error::Io)?;
+        write(self.archive.out())?;
+        self.archive
+            .end(place)
+            .map_err(Error::Io)?
+            .map_err(|error| Error::Archive(path, error))?;
+        Ok(())
+    }
+
+    /// Writes the list, other files of the top, and the end.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(mut self, files: &[(&str, &[u8])]) -> Result<W, Error> {
+        let list = std::mem::take(&mut self.list);
+        for (name, bytes) in [(LIST, list.as_bytes())].iter().chain(files) {
+            let place = self.archive.begin(name, 0o444)?;
+            self.archive.out().write_all(bytes)?;
+            self.archive
+                .end(place)?
+                .map_err(|error| Error::Archive((*name).to_owned(), error))?;
+        }
+        Ok(self.archive.finish()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpio::Entry;
+    use std::io::Cursor;
+
+    fn base(list: Option<&[u8]>) -> Vec<u8> {
+        let mut archive = Archive::new();
+        for name in ["init", "rootfs.sqsh"] {
+            archive.add(name, file(name.as_bytes())).unwrap();
+        }
+        if let Some(list) = list {
+            archive.add(LIST, file(list)).unwrap();
+        }
+        archive.emit().unwrap()
+    }
+
+    fn file(bytes: &[u8]) -> Entry {
+        Entry {
+            kind: Kind::File(bytes.to_vec()),
+            mode: 0o444,
+            uid: 0,
+            gid: 0,
+        }
+    }
+
+    fn with(names: &[&str]) -> Result<Vec<u8>, Error> {
+        let mut layers = Layers::begin(Cursor::new(Vec::new()))?;
+        for name in names {
+            layers.add(name, |out| -> Result<(), Error> {
+                Ok(out.write_all(name.as_bytes())?)
+            })?;
+        }
+        let out = layers.finish(&[("extensions.yaml", b"layers: []\n")])?;
+        Ok(out.into_inner())
+    }
+
+    #[test]
+    fn sysx_06_layers_are_files_and_lines_in_order() {
+        let bytes = with(&["b.sqsh", "a.sqsh"]).unwrap();
+
+        let archive = Archive::parse(&bytes).unwrap();
+        assert_eq!(archive.get(LIST), Some(&file(b"b.sqsh\na.sqsh\n")));
+        assert_eq!(archive.get("layers/a.sqsh"), Some(&file(b"a.sqsh")));
+        assert_eq!(archive.get("extensions.yaml"), Some(&file(b"layers: []\n")));
+        assert_eq!(archive.get("layers").map(|entry| entry.mode), Some(0o755));
+        assert_eq!(bytes.len() % 512, 0);
+    }
+
+    #[test]
+    fn names_that_init_would_not_find_are_refused() {
+        let long = "n".repeat(NAME_MAX + 1);
+        for name in ["", ".", "..", "a/b", "a b", " a", "#a", "a\n", "a\0", &long] {
+            assert!(matches!(with(&[name]), Err(Error::BadName(_))), "{name:?}");
+        }
+        assert!(matches!(with(&["a", "a"]), Err(Error::Archive(..))));
+        let names: Vec<String> = (0..=LAYERS_MAX).map(|number| number.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert!(with(&names[..LAYERS_MAX]).is_ok());
+        assert!(matches!(with(&names), Err(Error::TooMany)));
+    }
+
+    #[test]
+    fn only_an_initramfs_of_ours_without_layers_is_taken() {
+        for list in [None, Some(&b""[..])] {
+            let mut bytes = base(list);
+            let len = bytes.len();
+            bytes.extend([0; 3]);
+            let kept = check_base(&bytes).unwrap();
+            assert!(kept <= len && Archive::parse(&bytes[..kept]).is_ok());
+        }
+        let twice = [base(None), with(&["a"]).unwrap()].concat();
+        for (bytes, wanted) in [
+            (base(Some(b"a\n")), Error::HasLayers),
+            (twice, Error::HasLayers),
+            (vec![0x1f, 0x8b, 8], Error::Packed),
+            (b"\xfd7zXZ\0".to_vec(), Error::Packed),
+            (Vec::new(), Error::NotOurs),
+            (b"07070".to_vec(), Error::NotOurs),
+            (Archive::new().emit().unwrap(), Error::NotOurs),
+        ] {
+            let error = check_base(&bytes).unwrap_err();
+            assert_eq!(error.to_string(), wanted.to_string());
+        }
+    }
+}
