@@ -454,7 +454,7 @@ mod tests {
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::List),
                 proptest::collection::btree_map("[ \n:#a0-9.-]{0,6}", inner, 0..5)
-                    .prop_map(Value::Map),
+                    .prop_map(|map| Value::Map(map.into_iter().collect())),
             ]
         })
     }

@@ -10,7 +10,7 @@ use crate::schema::Kind;
 pub const MEMORY_PER_BYTE: usize = 10;
 /// What any file may take up, however small it is: enough for 5,000 networks of a firewall rule, which are
 /// 40 times their text.
-pub const MEMORY_FLOOR: usize = 9 * 1024 * 1024;
+pub const MEMORY_FLOOR: usize = 6 * 1024 * 1024;
 
 /// An event of the parser with its place, 96 bytes, all of which it keeps until the document ends; twice,
 /// because the list of them is moved when it grows and leaves holes behind.
@@ -23,10 +23,14 @@ const PIECE_EDGE: usize = 24;
 const LIST_SLOT: usize = 48;
 /// The room for four values that a list starts with.
 const FIRST_SLOTS: usize = 128;
-/// The node of the tree that holds up to 11 entries of a mapping: 544 bytes, and what it leaves unused.
-const FIRST_ENTRIES: usize = 672;
+/// An entry of a mapping of the tree by itself, as the first ones are: a key and a value.
+const FIRST_ENTRY: usize = 56 + PIECE_EDGE;
+/// A further entry, with the room that a growing mapping has left.
+const ENTRY_SLOT: usize = 112;
+/// The node that holds up to 11 entries of a mapping in a struct: 544 bytes, and what it leaves unused.
+const NODE: usize = 672;
 /// An entry in such a node when the node is half full.
-const ENTRY_SLOT: usize = 104;
+const NODE_SLOT: usize = 104;
 
 /// What is left of the limit.
 #[derive(Debug, Clone)]
@@ -88,10 +92,10 @@ impl Memory {
     /// An entry of a mapping with its key, in the tree and, unless the struct has a field for it, there in
     /// a mapping again.
     pub(crate) fn entry(&mut self, number: usize, key: usize, of: &Kind) -> Option<()> {
-        let node = if number == 0 {
-            FIRST_ENTRIES
+        let (entry, node) = if number == 0 {
+            (FIRST_ENTRY, NODE)
         } else {
-            ENTRY_SLOT
+            (ENTRY_SLOT, NODE_SLOT)
         };
         let again = match of {
             Kind::Map(kind) => node.saturating_add(slot(kind).saturating_mul(2)),
@@ -102,7 +106,7 @@ impl Memory {
             | Kind::Struct(_)
             | Kind::Free => 0,
         };
-        self.take(EVENT.saturating_add(node).saturating_add(again))?;
+        self.take(EVENT.saturating_add(entry).saturating_add(again))?;
         self.text(key)
     }
 

@@ -5,13 +5,13 @@
 //! Never: knows the keys of a struct other than through its [`Kind`].
 
 use crate::error::{Fault, Path, Position, Problem, Step};
+use crate::map::Map;
 use crate::memory::Memory;
 use crate::schema::Kind;
 use crate::value::Value;
 use core::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use std::collections::BTreeMap;
-use std::collections::{BTreeSet, btree_map};
+use std::collections::BTreeSet;
 
 /// The key that takes over entries of another mapping (YAML 1.1 merge).
 pub(crate) const MERGE_KEY: &str = "<<";
@@ -287,7 +287,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         self.state.occupy::<A::Error>(Memory::map)?;
-        let mut values = BTreeMap::new();
+        let mut values = Vec::new();
         let mut merged = Vec::new();
         while let Some(key) = map.next_key::<Key>()? {
             self.state.spend::<A::Error>(key.0.len())?;
@@ -306,26 +306,29 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             if key.0 == MERGE_KEY {
                 merged.push(value);
             } else {
-                match values.entry(key.0) {
-                    btree_map::Entry::Vacant(place) => {
-                        place.insert(value);
-                    }
-                    btree_map::Entry::Occupied(_) => self
-                        .state
-                        .problems
-                        .push(Problem::new(self.state.path.clone(), Fault::DuplicateKey)),
-                }
+                Map::grow(&mut values);
+                values.push((key.0, value));
             }
             self.state.path.0.pop();
         }
-        for other in merged {
-            if let Value::Map(other) = other {
-                for (key, value) in other {
-                    values.entry(key).or_insert(value);
-                }
-            }
+        let (mut map, doubles) = Map::of(values);
+        for key in doubles {
+            let path = self.state.path.key(&key);
+            self.state
+                .problems
+                .push(Problem::new(path, Fault::DuplicateKey));
         }
-        Ok(Value::Map(values))
+        if !merged.is_empty() {
+            let others = merged.into_iter().filter_map(|other| {
+                if let Value::Map(other) = other {
+                    Some(other)
+                } else {
+                    None
+                }
+            });
+            map.add_missing(others);
+        }
+        Ok(Value::Map(map))
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::emit::Emitter;
 use crate::error::{Fault, Path, Problem, Step};
+use crate::map::Map;
 use crate::newer;
 use crate::value::Value;
 use std::collections::BTreeMap;
@@ -78,11 +79,7 @@ impl Cursor {
     }
 
     /// Takes one key out of a mapping.
-    pub(crate) fn field<T: Field>(
-        &mut self,
-        map: &mut BTreeMap<String, Value>,
-        key: &'static str,
-    ) -> T {
+    pub(crate) fn field<T: Field>(&mut self, map: &mut Map, key: &'static str) -> T {
         match map.remove(key) {
             Some(value) => self.below(Step::Key(key.to_owned()), |at| T::take(value, at)),
             None => T::default(),
@@ -90,10 +87,10 @@ impl Cursor {
     }
 
     /// The entries of a mapping; nothing is an empty one.
-    pub(crate) fn entries(&mut self, value: Value) -> BTreeMap<String, Value> {
+    pub(crate) fn entries(&mut self, value: Value) -> Map {
         match value {
             Value::Map(map) => map,
-            Value::Null => BTreeMap::new(),
+            Value::Null => Map::new(),
             Value::Bool(_)
             | Value::Integer(_)
             | Value::Unsigned(_)
@@ -101,14 +98,14 @@ impl Cursor {
             | Value::Text(_)
             | Value::List(_) => {
                 self.wrong_type("a mapping");
-                BTreeMap::new()
+                Map::new()
             }
         }
     }
 
     /// Reports the keys that nobody took: newer releases may know them.
-    pub(crate) fn unknown(&mut self, section: &str, map: BTreeMap<String, Value>) {
-        for key in map.into_keys() {
+    pub(crate) fn unknown(&mut self, section: &str, map: Map) {
+        for (key, _) in map {
             let since = newer::key(section, &key);
             self.below(Step::Key(key), |at| match since {
                 Some(since) => at.warn(Fault::NewerKey { since }),
@@ -305,7 +302,14 @@ impl Field for Value {
             Self::Float(number) => out.float(*number),
             Self::Text(text) => out.text(text),
             Self::List(list) => list.emit(out),
-            Self::Map(map) => map.emit(out),
+            Self::Map(map) => {
+                out.begin_map();
+                for (key, value) in map.iter() {
+                    out.key(key);
+                    value.emit(out);
+                }
+                out.end_map();
+            }
         }
     }
 

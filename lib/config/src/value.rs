@@ -4,7 +4,7 @@
 //! Owns: the tree between the text and the structs, and free-form parts of the configuration.
 //! Never: keeps positions, tags or comments.
 
-use std::collections::BTreeMap;
+use crate::map::Map;
 
 /// A value as it was read. Where a key takes text, numbers and booleans stay the text they were.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,7 +25,7 @@ pub enum Value {
     /// A list.
     List(Vec<Value>),
     /// A mapping, in the order of its keys.
-    Map(BTreeMap<String, Value>),
+    Map(Map),
 }
 
 impl Value {

@@ -107,7 +107,7 @@ fn is_alike(one: &Value, two: &Value) -> bool {
         (Value::Map(one), Value::Map(two)) => {
             let same = one
                 .iter()
-                .filter(|(key, value)| two.get(*key) == Some(value));
+                .filter(|(key, value)| two.get(key) == Some(value));
             let same = same.count().saturating_mul(2);
             same > 0 && same >= one.len().min(two.len())
         }

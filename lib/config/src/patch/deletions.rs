@@ -7,9 +7,9 @@
 use super::strategic::{Rule, identity, rule};
 use crate::error::{Fault, Path, Problem, Step};
 use crate::guard;
+use crate::map::Map;
 use crate::marks::{Entry, Node, Shape, places};
 use crate::value::Value;
-use std::collections::BTreeMap;
 
 pub(crate) const ORDER: &str = "$patch";
 const DELETE: &str = "delete";
@@ -28,7 +28,7 @@ pub(crate) struct Deletion {
 pub(crate) enum Turn {
     Key(String),
     /// The items of a list that have these values.
-    Items(BTreeMap<String, Value>),
+    Items(Map),
 }
 
 /// The orders of one document of a patch.
@@ -98,7 +98,7 @@ impl Search<'_> {
     }
 
     /// Looks for an order among the entries of a mapping; returns what else they say.
-    fn order(&self, entries: &[Entry]) -> Result<Option<BTreeMap<String, Value>>, Box<Problem>> {
+    fn order(&self, entries: &[Entry]) -> Result<Option<Map>, Box<Problem>> {
         let Some(order) = entries.iter().find(|entry| entry.key == ORDER) else {
             return Ok(None);
         };
@@ -295,7 +295,7 @@ impl Place<'_> {
 }
 
 /// Whether an item has all the values that select it.
-fn is_meant(item: &Value, which: &BTreeMap<String, Value>) -> bool {
+fn is_meant(item: &Value, which: &Map) -> bool {
     which
         .iter()
         .all(|(key, wanted)| item.get(key).is_some_and(|value| reads_as(value, wanted)))
@@ -307,7 +307,7 @@ fn reads_as(value: &Value, wanted: &Value) -> bool {
             map.len() == wanted.len()
                 && map
                     .iter()
-                    .zip(wanted)
+                    .zip(wanted.iter())
                     .all(|((a, value), (b, wanted))| a == b && reads_as(value, wanted))
         }
         (Value::List(list), Value::List(wanted)) => {

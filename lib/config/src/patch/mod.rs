@@ -203,7 +203,7 @@ fn parse_strategic(text: &str) -> Result<Vec<Part>, Vec<Problem>> {
             .map(core::mem::take)
             .unwrap_or_default();
         if let (true, Value::Map(map)) = (orders.whole, &mut piece.value) {
-            map.retain(|key, _| matches!(key.as_str(), "apiVersion" | "kind" | "name" | "version"));
+            map.retain(|key, _| matches!(key, "apiVersion" | "kind" | "name" | "version"));
         }
         close_holes(&mut piece.value, &orders);
         piece

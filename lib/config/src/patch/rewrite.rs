@@ -7,13 +7,13 @@
 use super::align::align;
 use super::tree::{below, emit, inside};
 use crate::emit::Emitter;
+use crate::map::Map;
 use crate::marks::{Entry, Item, Node, Place, Shape, places};
 use crate::read::MERGE_KEY;
 use crate::schema::Kind;
 use crate::stream::stream;
 use crate::value::Value;
 use core::ops::Range;
-use std::collections::BTreeMap;
 
 /// A document before and after.
 #[derive(Debug)]
@@ -278,13 +278,7 @@ impl Edits<'_> {
         Some(())
     }
 
-    fn map(
-        &mut self,
-        entries: &[Entry],
-        old: &BTreeMap<String, Value>,
-        new: &BTreeMap<String, Value>,
-        kind: &'static Kind,
-    ) -> Option<()> {
+    fn map(&mut self, entries: &[Entry], old: &Map, new: &Map, kind: &'static Kind) -> Option<()> {
         let column = column(self.text, entries.first()?.start);
         let is_kept = |entry: &Entry| entry.key == MERGE_KEY || new.contains_key(&entry.key);
         for entry in entries.iter().filter(|entry| entry.key != MERGE_KEY) {
@@ -306,9 +300,9 @@ impl Edits<'_> {
                 self.remove(first.start, end_of_entry(last), next);
             }
         }
-        let added: BTreeMap<String, Value> = new
+        let added: Map = new
             .iter()
-            .filter(|(key, _)| !old.contains_key(*key))
+            .filter(|(key, _)| !old.contains_key(key))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         if !added.is_empty() {

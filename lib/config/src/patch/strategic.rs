@@ -6,6 +6,7 @@
 
 use super::tree::{below, inside};
 use crate::error::{Fault, Path, Problem, Step};
+use crate::map::Map;
 use crate::quantity::{DiskSize, GoDuration};
 use crate::scalar::whole_number;
 use crate::schema::Kind;
@@ -134,7 +135,7 @@ impl Merger<'_> {
                 Ok(())
             }
             (base @ Value::Null, Value::Map(_)) => {
-                *base = Value::Map(BTreeMap::new());
+                *base = Value::Map(Map::new());
                 self.value(base, patch, kind)
             }
             (base @ Value::Null, Value::List(_)) => {
@@ -187,28 +188,26 @@ impl Merger<'_> {
         result
     }
 
-    fn map(
-        &mut self,
-        base: &mut BTreeMap<String, Value>,
-        patch: &BTreeMap<String, Value>,
-        kind: &'static Kind,
-    ) -> Result<(), Problem> {
+    fn map(&mut self, base: &mut Map, patch: &Map, kind: &'static Kind) -> Result<(), Problem> {
         // In a struct, nothing is the same as no key; in a mapping with own keys it is not.
         let is_struct = matches!(kind, Kind::Struct(_));
-        for (key, value) in patch {
+        // Added at once: each by itself would move all behind it.
+        let mut more = Vec::new();
+        for (key, value) in patch.iter() {
             let kind = below(kind, key);
             let step = Step::Key(key.clone());
             if let Some(base) = base.get_mut(key) {
                 self.below(step, |at| at.value(base, value, kind))?;
             } else if *value == Value::Null {
             } else if value.is_empty() && !is_struct {
-                base.insert(key.clone(), value.clone());
+                more.push((key.clone(), value.clone()));
             } else if !(is_struct && says_nothing(value, kind)) {
                 let mut added = Value::Null;
                 self.below(step, |at| at.value(&mut added, value, kind))?;
-                base.insert(key.clone(), added);
+                more.push((key.clone(), added));
             }
         }
+        base.add_missing([more.into_iter().collect()]);
         Ok(())
     }
 

@@ -7,11 +7,11 @@
 use crate::emit::Emitter;
 use crate::error::{Fault, Path, Problem, Step};
 use crate::guard::MAX_DEPTH;
+use crate::map::Map as Tree;
 use crate::scalar::whole_number;
 use crate::schema::{Field as _, Kind};
 use crate::value::Value;
 use serde_json::{Map, Number, Value as Json};
-use std::collections::BTreeMap;
 
 /// What the entry `key` of a mapping looks like.
 pub(crate) fn below(kind: &'static Kind, key: &str) -> &'static Kind {
@@ -65,7 +65,7 @@ pub(crate) fn emit(value: &Value, kind: &'static Kind, out: &mut Emitter) {
     }
 }
 
-fn order<'a>(map: &'a BTreeMap<String, Value>, kind: &'static Kind) -> Vec<&'a str> {
+fn order<'a>(map: &'a Tree, kind: &'static Kind) -> Vec<&'a str> {
     let mut keys: Vec<&str> = map.keys().map(String::as_str).collect();
     if let Kind::Struct(entries) = kind {
         let place = |key: &str| entries.iter().position(|entry| entry.key == key);
@@ -146,15 +146,15 @@ pub(crate) fn from_json(
             Value::List(list_from_json(list, inside(kind), old, path)?)
         }
         Json::Object(map) => {
-            let mut values = BTreeMap::new();
+            let mut values = Vec::with_capacity(map.len());
             for (key, json) in map {
                 let old = before.and_then(|before| before.get(&key));
                 path.0.push(Step::Key(key.clone()));
                 let value = from_json(json, below(kind, &key), old, path)?;
                 path.0.pop();
-                values.insert(key, value);
+                values.push((key, value));
             }
-            Value::Map(values)
+            Value::Map(values.into_iter().collect())
         }
     })
 }
