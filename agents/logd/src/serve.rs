@@ -5,7 +5,7 @@
 //! Never: keeps bytes for a reader: a reader that waits is a cursor.
 
 use proto::greeting;
-use proto::log::{CHUNK_MAX, Chunk, From, Index, KERNEL, LogName, Reply, Request, Span};
+use proto::log::{Begun, CHUNK_MAX, Chunk, From, Index, KERNEL, LogName, Reply, Request};
 use proto::paths::UID_ROOT;
 use proto::{Greeting, MAX_MESSAGE, Refusal};
 use sys::seqpacket::{Manners, Next, Peer, Server, Service};
@@ -63,10 +63,11 @@ impl Shelf {
                 })
             }
             Request::Tail(tail) => {
-                let (_, _, ring) = self.readable(tail.log)?;
+                let (_, log, ring) = self.readable(tail.log)?;
                 let from = ring.tail(tail.lines).map_err(failed)?;
                 let end = ring.header().total;
-                Reply::At(Span { from, end })
+                let first = chunk(log, ring, from, page)?;
+                Reply::Begun(Begun { end, first })
             }
             Request::Read(From { log, cursor }) => {
                 let (_, log, ring) = self.readable(log)?;

@@ -28,7 +28,8 @@ messages! {
         1 => Hello(Greeting),
         /// The name of the log at an index. Answer: `Log`, `NotFound` past the end. Idempotent.
         2 => Log(Index),
-        /// Where the last lines of a log begin and end. Answer: `At`. Idempotent.
+        /// The last lines of a log: where they begin and end, and as many as fit. Answer: `Begun`.
+        /// Idempotent.
         3 => Tail(Tail<'a>),
         /// What a log holds from a cursor on; an empty chunk at its end. Answer: `Chunk`.
         /// Idempotent.
@@ -48,7 +49,7 @@ messages! {
         /// Answers `Log`.
         3 => Log(LogName),
         /// Answers `Tail`.
-        4 => At(Span),
+        4 => Begun(Begun<'a>),
         /// Answers `Read` and `Follow`.
         5 => Chunk(Chunk<'a>),
     }
@@ -86,14 +87,16 @@ pub struct From<'a> {
     pub cursor: u64,
 }
 
-/// The lines of a log that there were when it was asked for them. A reader that is not to wait
+/// The lines of a log that there were when it was asked for them, the first of them with it: a
+/// log can grow so fast that they would be gone when they are read. A reader that is not to wait
 /// for more stops at their end: a log can grow faster than it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
-    /// The cursor of their first byte.
-    pub from: u64,
+pub struct Begun<'a> {
     /// The cursor after their last byte.
     pub end: u64,
+    /// The first of them.
+    #[serde(borrow)]
+    pub first: Chunk<'a>,
 }
 
 /// A piece of a log, whole lines only.

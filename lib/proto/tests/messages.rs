@@ -168,11 +168,13 @@ fn a_full_page_of_the_longest_statuses_fits_a_message() {
 #[test]
 fn a_full_chunk_of_log_fits_a_message() {
     let bytes = [b'x'; log::CHUNK_MAX];
-    let chunk = log::Reply::Chunk(log::Chunk {
+    let first = log::Chunk {
         from: u64::MAX,
         next: u64::MAX,
         bytes: &bytes,
-    });
+    };
+    let end = u64::MAX;
+    let chunk = log::Reply::Begun(log::Begun { end, first });
     let mut buffer = [0; MAX_MESSAGE];
 
     let len = chunk.encode(&mut buffer).unwrap();

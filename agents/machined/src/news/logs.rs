@@ -4,7 +4,7 @@
 //! Owns: one reader's place in one log.
 //! Never: keeps more than one chunk.
 
-use proto::log::{Chunk, From, Reply, Request, Span, Tail};
+use proto::log::{Begun, Chunk, From, Reply, Request, Tail};
 use proto::paths;
 
 use super::{Error, Line};
@@ -18,6 +18,8 @@ pub(crate) struct Reader {
     cursor: u64,
     /// Where the log ended when it was opened.
     end: u64,
+    /// What came with the answer; given first.
+    first: Vec<u8>,
 }
 
 /// Whether to wait for more at the end of a log.
@@ -38,16 +40,17 @@ impl Reader {
         let mut line = Line::open(&places.at(paths::LOGD_SOCKET)).await?;
         line.send(|buffer| Request::Tail(Tail { log, lines }).encode(buffer))
             .await?;
-        let Span { from, end } = match Reply::decode(line.receive().await?) {
-            Ok(Reply::At(span)) => span,
+        let (cursor, end, first) = match Reply::decode(line.receive().await?) {
+            Ok(Reply::Begun(Begun { end, first })) => (first.next, end, first.bytes.to_vec()),
             Ok(Reply::Refused(refusal)) => return Err(Error::Refused(refusal)),
             _other => return Err(Error::Unexpected),
         };
         Ok(Self {
             line,
             log: log.to_owned(),
-            cursor: from,
+            cursor,
             end,
+            first,
         })
     }
 
@@ -56,6 +59,9 @@ impl Reader {
     /// # Errors
     /// logd is gone.
     pub(crate) async fn next(&mut self, at_end: AtEnd) -> Result<Option<Vec<u8>>, Error> {
+        if !self.first.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.first)));
+        }
         if at_end == AtEnd::Stop && self.cursor >= self.end {
             return Ok(None);
         }

@@ -151,9 +151,13 @@ pub(crate) fn answer_as_logd(bytes: &[u8], out: &mut [u8]) -> usize {
     let known = |name: &str| ["kernel", "machined", "logd", "apid"].contains(&name);
     let reply = match log::Request::decode(bytes).unwrap() {
         log::Request::Hello(_) => log::Reply::Welcome(Greeting::OURS),
-        log::Request::Tail(tail) if tail.log == FLOOD => log::Reply::At(log::Span {
-            from: 0,
+        log::Request::Tail(tail) if tail.log == FLOOD => log::Reply::Begun(log::Begun {
             end: u64::from(tail.lines) * FLOOD_LINE.len() as u64,
+            first: log::Chunk {
+                from: 0,
+                next: FLOOD_LINE.len() as u64,
+                bytes: FLOOD_LINE,
+            },
         }),
         // Pieces are not as long as the lines of the tail are.
         log::Request::Read(from) if from.log == FLOOD => log::Reply::Chunk(log::Chunk {
@@ -168,9 +172,9 @@ pub(crate) fn answer_as_logd(bytes: &[u8], out: &mut [u8]) -> usize {
                 2 => 4,
                 _ => 0,
             };
-            log::Reply::At(log::Span {
-                from: start as u64,
+            log::Reply::Begun(log::Begun {
                 end: LINES.len() as u64,
+                first: line_at(start as u64),
             })
         }
         log::Request::Read(from) => chunk(from.cursor),
@@ -182,6 +186,10 @@ pub(crate) fn answer_as_logd(bytes: &[u8], out: &mut [u8]) -> usize {
 }
 
 fn chunk(cursor: u64) -> log::Reply<'static> {
+    log::Reply::Chunk(line_at(cursor))
+}
+
+fn line_at(cursor: u64) -> log::Chunk<'static> {
     let at = usize::try_from(cursor).unwrap().min(LINES.len());
     // One line a piece, so that reading takes several.
     let rest = &LINES[at..];
@@ -189,11 +197,11 @@ fn chunk(cursor: u64) -> log::Reply<'static> {
         .iter()
         .position(|byte| *byte == b'\n')
         .map_or(0, |end| end + 1);
-    log::Reply::Chunk(log::Chunk {
+    log::Chunk {
         from: cursor,
         next: cursor + end as u64,
         bytes: &rest[..end],
-    })
+    }
 }
 
 pub(crate) fn answer_as_udevd(bytes: &[u8], out: &mut [u8]) -> usize {

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use proto::log::{Chunk, From, Index, Reply, Request, Span, Tail};
+use proto::log::{Begun, Chunk, From, Index, Reply, Request, Tail};
 use proto::supervisor::{self, PipeOf};
 use proto::{Greeting, MAX_MESSAGE, Name, Refusal};
 use sys::event::{PollFd, PollFlags, Timespec, poll};
@@ -290,12 +290,16 @@ impl Reader {
     }
 
     pub fn tail(&mut self, log: &str, lines: u32) -> u64 {
-        self.span(log, lines).from
+        self.begin(log, lines).0
     }
 
-    pub fn span(&mut self, log: &str, lines: u32) -> Span {
+    /// Where the last lines begin and end, and the first of them.
+    pub fn begin(&mut self, log: &str, lines: u32) -> (u64, u64, String) {
         match self.ask(&Request::Tail(Tail { log, lines })) {
-            Reply::At(span) => span,
+            Reply::Begun(Begun { end, first }) => {
+                let text = String::from_utf8_lossy(first.bytes).into_owned();
+                (first.from, end, text)
+            }
             other => panic!("{other:?}"),
         }
     }
