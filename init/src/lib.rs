@@ -13,6 +13,7 @@ pub mod down;
 pub mod errands;
 pub mod fatal;
 pub mod folders;
+pub mod layers;
 pub mod limits;
 pub mod mounts;
 pub mod root;

@@ -12,18 +12,18 @@ use core::convert::Infallible;
 
 use init::fatal::{self, Fatal};
 use init::say::Phase;
-use init::{cgroup, console, down, errands, folders, limits, mounts, root, supervisor};
+use init::{cgroup, console, down, errands, folders, layers, limits, mounts, root, supervisor};
 
 sys::entry!(main, panic = fatal::panicked);
 
 /// The kernel starts `/init` in the initramfs; that one becomes `/sbin/init` of the root.
 fn main(arguments: sys::start::Arguments) -> u8 {
-    let stage = if arguments.get(0) == Some(c"/init") {
-        first_stage
+    let ended = if arguments.get(0) == Some(c"/init") {
+        first_stage()
     } else {
-        second_stage
+        second_stage(arguments)
     };
-    match stage() {
+    match ended {
         Ok(never) => match never {},
         Err(fatal) => fatal::end(&fatal),
     }
@@ -42,20 +42,22 @@ fn first_stage() -> Result<Infallible, Fatal> {
     phase.done();
 
     let phase = Phase::begin("layers");
-    root::mount_layers();
+    let told = layers::mount();
+    layers::show_extensions();
     phase.done();
 
     root::free_initramfs();
     root::enter()?;
-    root::become_second_stage()
+    root::become_second_stage(&told)
 }
 
 /// In the root: prepares what every service stands on, and supervises them until the end.
-fn second_stage() -> Result<Infallible, Fatal> {
+fn second_stage(arguments: sys::start::Arguments) -> Result<Infallible, Fatal> {
     let phase = Phase::begin("mounts");
     mounts::make(mounts::LATE)?;
     mounts::share()?;
     folders::make()?;
+    layers::write_down(arguments);
     limits::raise();
     phase.done();
 

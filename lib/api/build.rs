@@ -21,6 +21,7 @@ const ROOTS: &[&str] = &[
     "cosi/state.proto",
     "cosi/meta.proto",
     "resource/config.proto",
+    "resource/definitions/extensions.proto",
     "resource/definitions/network.proto",
     "resource/definitions/runtime.proto",
     "resource/definitions/secrets.proto",

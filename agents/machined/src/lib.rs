@@ -20,6 +20,7 @@ mod events;
 mod extensions;
 pub mod journal;
 mod kernel_arguments;
+mod layers;
 mod life;
 mod lower;
 mod news;
@@ -75,6 +76,7 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     if let Some(ready) = start.ready {
         sys::io::write(&ready, b"\n")?;
     }
+    layers::publish(&node);
     // Before the controllers: they must not see a node that runs without its configuration.
     let resumed = life::resume(&node);
     tokio::spawn(Arc::clone(&node).run_controllers());

@@ -103,6 +103,18 @@ impl Places {
         self.at("/usr/local/etc/containers")
     }
 
+    /// The list of the system extensions in the image.
+    #[must_use]
+    pub fn extensions(&self) -> PathBuf {
+        self.at("/etc/extensions.yaml")
+    }
+
+    /// How init fared with each layer over the root, where there are layers.
+    #[must_use]
+    pub fn layers(&self) -> PathBuf {
+        self.at("/run/ichor/layers")
+    }
+
     /// Files that other programs see in `/etc`.
     #[must_use]
     pub fn etc(&self) -> PathBuf {

@@ -84,6 +84,14 @@ pub mod talos {
     pub mod resource {
         /// Specs of the other resources.
         pub mod definitions {
+            /// Of system extensions.
+            pub mod extensions {
+                include!(concat!(
+                    env!("OUT_DIR"),
+                    "/talos.resource.definitions.extensions.rs"
+                ));
+            }
+
             /// Of the network.
             pub mod network {
                 include!(concat!(

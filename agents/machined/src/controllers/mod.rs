@@ -22,12 +22,12 @@ use resource::{Engine, Output, RegisterError};
 
 use crate::kernel_arguments::KernelArguments;
 use crate::news::{init, network};
-use crate::node;
 use crate::places::Places;
 use crate::resources::{
-    self, AddressStatus, LeaseStatus, LinkStatus, MachineConfig, MachineStatus, Namespace,
-    ResourceDefinition, RouteStatus, Service,
+    self, AddressStatus, ExtensionStatus, LeaseStatus, LinkStatus, MachineConfig, MachineStatus,
+    Namespace, ResourceDefinition, RouteStatus, Service,
 };
+use crate::{layers, node};
 
 /// Who writes the configuration that was accepted.
 pub(crate) const CONFIGURATION: &str = "config.AcquireController";
@@ -52,6 +52,7 @@ pub(crate) fn register(
         (CONFIGURATION, Output::of::<MachineConfig>()),
         (node::RUNTIME, Output::of::<MachineStatus>()),
         (init::OWNER, Output::of::<Service>()),
+        (layers::OWNER, Output::of::<ExtensionStatus>()),
         (network::LINKS, Output::of::<LinkStatus>()),
         (network::ADDRESSES, Output::of::<AddressStatus>()),
         (network::ROUTES, Output::of::<RouteStatus>()),

@@ -11,9 +11,9 @@ use std::time::SystemTime;
 use resource::{AnySpec, Kind, ResourceSpec, Store, StoreError};
 
 use super::{
-    AddressStatus, CertSan, HostnameSpec, HostnameStatus, KernelParamSpec, KernelParamStatus,
-    LinkStatus, MachineConfig, MachineStatus, MachineType, NETWORK_CONFIG, NodeAddress,
-    ResolverStatus, RouteStatus, Service, wire,
+    AddressStatus, CertSan, ExtensionStatus, HostnameSpec, HostnameStatus, KernelParamSpec,
+    KernelParamStatus, LinkStatus, MachineConfig, MachineStatus, MachineType, NETWORK_CONFIG,
+    NodeAddress, ResolverStatus, RouteStatus, Service, wire,
 };
 
 /// Who writes them.
@@ -58,6 +58,7 @@ const SHOWN: &[&Kind] = &[
     NodeAddress::KIND,
     ResolverStatus::KIND,
     RouteStatus::KIND,
+    ExtensionStatus::KIND,
     KernelParamSpec::KIND,
     KernelParamStatus::KIND,
     MachineStatus::KIND,

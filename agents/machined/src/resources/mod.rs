@@ -18,7 +18,8 @@ pub(crate) use network::{
     Prefix, ResolverStatus, RouteStatus,
 };
 pub(crate) use runtime::{
-    KernelParamSpec, KernelParamStatus, MachineStage, MachineStatus, Service, UnmetCondition,
+    ExtensionStatus, KernelParamSpec, KernelParamStatus, MachineStage, MachineStatus, Service,
+    UnmetCondition,
 };
 pub(crate) use secrets::{ApiCertificate, CertSan};
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Resources of the running machine.
 //!
-//! Owns: services, kernel parameters and the state of the machine as resources.
+//! Owns: services, extensions, kernel parameters and the state of the machine as resources.
 //! Never: talks to init or the kernel.
 
 /// A service. Its id is its name.
@@ -26,6 +26,36 @@ super::kind!(
     ],
     Public,
     super::wire::service
+);
+
+/// A system extension of the image. Its id is the file of its layer without `.sqsh`, or, without a
+/// layer, its place in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExtensionStatus {
+    /// The file of its layer; the schematic has none.
+    pub image: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its version, in whatever form its makers have.
+    pub version: String,
+    /// Who made it.
+    pub author: Option<String>,
+    /// What it is for; may have lines.
+    pub description: Option<String>,
+    /// Which versions of the system it is for: `>= v1.0.0`.
+    pub compatible_talos: Option<String>,
+}
+
+super::kind!(
+    ExtensionStatus,
+    "ExtensionStatuses.runtime.talos.dev" in "runtime",
+    ["extensions", "extensionstatus", "es"],
+    [
+        "Name" = "{.metadata.name}",
+        "Version" = "{.metadata.version}"
+    ],
+    Public,
+    super::wire::extension_status
 );
 
 /// A kernel parameter as it should be. Its id is `proc.sys.` and the parameter's name.

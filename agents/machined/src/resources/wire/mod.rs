@@ -5,6 +5,7 @@
 //! Never: writes a field whose value the node does not know.
 
 mod config;
+mod extensions;
 mod meta;
 mod network;
 mod runtime;
@@ -12,6 +13,7 @@ mod secrets;
 mod words;
 
 pub(super) use config::{machine_config, machine_type};
+pub(super) use extensions::extension_status;
 pub(super) use meta::{definition, namespace};
 pub(super) use network::{
     address_status, hostname_spec, hostname_status, link_status, node_address, resolver_status,

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Layers over the root: what system extensions are in an image.
+//!
+//! Owns: the list of layers, their mounts, and what became of each.
+//! Never: lets a broken layer hold the boot.
+
+use core::ffi::CStr;
+use core::fmt::Write as _;
+
+use sys::fs::{Mode, OFlags};
+use sys::io::Errno;
+use sys::spawn::Strings;
+use sys::start::Arguments;
+use sys::text::Text;
+
+use crate::{root, say};
+
+/// Which layers there are, one file name below `/layers/` a line, the undermost first.
+const LIST: &CStr = c"/layers.list";
+/// The longest list that is read.
+const LIST_MAX: usize = 4096;
+/// The most layers: what fits the mount options of the overlay, with room.
+const LAYERS_MAX: usize = 32;
+/// Where machined reads what became of each: a line for each, `NAME ok` or `NAME ERRNO`.
+const OUTCOMES: &CStr = c"/run/ichor/layers";
+/// What an argument about a layer begins with.
+const WORD: &str = "layer=";
+/// The longest argument about a layer: a name of a file, and an errno.
+const WORD_MAX: usize = 300;
+
+/// The arguments of the second stage: all names together fit the list.
+pub type Told = Strings<{ LAYERS_MAX + 2 }, { LIST_MAX + 64 * LAYERS_MAX }>;
+
+/// Mounts the layers over the root. What is wrong with one is said, and it is left out. Returns
+/// the arguments of the second stage: its name, and how it went with each layer, in the order of
+/// the list.
+#[must_use]
+pub fn mount() -> Told {
+    let mut told = Told::new();
+    // It is the first, so it fits.
+    let _ = told.push("/sbin/init");
+    let mut buffer = [0; LIST_MAX];
+    let Some(list) = read_list(&mut buffer) else {
+        return told;
+    };
+    let mut outcomes = [Ok(()); LAYERS_MAX];
+    let mut lower = Text::<1024>::new();
+    let mut count: usize = 0;
+    // The last layer lies on top, and the overlay wants the topmost first. Numbers are counted
+    // from the last of the list too.
+    for (name, outcome) in layers(list).rev().zip(&mut outcomes) {
+        *outcome = mount_layer(name, count);
+        match outcome {
+            Ok(()) => {
+                let _ = write!(lower, "/l/{count}:");
+                count = count.saturating_add(1);
+            }
+            Err(errno) => say!("layer {name}: left out: {}", sys::errno::name(*errno)),
+        }
+    }
+    if count > 0
+        && let Err(errno) = mount_overlay(&lower)
+    {
+        say!(
+            "layers: left out: cannot mount the overlay: {}",
+            sys::errno::name(errno)
+        );
+        for outcome in outcomes.iter_mut().filter(|outcome| outcome.is_ok()) {
+            *outcome = Err(errno);
+        }
+    }
+    for (name, outcome) in layers(list).rev().zip(outcomes) {
+        let mut word = Text::<WORD_MAX>::new();
+        let _ = match outcome {
+            Ok(()) => write!(word, "{WORD}{name} ok"),
+            Err(errno) => write!(word, "{WORD}{name} {}", sys::errno::name(errno)),
+        };
+        // As many as there can be fit.
+        let _ = told.push(word.as_str());
+    }
+    told
+}
+
+/// Shows in the root what the layers are, as the tool that made the initramfs wrote it down.
+pub fn show_extensions() {
+    let (from, to) = (c"/extensions.yaml", c"/root/etc/extensions.yaml");
+    match sys::mount::mount_bind(from, to) {
+        // An image without extensions.
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(errno) => say!("extensions.yaml: left out: {}", sys::errno::name(errno)),
+    }
+}
+
+/// Writes down how it went with each layer, for machined.
+pub fn write_down(arguments: Arguments) {
+    let words = (1..=LAYERS_MAX).map_while(|index| arguments.get(index));
+    let words = words.filter_map(|word| word.to_str().ok()?.strip_prefix(WORD));
+    for (index, word) in words.enumerate() {
+        let mut line = Text::<WORD_MAX>::new();
+        let _ = writeln!(line, "{word}");
+        let mut flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC;
+        if index == 0 {
+            flags |= OFlags::TRUNC;
+        }
+        let written = sys::fs::open(OUTCOMES, flags, Mode::from_raw_mode(0o644))
+            .and_then(|file| sys::io::write(&file, line.as_bytes()));
+        if let Err(errno) = written {
+            say!(
+                "{word}: cannot be written down: {}",
+                sys::errno::name(errno)
+            );
+        }
+    }
+}
+
+/// Removes the initramfs's names for the layers.
+pub(crate) fn free() {
+    let mut buffer = [0; LIST_MAX];
+    if let Some(list) = read_list(&mut buffer) {
+        for name in layers(list) {
+            let mut path = Text::<300>::new();
+            let _ = write!(path, "/layers/{name}");
+            let _ = sys::fs::unlink(path.as_str());
+        }
+    }
+    let _ = sys::fs::unlink(LIST);
+}
+
+/// The list of layers; an image without layers has none.
+fn read_list(buffer: &mut [u8; LIST_MAX]) -> Option<&str> {
+    let file = sys::fs::open(LIST, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let len = sys::io::read(&file, &mut buffer[..]).ok()?;
+    let text = core::str::from_utf8(buffer.get(..len)?).ok();
+    if text.is_none() {
+        say!("layers.list: left out: not text");
+    }
+    text
+}
+
+/// The names in a list: lines that are neither empty nor comments, as many as there may be.
+fn layers(list: &str) -> impl DoubleEndedIterator<Item = &str> {
+    let mut count: usize = 0;
+    let end = list
+        .match_indices('\n')
+        .find_map(|(at, _)| {
+            count = count.saturating_add(1);
+            (count >= LAYERS_MAX).then_some(at)
+        })
+        .unwrap_or(list.len());
+    let list = list.get(..end).unwrap_or(list);
+    list.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Mounts one layer at its number.
+fn mount_layer(name: &str, number: usize) -> Result<(), Errno> {
+    if name.contains('/') || name == "." || name == ".." {
+        return Err(Errno::INVAL);
+    }
+    root::make_folder(c"/l")?;
+    let (mut file, mut at) = (Text::<300>::new(), Text::<16>::new());
+    let _ = write!(file, "/layers/{name}\0");
+    let _ = write!(at, "/l/{number}\0");
+    let text = |bytes| CStr::from_bytes_until_nul(bytes).map_err(|_| Errno::NAMETOOLONG);
+    root::mount_squashfs(text(file.as_bytes())?, text(at.as_bytes())?)
+}
+
+/// Mounts the layers and, undermost, the root, over the root.
+fn mount_overlay(lower: &Text<1024>) -> Result<(), Errno> {
+    let mut options = Text::<1100>::new();
+    let _ = write!(options, "lowerdir={lower}/root\0");
+    let options = CStr::from_bytes_until_nul(options.as_bytes()).map_err(|_| Errno::TOOBIG)?;
+    sys::mount::mount(
+        c"overlay",
+        root::ROOT,
+        c"overlay",
+        root::READ_ONLY,
+        Some(options),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::String;
+    use std::vec::Vec;
+
+    use super::{LAYERS_MAX, layers};
+
+    #[test]
+    fn layers_are_lines_that_say_something() {
+        let names: Vec<_> = layers("# two\na.sqsh\n\n  b.sqsh \n").collect();
+
+        assert_eq!(names, ["a.sqsh", "b.sqsh"]);
+    }
+
+    #[test]
+    fn layers_are_limited() {
+        let list: String = (0..100).map(|number| std::format!("{number}\n")).collect();
+
+        assert_eq!(layers(&list).count(), LAYERS_MAX);
+    }
+
+    #[test]
+    fn no_list_is_no_layers() {
+        for list in ["", "\n\n", "#", "   "] {
+            assert_eq!(layers(list).count(), 0, "{list:?}");
+        }
+    }
+}
