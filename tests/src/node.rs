@@ -33,6 +33,8 @@ pub struct Setup {
     pub arch: Arch,
     /// Layers over the root.
     pub layers: Vec<Layer>,
+    /// An initramfs of the test's own instead, with whatever it has.
+    pub initramfs: Option<PathBuf>,
     /// Further kernel arguments.
     pub cmdline: String,
     /// What the network card is connected to.
@@ -50,6 +52,7 @@ impl Setup {
         Self {
             arch,
             layers: Vec::new(),
+            initramfs: None,
             cmdline: String::new(),
             network: Network::User,
             disks: Vec::new(),
@@ -296,7 +299,9 @@ fn boot(places: &Places, setup: &Setup, folder: &Path) -> Result<Running> {
     machine.forwards = vec![PROBE_PORT];
     machine.disks.clone_from(&setup.disks);
     machine.reboot = setup.reboot;
-    if !setup.layers.is_empty() {
+    if let Some(initramfs) = &setup.initramfs {
+        machine.initramfs.clone_from(initramfs);
+    } else if !setup.layers.is_empty() {
         machine.initramfs = layers::image(places, setup.arch, &setup.layers, folder)?;
     }
     machine.boot()

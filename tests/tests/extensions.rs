@@ -4,11 +4,13 @@
 use anyhow::{Context, Result, ensure};
 use ichor_tests::layers::Layer;
 use ichor_tests::node::LIMIT;
-use ichor_tests::{Arch, Node, Setup, on_each_architecture, wait};
+use ichor_tests::{Arch, Node, Setup, ctl, on_each_architecture, wait};
+use xtask::places::Places;
 
 on_each_architecture! {
     ext_01_02_06_07_08_15_services_are_containers_as_described
     ext_09_10_11_13_14_services_wait_end_and_are_controlled
+    sysx_06_07_12_13_xtn_04_extensions_are_made_booted_and_listed_and_a_broken_one_left_out
 }
 
 /// Waits until the log of a service has a line.
@@ -139,4 +141,88 @@ fn ext_09_10_11_13_14_services_wait_end_and_are_controlled(arch: Arch) -> Result
     let log = node.ctl(&["logs", "ext-closed"])?.ok()?;
     ensure!(log.matches("process 1\n").count() == 3, "{log}");
     Ok(())
+}
+
+/// The walk from nothing to a service that runs, with the client alone.
+fn sysx_06_07_12_13_xtn_04_extensions_are_made_booted_and_listed_and_a_broken_one_left_out(
+    arch: Arch,
+) -> Result<()> {
+    let places = Places::find()?;
+    let client = places.out.join("host/ichorctl");
+    let folder = tempfile::tempdir()?;
+    let run = |arguments: &[&str]| ctl::run(&client, folder.path(), arguments)?.ok();
+    run(&["extension", "new", "walk", "--service"])?;
+    run(&["extension", "new", "broken"])?;
+    let root = folder.path().join("walk/rootfs/usr/local");
+    std::fs::copy(
+        places.out_of(arch).join("programs/probe"),
+        root.join("lib/containers/walk/hello"),
+    )?;
+    std::fs::write(
+        root.join("etc/containers/walk.yaml"),
+        "name: walk\ncontainer:\n  entrypoint: ./hello\n  args: [report]\nrestart: always\n",
+    )?;
+    run(&[
+        "extension",
+        "validate",
+        "walk",
+        "broken",
+        "--arch",
+        arch.name(),
+    ])?;
+    let base = places.out_of(arch).join("initramfs");
+    let base = base.to_str().context("not text")?;
+    run(&[
+        "image",
+        "extend",
+        base,
+        "--output",
+        "initramfs",
+        "--arch",
+        arch.name(),
+        "--extension",
+        "example.org/walk:v1.0.0=walk",
+        "--extension",
+        "example.org/broken:v1.0.0=broken",
+        "--schematic",
+        "0123abcd",
+    ])?;
+    let initramfs = folder.path().join("initramfs");
+    break_layer(&initramfs, "layers/001.")?;
+
+    let mut setup = Setup::new(arch);
+    setup.initramfs = Some(initramfs);
+    let mut node = Node::running(&setup)?;
+
+    let extensions = node.ctl(&["get", "extensions"])?.ok()?;
+    for row in ["000.example.org-walk-v1.0.0", "schematic"] {
+        ensure!(extensions.contains(row), "no {row}: {extensions}");
+    }
+    ensure!(!extensions.contains("broken"), "{extensions}");
+    ensure!(
+        shown(
+            &mut node,
+            "layer 001.example.org-broken-v1.0.0.sqsh: left out: EINVAL"
+        ),
+        "the console does not name the broken layer"
+    );
+    until_logged(&node, "ext-walk", "process 1")?;
+    node.ctl(&["service", "ext-walk", "stop"])?.ok()?;
+    until_state(&node, "ext-walk", "Finished")
+}
+
+/// Takes the first bytes of a layer's file system, by which the kernel knows it.
+fn break_layer(initramfs: &std::path::Path, name: &str) -> Result<()> {
+    let mut bytes = std::fs::read(initramfs)?;
+    let find = |needle: &[u8], from: usize| {
+        let rest = bytes.get(from..)?;
+        let at = rest.windows(needle.len()).position(|one| one == needle)?;
+        Some(from.saturating_add(at))
+    };
+    let magic = find(name.as_bytes(), 0)
+        .and_then(|at| find(b"hsqs", at))
+        .with_context(|| format!("no {name} in the initramfs"))?;
+    let end = magic.saturating_add(4);
+    bytes.get_mut(magic..end).context("cut off")?.fill(0);
+    Ok(std::fs::write(initramfs, bytes)?)
 }
