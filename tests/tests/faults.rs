@@ -123,9 +123,10 @@ fn services_that_misbehave_are_contained_and_seen(arch: Arch) -> Result<()> {
     })?;
     wait::until(LIMIT, || {
         let log = node.ctl(&["logs", "ext-fork"])?.ok()?;
+        let events = node.ctl(&["service", "ext-fork"])?.ok()?;
         ensure!(
             log.contains("refused") && !log.contains(" 0 refused"),
-            "{log}"
+            "{log}{events}"
         );
         Ok(())
     })?;

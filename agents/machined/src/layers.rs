@@ -13,6 +13,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::files;
 use crate::node::Node;
 use crate::resources::ExtensionStatus;
 
@@ -65,12 +66,8 @@ struct Constraint {
 /// Why a file is of no use.
 #[derive(Debug)]
 enum Error {
-    /// It cannot be read, or is not text.
+    /// It cannot be read: it is too long, or not a file, or not text.
     Read(io::Error),
-    /// It is a folder or a device.
-    NotAFile,
-    /// It has more bytes than this.
-    Long(u64),
     /// It is not YAML, or has other values where texts, mappings or lists belong.
     Yaml(serde_yaml_ng::Error),
     /// It has more layers than there may be.
@@ -85,8 +82,6 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read(error) => write!(f, "{error}"),
-            Self::NotAFile => f.write_str("not a file"),
-            Self::Long(max) => write!(f, "longer than {max} bytes"),
             Self::Yaml(error) => write!(f, "{error}"),
             Self::ManyLayers => write!(f, "more than {LAYERS_MAX} layers"),
             Self::Field(index, field, reason) => write!(f, "layers[{index}].{field}: {reason}"),
@@ -139,14 +134,10 @@ pub(crate) fn publish(node: &Node) {
 
 /// Reads a text; `None` when there is no such file.
 fn read(path: &Path, max: u64) -> Result<Option<String>, Error> {
-    let absent = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-    match std::fs::metadata(path) {
-        Err(error) if absent(&error) => Ok(None),
+    match files::read_text(path, max) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::Read(error)),
-        // A pipe that a layer brings along would be waited for.
-        Ok(file) if !file.is_file() => Err(Error::NotAFile),
-        Ok(file) if file.len() > max => Err(Error::Long(max)),
-        Ok(_) => std::fs::read_to_string(path).map(Some).map_err(Error::Read),
     }
 }
 
@@ -392,11 +383,11 @@ layers:
         std::fs::write(&path, " ".repeat(max)).unwrap();
         assert_eq!(read(&path, LIST_MAX).unwrap().unwrap().len(), max);
         std::fs::write(&path, " ".repeat(max + 1)).unwrap();
-        assert!(matches!(read(&path, LIST_MAX), Err(Error::Long(_))));
+        assert!(matches!(read(&path, LIST_MAX), Err(Error::Read(_))));
         std::fs::write(&path, [0xff]).unwrap();
         assert!(matches!(read(&path, LIST_MAX), Err(Error::Read(_))));
         let not_a_file = read(folder.path(), LIST_MAX);
-        assert!(matches!(not_a_file, Err(Error::NotAFile)));
+        assert!(matches!(not_a_file, Err(Error::Read(_))));
     }
 
     #[test]

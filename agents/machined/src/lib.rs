@@ -18,6 +18,7 @@ mod difference;
 mod door;
 mod events;
 mod extensions;
+mod files;
 pub mod journal;
 mod kernel_arguments;
 mod layers;

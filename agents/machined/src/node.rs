@@ -63,6 +63,8 @@ pub(crate) struct Node {
     pub configured: Notify,
     /// Told, to all who wait, when something changed about a service.
     pub services_changed: Notify,
+    /// Held by whoever gives init an order.
+    pub orders: tokio::sync::Mutex<()>,
     /// Who keeps the extension services.
     pub extensions: Keepers,
 }
@@ -99,6 +101,7 @@ impl Node {
             door: watch::Sender::new(Opening::closed()),
             configured: Notify::new(),
             services_changed: Notify::new(),
+            orders: tokio::sync::Mutex::new(()),
             extensions: Keepers::default(),
         };
         Ok(Arc::new(node))

@@ -54,6 +54,8 @@ pub(crate) fn accept(node: &Node, loaded: Loaded) -> Arc<Loaded> {
 /// Puts a configuration that was in force before back into force.
 pub(crate) fn put_back(node: &Node, before: Arc<Loaded>) {
     node.put(CONFIGURATION, MachineConfig::ID, MachineConfig(before));
+    // Extension services have a part of it.
+    node.services_changed.notify_waiters();
 }
 
 /// Waits until there is a configuration, wherever it comes from.

@@ -72,9 +72,15 @@ async fn order(node: &Node, id: &str, verb: Verb) -> Result<String, Status> {
         Verb::Restart => "restarted",
     };
     let Some(result) = node.extensions.order(id, verb).await else {
-        return Err(Status::failed_precondition(format!(
-            "service \"{id}\": its description was refused when the machine started"
-        )));
+        return Err(if node.extensions.are_kept() {
+            Status::failed_precondition(format!(
+                "service \"{id}\": its description was refused when the machine started"
+            ))
+        } else {
+            Status::unavailable(format!(
+                "service \"{id}\": extension services are looked at when logd, udevd and netd run"
+            ))
+        });
     };
     match result {
         Ok(()) => Ok(format!("Service \"{id}\" {done}")),

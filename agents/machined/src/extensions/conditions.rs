@@ -11,6 +11,7 @@ use crate::node::{Node, State};
 use crate::places::Places;
 use crate::resources::{HostnameStatus, MachineConfig, NodeAddress, RouteStatus};
 use crate::services::Health;
+use crate::services::health::is_checked;
 
 /// What a service still waits for, in words; nothing when it may start.
 pub(super) fn unmet(node: &Node, extension: &Extension) -> Vec<String> {
@@ -30,7 +31,13 @@ fn holds(state: &State, places: &Places, name: &str, condition: &Condition) -> b
         .map(|found| &found.0.machine);
     match condition {
         Condition::Service(id) => state.services.get(id).is_some_and(|entry| {
-            entry.status.state == Life::Running && !matches!(entry.health, Health::Bad { .. })
+            entry.status.state == Life::Running
+                && match entry.health {
+                    Health::Good { .. } => true,
+                    // Not yet, or never.
+                    Health::Unknown => !is_checked(id),
+                    Health::Bad { .. } => false,
+                }
         }),
         Condition::Path(path) => places.at(path).symlink_metadata().is_ok(),
         Condition::Network(all) => all.iter().all(|one| is_ready(state, places, *one)),

@@ -8,8 +8,11 @@ use proto::service::Restart;
 use serde_yaml_ng::Value;
 
 use super::mount::Described;
-use super::read::{Refused, Section, is_plain, refused};
+use super::read::{Refused, Section, alias, is_plain, refused};
 use super::security::Security;
+
+/// The most conditions: all kinds, and some services and files.
+const DEPENDS_MAX: usize = 32;
 
 /// A description, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +88,9 @@ impl Extension {
     /// # Errors
     /// It is not YAML, lacks something, or has a key or a value that there is not.
     pub(crate) fn parse(text: &str) -> Result<Self, Refused> {
+        if let Some(name) = alias(text) {
+            return refused("", format!("the alias *{name} is not supported"));
+        }
         let value: Value = match serde_yaml_ng::from_str(text) {
             Ok(value) => value,
             Err(error) => return refused("", format!("not YAML: {error}")),
@@ -195,6 +201,9 @@ fn mount(mount: &Section<'_>) -> Result<Described, Refused> {
 }
 
 fn depends(root: &Section<'_>) -> Result<Vec<Condition>, Refused> {
+    if root.items("depends")?.len() > DEPENDS_MAX {
+        return refused("depends", format!("at most {DEPENDS_MAX} are possible"));
+    }
     let mut conditions = Vec::new();
     for (index, item) in root.items("depends")?.iter().enumerate() {
         let at = format!("depends[{index}]");
@@ -424,6 +433,12 @@ logToConsole: true
                 "container.security.maskedPaths[0]: an absolute",
             ),
             ("restart: untilSuccess", "restart: never\n- x", "not YAML"),
+            (
+                "restart: u",
+                "\"a\\n[talos] b\": &x 1\nrestart: u",
+                "a\\n[talos] b: unknown",
+            ),
+            ("- -f\n     - ''", "&x [a]\n     - *x", "the alias *x"),
         ] {
             let text = WHOLE.replacen(from, to, 1);
             assert_ne!(text, WHOLE, "{from}");

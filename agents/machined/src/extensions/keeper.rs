@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::conditions;
 use super::description::Extension;
 use super::settings;
+use super::spec::Limits;
 use crate::configuration::ExtensionService;
 use crate::news::{Error, init};
 use crate::node::Node;
@@ -24,7 +25,7 @@ use crate::services::Verb;
 
 /// How many orders may wait: an operator gives one after another.
 pub(super) const ORDERS_MAX: usize = 4;
-/// How often conditions are looked at that nobody tells about: files.
+/// How often a service that waits looks at its conditions: nobody tells about files and routes.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How long a service may take to end before it is started with other settings: init ends it by
 /// force long before.
@@ -42,6 +43,8 @@ pub(crate) struct Order {
 enum Phase {
     /// Nobody wants it to run.
     Idle,
+    /// It cannot be started as it is; another configuration may change that.
+    Failed,
     /// It is to start when all holds.
     Waiting,
     /// init has it.
@@ -52,6 +55,7 @@ enum Phase {
 pub(super) struct Keeper {
     node: Arc<Node>,
     extension: Extension,
+    limits: Limits,
     id: String,
     phase: Phase,
     /// The configuration that it was started with.
@@ -59,13 +63,14 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(node: Arc<Node>, extension: Extension) -> Self {
+    pub(super) fn new(node: Arc<Node>, extension: Extension, limits: Limits) -> Self {
         Self {
             id: extension.id(),
             phase: Phase::Waiting,
             configured: None,
             node,
             extension,
+            limits,
         }
     }
 
@@ -82,7 +87,7 @@ impl Keeper {
                     None => return,
                 },
                 () = changed => {}
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = tokio::time::sleep(LOOK_AGAIN), if self.phase == Phase::Waiting => {}
             }
         }
     }
@@ -107,6 +112,12 @@ impl Keeper {
     async fn step(&mut self) {
         match self.phase {
             Phase::Idle => {}
+            Phase::Failed => {
+                if self.configuration() != self.configured {
+                    self.phase = Phase::Waiting;
+                    Box::pin(self.step()).await;
+                }
+            }
             Phase::Waiting => {
                 let unmet = conditions::unmet(&self.node, &self.extension);
                 if unmet.is_empty() {
@@ -132,6 +143,7 @@ impl Keeper {
     /// Starts it with what its settings are now. Without init it is tried again.
     async fn launch(&mut self) {
         let configured = self.configuration();
+        self.configured.clone_from(&configured);
         let additions =
             match settings::prepare(&self.node.places, &self.extension, configured.as_ref()) {
                 Ok(additions) => additions,
@@ -140,7 +152,9 @@ impl Keeper {
         let mut refused = None;
         let order = init::order_with(&self.node, |buffer| {
             let extension = &self.extension;
-            match extension.with_spec(&additions, |spec| Request::Define(spec).encode(buffer)) {
+            match extension.with_spec(&additions, self.limits, |spec| {
+                Request::Define(spec).encode(buffer)
+            }) {
                 Ok(written) => written,
                 Err(refusal) => {
                     refused = Some(refusal);
@@ -158,6 +172,10 @@ impl Keeper {
                 let _unreachable_or_gone = self.stop().await;
                 return;
             }
+            Err(Error::TooLong) => {
+                let reason = "arguments, environment and mounts are longer than 8 KiB together";
+                return self.fail(reason);
+            }
             Err(error) => Err(error),
             Ok(()) => self.order(Verb::Start).await,
         };
@@ -165,7 +183,6 @@ impl Keeper {
             Ok(()) => {
                 self.show(None);
                 self.phase = Phase::Started;
-                self.configured = configured;
             }
             Err(Error::Refused(refusal)) => self.fail(&refusal.to_string()),
             // init or the way to it is gone for a moment.
@@ -176,11 +193,13 @@ impl Keeper {
     /// Does what an operator orders.
     async fn obey(&mut self, order: Order) {
         let result = match order.verb {
+            // It may be in the pause after a crash, which this ends.
+            Verb::Start if self.phase == Phase::Started && self.is_active() => {
+                self.order(Verb::Start).await
+            }
             Verb::Start => {
-                if !(self.phase == Phase::Started && self.is_active()) {
-                    self.phase = Phase::Waiting;
-                    self.step().await;
-                }
+                self.phase = Phase::Waiting;
+                self.step().await;
                 Ok(())
             }
             Verb::Stop => {
@@ -264,7 +283,7 @@ impl Keeper {
 
     /// Gives up until somebody orders it anew.
     fn fail(&mut self, reason: &str) {
-        self.phase = Phase::Idle;
+        self.phase = Phase::Failed;
         super::refuse(&self.node, &self.id, reason);
     }
 

@@ -17,17 +17,22 @@ mod spec;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use proto::service::State;
 use tokio::sync::{mpsc, oneshot};
 
+use self::console::From;
 use self::description::Extension;
 use self::keeper::{Keeper, ORDERS_MAX, Order};
 use self::read::{Refused, refused};
+use self::spec::Limits;
+use crate::files;
 use crate::news::{Error, init};
 use crate::node::Node;
+use crate::proc;
 use crate::services::Verb;
 
 /// What the names of extension services begin with at init and in the API.
@@ -75,11 +80,7 @@ pub(crate) fn read_all(folder: &Path) -> Vec<(PathBuf, Result<Extension, Refused
 }
 
 fn read_one(path: &Path) -> Result<Extension, Refused> {
-    let long = std::fs::metadata(path).is_ok_and(|file| file.len() > FILE_MAX);
-    if long {
-        return refused("", format!("longer than {FILE_MAX} bytes"));
-    }
-    match std::fs::read_to_string(path) {
+    match files::read_text(path, FILE_MAX) {
         Ok(text) => Extension::parse(&text),
         Err(error) => refused("", error.to_string()),
     }
@@ -87,11 +88,19 @@ fn read_one(path: &Path) -> Result<Extension, Refused> {
 
 /// The ways to those who keep the services.
 #[derive(Debug, Default)]
-pub(crate) struct Keepers(Mutex<BTreeMap<String, mpsc::Sender<Order>>>);
+pub(crate) struct Keepers {
+    by_id: Mutex<BTreeMap<String, mpsc::Sender<Order>>>,
+    kept: AtomicBool,
+}
 
 impl Keepers {
     fn all(&self) -> MutexGuard<'_, BTreeMap<String, mpsc::Sender<Order>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether every description has been looked at.
+    pub(crate) fn are_kept(&self) -> bool {
+        self.kept.load(Ordering::Relaxed)
     }
 
     /// Has the keeper of a service do something; `None` when nobody keeps it.
@@ -110,26 +119,34 @@ pub(crate) async fn start(node: Arc<Node>) {
         return;
     }
     wait_for_core(&node).await;
+    let limits = Limits::of(proc::memory::read(&node.places).map_or(0, |memory| memory.mem_total));
     for (path, result) in all {
         let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let file = file.escape_debug().to_string();
         match result {
-            Ok(extension) => keep(&node, extension),
+            Ok(extension) => keep(&node, extension, limits),
             Err(refusal) => {
                 let id = format!("{PREFIX}{}", file.trim_end_matches(".yaml"));
                 refuse(&node, &id, &format!("{file}: {refusal}"));
             }
         }
     }
+    node.extensions.kept.store(true, Ordering::Relaxed);
 }
 
-fn keep(node: &Arc<Node>, extension: Extension) {
+fn keep(node: &Arc<Node>, extension: Extension, limits: Limits) {
     let (sender, orders) = mpsc::channel(ORDERS_MAX);
     let id = extension.id();
     if extension.log_to_console {
-        tokio::spawn(console::show(Arc::clone(node), id.clone()));
+        // After a restart of machined, what was said before has been shown.
+        let from = match node.state().services.get(&id) {
+            Some(_) => From::Now,
+            None => From::Beginning,
+        };
+        tokio::spawn(console::show(Arc::clone(node), id.clone(), from));
     }
     node.extensions.all().insert(id, sender);
-    tokio::spawn(Keeper::new(Arc::clone(node), extension).keep(orders));
+    tokio::spawn(Keeper::new(Arc::clone(node), extension, limits).keep(orders));
 }
 
 /// Says everywhere why a service does not run.
@@ -152,7 +169,9 @@ async fn wait_for_core(node: &Node) {
             let entry = state.services.get(name);
             entry.is_some_and(|entry| entry.status.state == State::Running)
         };
-        if ["logd", "udevd", "netd"].iter().all(|name| up(name)) {
+        // With half a list, a service that runs would look like one that never did.
+        let listed = node.state().services.is_listed();
+        if listed && ["logd", "udevd", "netd"].iter().all(|name| up(name)) {
             return;
         }
         let _ = tokio::time::timeout(Duration::from_secs(1), next).await;

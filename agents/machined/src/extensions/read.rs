@@ -26,9 +26,14 @@ impl fmt::Display for Refused {
 }
 
 pub(super) fn refused<T>(key: impl Into<String>, reason: impl Into<String>) -> Result<T, Refused> {
+    // A key of the description must not look like a line of ours.
+    let shown = |text: String| match text.contains(char::is_control) {
+        true => text.escape_debug().to_string(),
+        false => text,
+    };
     Err(Refused {
-        key: key.into(),
-        reason: reason.into(),
+        key: shown(key.into()),
+        reason: shown(reason.into()),
     })
 }
 
@@ -100,7 +105,9 @@ impl<'a> Section<'a> {
         match self.get(key).map(Value::as_str) {
             None => Ok(None),
             Some(Some("")) => refused(self.path(key), "empty"),
-            Some(Some(text)) if text.contains('\0') => refused(self.path(key), "has a NUL"),
+            Some(Some(text)) if text.contains(char::is_control) => {
+                refused(self.path(key), "has a control character")
+            }
             Some(Some(text)) => Ok(Some(text)),
             Some(None) => refused(self.path(key), "a text is needed"),
         }
@@ -149,6 +156,17 @@ impl<'a> Section<'a> {
             path => Ok(path),
         }
     }
+}
+
+/// The first name that a text of YAML gives a value and uses again. A few such names make a small
+/// file a large value.
+pub(super) fn alias(text: &str) -> Option<&str> {
+    let is_edge = |c: char| c.is_whitespace() || matches!(c, '[' | ']' | '{' | '}' | ',');
+    let words = || text.split(is_edge);
+    let anchors: Vec<&str> = words().filter_map(|word| word.strip_prefix('&')).collect();
+    words()
+        .filter_map(|word| word.strip_prefix('*'))
+        .find(|name| !name.is_empty() && anchors.contains(name))
 }
 
 /// Whether a path is absolute and goes nowhere upwards.

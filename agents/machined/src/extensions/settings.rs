@@ -6,13 +6,14 @@
 //! Never: shows their content.
 
 use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 
 use super::description::{Extension, is_variable};
 use super::mount::Described;
 use super::spec::Additions;
 use crate::configuration::ExtensionService;
+use crate::files;
 use crate::places::Places;
 
 /// Where the files of configurations are; a folder for each service.
@@ -31,7 +32,8 @@ pub(super) fn prepare(
 ) -> Result<Additions, String> {
     let from_file = match &extension.environment_file {
         Some(path) => {
-            let text = read(places, path).map_err(|error| format!("{path}: {error}"))?;
+            let text = files::read_text(&places.at(path), ENVIRONMENT_FILE_MAX)
+                .map_err(|error| format!("{path}: {error}"))?;
             parse(&text)
         }
         None => Vec::new(),
@@ -40,24 +42,24 @@ pub(super) fn prepare(
         from_file,
         ..Additions::default()
     };
+    let folder = places.at(format!("{FILES}/{}", extension.name));
     if let Some(configured) = configured {
         additions.environment.clone_from(&configured.environment);
         additions.mounts = lay_out(places, &extension.name, configured)
             .map_err(|error| format!("{FILES}/{}: {error}", extension.name))?;
     }
-    Ok(additions)
-}
-
-fn read(places: &Places, path: &str) -> io::Result<String> {
-    let file = std::fs::File::open(places.at(path))?;
-    let mut text = String::new();
-    file.take(ENVIRONMENT_FILE_MAX.saturating_add(1))
-        .read_to_string(&mut text)?;
-    if text.len() as u64 > ENVIRONMENT_FILE_MAX {
-        let reason = format!("longer than {ENVIRONMENT_FILE_MAX} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    // What an earlier configuration had may be secret. What cannot be removed is root's alone.
+    let keep = additions.mounts.len();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let number = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok());
+        if number.is_none_or(|number: usize| number >= keep) {
+            let _left = std::fs::remove_file(entry.path());
+        }
     }
-    Ok(text)
+    Ok(additions)
 }
 
 /// The variables of an environment file: a `NAME=value` a line, with comments and empty lines,
@@ -151,6 +153,9 @@ mod tests {
             let mode = std::fs::metadata(&file).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+        // Without a configuration nothing of it is left.
+        prepare(&places, &extension, None).unwrap();
+        assert!(!places.at("/system/overlays/extensions/a/0").exists());
     }
 
     #[test]

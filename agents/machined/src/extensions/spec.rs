@@ -12,9 +12,10 @@ use super::mount::Described;
 use super::read::{Refused, refused};
 use super::{PREFIX, ROOTS};
 
-/// `memory.max`: as much as one may take of a small board without starving the node.
-const MEMORY_MAX: u64 = 256 * 1024 * 1024;
-const PIDS_MAX: u32 = 1024;
+/// The most processes that one may have on the largest machine.
+const PIDS_MAX: u64 = 4096;
+/// As much memory as a process takes at least, with what the kernel keeps for it.
+const PROCESS_BYTES: u64 = 256 * 1024;
 /// The documents' number.
 const OOM_SCORE_ADJ: i16 = -600;
 /// Loading kernel modules, and `reboot`: what no service is for (`CAP_SYS_MODULE`,
@@ -22,6 +23,28 @@ const OOM_SCORE_ADJ: i16 = -600;
 const NEVER: u64 = 1 << 16 | 1 << 22;
 /// All others: extension services are privileged (41 are known to Linux 6.12).
 const CAPABILITIES: u64 = ((1 << 41) - 1) & !NEVER;
+
+/// How much of the machine one service may take. What is left must be enough for the node: when
+/// the machine itself is out of memory, the kernel throws out the pages of programs that run, the
+/// agents' own among them, long before it ends anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    memory_max: u64,
+    pids_max: u32,
+}
+
+impl Limits {
+    /// Those of a machine with so much memory, in bytes: half of it, and as many processes as fit
+    /// into that half. 0 is not known: then the service has none.
+    pub(crate) fn of(memory: u64) -> Self {
+        let memory_max = memory / 2;
+        let pids = (memory_max / PROCESS_BYTES).min(PIDS_MAX);
+        Self {
+            memory_max,
+            pids_max: u32::try_from(pids).unwrap_or(0),
+        }
+    }
+}
 
 /// What comes to a description from elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -48,6 +71,7 @@ impl Extension {
     pub(crate) fn with_spec<R>(
         &self,
         additions: &Additions,
+        limits: Limits,
         with: impl FnOnce(ServiceSpec<'_>) -> R,
     ) -> Result<R, Refused> {
         let variables = merge(&[
@@ -73,8 +97,8 @@ impl Extension {
         spec.env = collect(variables.into_iter());
         spec.mounts = collect(mounts.into_iter().map(Described::lower));
         spec.capabilities = CAPABILITIES;
-        spec.memory_max = MEMORY_MAX;
-        spec.pids_max = PIDS_MAX;
+        spec.memory_max = limits.memory_max;
+        spec.pids_max = limits.pids_max;
         spec.oom_score_adj = OOM_SCORE_ADJ;
         spec.restart = self.restart;
         spec.ready = Ready::OnExec;
@@ -106,6 +130,10 @@ mod tests {
 
     use super::*;
 
+    const LIMITS: Limits = Limits {
+        memory_max: 1 << 26,
+        pids_max: 100,
+    };
     const HELLO: &str = "name: hello\ncontainer:\n  entrypoint: ./hello\n  args: [--once, '']\n  \
         environment: [A=b, C=own]\n  mounts:\n    - source: /run\n      destination: /host/run\n      \
         type: bind\n      options: [rbind, ro]\nrestart: never\nlogToConsole: true\n";
@@ -114,7 +142,7 @@ mod tests {
     fn ext_02_a_description_becomes_a_privileged_container() {
         let extension = Extension::parse(HELLO).unwrap();
 
-        let told = extension.with_spec(&Additions::default(), |spec| {
+        let told = extension.with_spec(&Additions::default(), LIMITS, |spec| {
             assert_eq!((spec.name, spec.path), ("ext-hello", "/hello"));
             assert_eq!(spec.root, "/usr/local/lib/containers/hello");
             assert_eq!(spec.args.as_slice(), ["--once", ""]);
@@ -140,7 +168,7 @@ mod tests {
             mounts: Vec::new(),
         };
 
-        let told = extension.with_spec(&additions, |spec| {
+        let told = extension.with_spec(&additions, LIMITS, |spec| {
             assert_eq!(
                 spec.env.as_slice(),
                 ["D=file", "A=b", "C=own", "E=configured"]
@@ -149,13 +177,29 @@ mod tests {
         assert_eq!(told, Ok(()));
     }
 
+    /// On a machine of 128 MiB a service of 1000 processes was killed for lack of memory, and one
+    /// that took all memory stopped the node.
+    #[test]
+    fn a_service_may_take_half_of_the_machine() {
+        const MIB: u64 = 1024 * 1024;
+        for (memory, memory_max, pids_max) in [
+            (109 * MIB, 109 * MIB / 2, 218),
+            (1024 * MIB, 512 * MIB, 2048),
+            (64 * 1024 * MIB, 32 * 1024 * MIB, 4096),
+            (0, 0, 0),
+        ] {
+            let limits = Limits::of(memory);
+            assert_eq!((limits.memory_max, limits.pids_max), (memory_max, pids_max));
+        }
+    }
+
     #[test]
     fn too_much_for_init_is_refused() {
         let many = format!("args: [{}]", "a, ".repeat(33));
         let extension = Extension::parse(&HELLO.replace("args: [--once, '']", &many)).unwrap();
 
         let refusal = extension
-            .with_spec(&Additions::default(), |_| ())
+            .with_spec(&Additions::default(), LIMITS, |_| ())
             .unwrap_err();
 
         assert!(refusal.to_string().starts_with("container.args: has 33"));

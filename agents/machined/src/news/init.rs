@@ -132,6 +132,8 @@ pub(crate) async fn order_with(
     node: &Node,
     encode: impl FnOnce(&mut [u8]) -> Result<usize, proto::EncodeError>,
 ) -> Result<(), Error> {
+    // One after another: init has room for few who ask, and says no to the others.
+    let _turn = node.orders.lock().await;
     let mut line = Line::open(&node.places.at(paths::INIT_SOCKET)).await?;
     line.send(encode).await?;
     match Reply::decode(line.receive().await?) {

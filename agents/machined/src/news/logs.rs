@@ -20,6 +20,8 @@ pub(crate) struct Reader {
     end: u64,
     /// What came with the answer; given first.
     first: Vec<u8>,
+    /// How many bytes the log had moved on over since this was asked.
+    lost: u64,
 }
 
 /// Whether to wait for more at the end of a log.
@@ -51,7 +53,13 @@ impl Reader {
             cursor,
             end,
             first,
+            lost: 0,
         })
+    }
+
+    /// How many bytes were lost since this was asked: the log moved on before they were read.
+    pub(crate) fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
     }
 
     /// Reads the next piece; nothing at the end, unless it is to wait.
@@ -76,6 +84,7 @@ impl Reader {
         self.line.send(|buffer| request.encode(buffer)).await?;
         match Reply::decode(self.line.receive().await?) {
             Ok(Reply::Chunk(Chunk { from, next, bytes })) => {
+                self.lost = self.lost.saturating_add(from.saturating_sub(self.cursor));
                 self.cursor = next;
                 let wanted = match at_end {
                     AtEnd::Stop => self.end.saturating_sub(from),

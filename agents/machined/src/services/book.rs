@@ -80,6 +80,8 @@ pub(crate) struct Change(pub machine::ServiceStateEvent);
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     entries: BTreeMap<String, Entry>,
+    /// Whether init has said all there are.
+    listed: bool,
 }
 
 impl Book {
@@ -184,8 +186,14 @@ impl Book {
         self.entries.remove(id);
     }
 
-    /// Forgets all that are not in `names`, and that init need not know.
+    /// Whether init has said all there are.
+    pub(crate) const fn is_listed(&self) -> bool {
+        self.listed
+    }
+
+    /// Forgets all that are not in `names`, and that init need not know: these are all.
     pub(crate) fn retain(&mut self, names: &[String]) {
+        self.listed = true;
         self.entries
             .retain(|id, entry| entry.held != Held::Not || names.contains(id));
     }
@@ -231,6 +239,8 @@ impl Book {
         }
         let bad: Vec<String> = self
             .iter()
+            // An extension that fails is its owner's trouble and not the machine's.
+            .filter(|(id, _)| !id.starts_with(crate::extensions::PREFIX))
             .filter_map(|(id, entry)| {
                 let name = name_of(action(&entry.status));
                 match (entry.status.state, &entry.health) {
