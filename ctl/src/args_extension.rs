@@ -63,11 +63,8 @@ pub(crate) struct Platform {
 impl Platform {
     /// The architecture that was asked for.
     pub(crate) fn arch(self) -> extension::Arch {
-        match self.arch {
-            Some(Arch::Amd64) => extension::Arch::Amd64,
-            Some(Arch::Arm64) => extension::Arch::Arm64,
-            None => extension::Arch::of_host(),
-        }
+        self.arch
+            .map_or_else(extension::Arch::of_host, extension::Arch::from)
     }
 }
 
@@ -75,6 +72,15 @@ impl Platform {
 pub(crate) enum Arch {
     Amd64,
     Arm64,
+}
+
+impl From<Arch> for extension::Arch {
+    fn from(arch: Arch) -> Self {
+        match arch {
+            Arch::Amd64 => Self::Amd64,
+            Arch::Arm64 => Self::Arm64,
+        }
+    }
 }
 
 /// What to do with boot images.
@@ -106,6 +112,7 @@ pub(crate) struct Extend {
     /// Where to write the new initramfs
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    #[command(flatten)]
-    pub(crate) platform: Platform,
+    /// Architecture of the nodes; that of the initramfs, which says it itself
+    #[arg(long)]
+    pub(crate) arch: Option<Arch>,
 }

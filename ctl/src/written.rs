@@ -4,7 +4,9 @@
 //! Owns: room, the name until then, and how far it is.
 //! Never: leaves a half of something, or begins what the disk cannot hold.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,6 +14,9 @@ use std::time::{Duration, Instant};
 use crate::screen::Screen;
 use crate::trouble::Trouble;
 use crate::units;
+
+/// How many names are tried: others may have left theirs.
+const TRIES: usize = 16;
 
 /// A file that is being written.
 #[derive(Debug)]
@@ -35,18 +40,8 @@ impl Written {
             return Err(Trouble::new(format!("{} is a folder", path.display())));
         }
         check_room(folder, size_max)?;
-        let mut new = std::ffi::OsString::from(".");
-        new.push(name);
-        new.push(format!(".{}", std::process::id()));
-        let new = folder.join(new);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o644)
-            .open(&new)
-            .map_err(|error| Trouble::file("write", path, &error))?;
+        let (new, file) =
+            create(folder, name).map_err(|error| Trouble::file("write", path, &error))?;
         let written = Self {
             path: path.to_owned(),
             new,
@@ -72,6 +67,30 @@ impl Drop for Written {
             let _ = fs::remove_file(&self.new);
         }
     }
+}
+
+/// Makes a file that was not there, beside `name`: what others left under such a name, or made of it
+/// on purpose, is neither written to nor followed.
+fn create(folder: &Path, name: &OsStr) -> io::Result<(PathBuf, File)> {
+    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+    for count in 0..TRIES {
+        let mut new = OsString::from(".");
+        new.push(name);
+        new.push(format!(".{}.{count}", std::process::id()));
+        let new = folder.join(new);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o644)
+            .open(&new);
+        match file {
+            Ok(file) => return Ok((new, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last)
 }
 
 /// Refuses what a disk cannot hold, before anything is written.
@@ -129,7 +148,7 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
-    use super::check_room;
+    use super::{TRIES, Written, check_room};
     use std::path::Path;
 
     #[test]
@@ -140,5 +159,29 @@ mod tests {
 
         assert!(error.contains("are wanted in /, and"), "{error}");
         assert!(check_room(Path::new("/"), 0).is_ok());
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_file_until_it_is_whole_is_not_followed() {
+        let name = format!("ichorctl-written-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        let victim = folder.join("victim");
+        std::fs::write(&victim, "theirs").unwrap();
+        let trap = |count: usize| folder.join(format!(".new.{}.{count}", std::process::id()));
+        std::os::unix::fs::symlink(&victim, trap(0)).unwrap();
+
+        let (written, file) = Written::begin(&folder.join("new"), 0).unwrap();
+        written.finish(&file).unwrap();
+        for count in 1..TRIES {
+            std::fs::write(trap(count), "theirs").unwrap();
+        }
+        let full = Written::begin(&folder.join("new"), 0);
+
+        assert_eq!(std::fs::read(&victim).unwrap(), b"theirs");
+        assert_eq!(std::fs::read(folder.join("new")).unwrap(), b"");
+        assert!(full.unwrap_err().to_string().contains("exists"));
+        assert_eq!(std::fs::read(trap(1)).unwrap(), b"theirs");
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

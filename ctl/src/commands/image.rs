@@ -6,11 +6,12 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use extension::Extension;
 use extension::list::{self, Layer};
-use image::layers::{self, Layers};
+use extension::{Arch, Extension};
+use image::layers::{self, Base, Layers, Machine};
 use image::squashfs::{self, Contents};
 
 use crate::args_extension::{Extend, Image};
@@ -87,13 +88,41 @@ fn extend(
         return Err(Trouble::new("there is nothing to add")
             .hint("name an extension with --extension, or a schematic with --schematic"));
     }
-    let base = read_base(&environment.path(&asked.initramfs))?;
-    let planned = plan(asked, environment, screen)?;
+    // Reading as many would take long.
+    let count = asked
+        .extension
+        .len()
+        .saturating_add(usize::from(asked.schematic.is_some()));
+    if count > layers::LAYERS_MAX {
+        return Err(too_many(&layers::Error::TooMany));
+    }
+    let path = environment.path(&asked.output);
+    let from = environment.path(&asked.initramfs);
+    if is_same(&from, &path) {
+        return Err(Trouble::new(format!(
+            "{} is the initramfs to begin with",
+            asked.output.display()
+        ))
+        .hint("it is kept as it is; name another file with --output"));
+    }
+    let (base, machine) = read_base(&from)?;
+    let arch = arch(asked, machine)?;
+    let planned = plan(asked, arch, environment, screen)?;
     let listed: Vec<Layer> = planned
         .iter()
         .map(|planned| planned.layer.clone())
         .collect();
+    layers::check_names(listed.iter().map(|layer| layer.image.as_str()))
+        .map_err(|error| too_many(&error))?;
     let list = list::emit(&listed);
+    if list.len() > list::LIST_MAX {
+        return Err(Trouble::new(format!(
+            "the manifests are {} bytes together, and nodes read {}",
+            list.len(),
+            list::LIST_MAX
+        ))
+        .hint("shorten their descriptions, or add fewer extensions"));
+    }
 
     let sizes = planned
         .iter()
@@ -102,7 +131,6 @@ fn extend(
         .fold(HEADERS_MAX, u64::saturating_add)
         .saturating_add(base.len() as u64)
         .saturating_add(list.len() as u64);
-    let path = environment.path(&asked.output);
     let (written, file) = Written::begin(&path, size_max)?;
     let file = write(&base, &planned, &list, file, screen)
         .map_err(|error| Trouble::new(format!("cannot write {}: {error}", path.display())))?;
@@ -122,8 +150,20 @@ fn extend(
     Ok(())
 }
 
-/// Reads the initramfs, as far as it is kept.
-fn read_base(path: &Path) -> Result<Vec<u8>, Trouble> {
+/// Whether two paths lead to one file, by whatever names and links.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let [one, other] = [one, other].map(|path| std::fs::metadata(path).ok());
+    one.zip(other)
+        .is_some_and(|(one, other)| (one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
+/// What nodes do not take, said before anything is written.
+fn too_many(error: &layers::Error) -> Trouble {
+    Trouble::new(format!("nodes do not take these layers: {error}"))
+}
+
+/// Reads the initramfs, as far as it is kept, and what processor it is for.
+fn read_base(path: &Path) -> Result<(Vec<u8>, Option<Machine>), Trouble> {
     let size = std::fs::metadata(path)
         .map_err(|error| Trouble::file("read", path, &error))?
         .len();
@@ -134,24 +174,41 @@ fn read_base(path: &Path) -> Result<Vec<u8>, Trouble> {
         )));
     }
     let mut base = places::read(path)?;
-    let len = layers::check_base(&base)
+    let Base { len, machine } = layers::check_base(&base)
         .map_err(|error| Trouble::new(format!("{}: {error}", path.display())))?;
     base.truncate(len);
     // What follows begins at a whole block, as the first one did.
     base.resize(base.len().next_multiple_of(512), 0);
-    Ok(base)
+    Ok((base, machine))
+}
+
+/// The architecture of the extensions: that of the initramfs, if it says so.
+fn arch(asked: &Extend, machine: Option<Machine>) -> Result<Arch, Trouble> {
+    let of_base = machine.map(|machine| match machine {
+        Machine::Amd64 => Arch::Amd64,
+        Machine::Arm64 => Arch::Arm64,
+    });
+    match (asked.arch.map(Arch::from), of_base) {
+        (Some(arch), Some(other)) if arch != other => Err(Trouble::new(format!(
+            "{} is for {other}, not for {arch}",
+            asked.initramfs.display()
+        ))),
+        (Some(arch), Some(_) | None) | (None, Some(arch)) => Ok(arch),
+        (None, None) => Ok(Arch::of_host()),
+    }
 }
 
 /// Reads everything that is to be added, so that one that is wrong holds up all.
 fn plan(
     asked: &Extend,
+    arch: Arch,
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Vec<Planned>, Trouble> {
     let mut planned: Vec<Planned> = Vec::new();
     for text in &asked.extension {
         let (reference, path) = split(text, environment);
-        let extension = one::read(&path, asked.platform.arch(), environment, screen)?;
+        let extension = one::read(&path, arch, environment, screen)?;
         let manifest = extension.manifest().clone();
         if planned
             .iter()

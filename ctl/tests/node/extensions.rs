@@ -40,14 +40,19 @@ fn bytes(desk: &Desk, name: &str) -> Vec<u8> {
 
 /// Writes an initramfs as the build makes it.
 fn write_initramfs(desk: &Desk, list: &str) {
+    write_initramfs_of(desk, b"program", list);
+}
+
+/// The same with an init of one's own.
+fn write_initramfs_of(desk: &Desk, init: &[u8], list: &str) {
     let mut archive = Archive::new();
-    for (name, text) in [
-        ("init", "program"),
-        ("rootfs.sqsh", "root"),
-        ("layers.list", list),
+    for (name, bytes) in [
+        ("init", init),
+        ("rootfs.sqsh", b"root"),
+        ("layers.list", list.as_bytes()),
     ] {
         let entry = Entry {
-            kind: Kind::File(text.into()),
+            kind: Kind::File(bytes.to_vec()),
             mode: 0o444,
             uid: 0,
             gid: 0,
@@ -336,11 +341,99 @@ fn sysx_09_an_image_is_made_whole_or_not_at_all() {
     assert_eq!(desk.read("old"), "old");
     assert_eq!(names(&desk.folder), ["hello", "initramfs", "old"]);
 
-    desk.run("image extend initramfs --extension hello -o initramfs")
+    desk.run("image extend initramfs --extension hello -o old")
         .done();
-    assert!(bytes(&desk, "initramfs").starts_with(&before[..200]));
-    let error = desk
-        .run("image extend initramfs --extension hello -o x")
-        .failed();
+    assert!(bytes(&desk, "old").starts_with(&before[..200]));
+    let error = desk.run("image extend old --extension hello -o x").failed();
     assert!(error.contains("it has layers already"), "{error}");
+}
+
+#[test]
+fn the_initramfs_to_begin_with_is_never_written_over() {
+    let desk = with_hello();
+    write_initramfs(&desk, "");
+    let before = bytes(&desk, "initramfs");
+    std::os::unix::fs::symlink("initramfs", desk.folder.join("link")).unwrap();
+    std::fs::hard_link(desk.folder.join("initramfs"), desk.folder.join("hard")).unwrap();
+
+    for output in [
+        "initramfs",
+        "./initramfs",
+        "hello/../initramfs",
+        "link",
+        "hard",
+    ] {
+        let error = desk
+            .run(&format!(
+                "image extend initramfs --extension hello -o {output}"
+            ))
+            .failed();
+        assert!(error.contains("is the initramfs to begin with"), "{error}");
+    }
+
+    assert!(bytes(&desk, "initramfs") == before);
+    assert_eq!(names(&desk.folder), ["hard", "hello", "initramfs", "link"]);
+}
+
+#[test]
+fn an_image_that_nodes_would_refuse_is_never_begun() {
+    let desk = Desk::empty();
+    write_initramfs(&desk, "");
+    let nowhere = " --extension nowhere".repeat(33);
+    let error = desk
+        .run(&format!("image extend initramfs -o new{nowhere}"))
+        .failed();
+    assert!(error.contains("more than 32 layers"), "{error}");
+
+    for number in 10..30 {
+        desk.run(&format!("extension new e{number}")).done();
+        let path = format!("e{number}/manifest.yaml");
+        let manifest = desk.read(&path);
+        let (from, _) = manifest.split_once("  description:").unwrap();
+        let text = "d".repeat(16_000);
+        desk.write(&path, format!("{from}  description: {text}\n"));
+    }
+    let before = names(&desk.folder);
+    // What is begun there fails, and otherwise.
+    let extend = |reference: &str| {
+        let all = (10..30).map(|number| format!(" --extension {reference}{number}=e{number}"));
+        desk.run(&format!(
+            "image extend initramfs -o nowhere/new{}",
+            all.collect::<String>()
+        ))
+        .failed()
+    };
+
+    let error = extend("e");
+    assert!(error.contains("and nodes read 262144"), "{error}");
+    let error = extend(&"r".repeat(198));
+    assert!(error.contains("more than 4096 bytes of names"), "{error}");
+    assert_eq!(names(&desk.folder), before);
+}
+
+#[test]
+fn extensions_must_be_for_the_processor_of_the_initramfs() {
+    let desk = with_hello();
+    for (arch, other, machine) in [("amd64", "arm64", 0x3e), ("arm64", "amd64", 0xb7)] {
+        let mut init = b"\x7fELF\x02\x01\x01".to_vec();
+        init.resize(18, 0);
+        init.extend([machine, 0]);
+        write_initramfs_of(&desk, &init, "");
+        desk.run(&format!("extension pack hello --arch {arch} -o same.tar"))
+            .done();
+        desk.run(&format!("extension pack hello --arch {other} -o other.tar"))
+            .done();
+        let extend = |rest: &str| desk.run(&format!("image extend initramfs -o new {rest}"));
+
+        extend("--extension same.tar").done();
+        extend(&format!("--extension same.tar --arch {arch}")).done();
+        let error = extend("--extension other.tar").failed();
+        let said = format!("there is no image for {arch}; there are: {other}");
+        assert!(error.contains(&said), "{error}");
+        for extension in ["hello", "other.tar"] {
+            let error = extend(&format!("--extension {extension} --arch {other}")).failed();
+            let said = format!("initramfs is for {arch}, not for {other}");
+            assert!(error.contains(&said), "{error}");
+        }
+    }
 }

@@ -73,6 +73,10 @@ impl Constraint {
         if text.len() > CONSTRAINT_MAX {
             return Err(format!("longer than {CONSTRAINT_MAX} bytes"));
         }
+        // It is shown to people as it is written.
+        if text.contains(char::is_control) {
+            return Err("it has a control character".to_owned());
+        }
         let mut ranges = Vec::new();
         for part in text.split("||") {
             let mut conditions = Vec::new();
@@ -324,6 +328,9 @@ mod tests {
             "99999999999999999999.0.0",
             "18446744073709551615",
             "1.0.0|2.0.0",
+            ">= 1.0.0\n",
+            "1.0.0-\u{1b}[2J",
+            "\u{85}1.0.0",
             &long,
         ] {
             assert!(Constraint::parse(text).is_err(), "{text}");

@@ -171,6 +171,10 @@ fn read_any(builder: &mut Builder, path: &Path, arch: Arch) -> Result<Option<Str
     let metadata = std::fs::metadata(path).map_err(cannot)?;
     if metadata.is_dir() {
         if !oci::is_layout(path) {
+            // Any folder may be named by mistake; it is not copied to find that out.
+            if path.join(MANIFEST).symlink_metadata().is_err() {
+                return Err(Problem::new("", oci::NEITHER));
+            }
             folder::read(builder, path)?;
             return Ok(None);
         }

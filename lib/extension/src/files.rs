@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::limits::Budget;
 use crate::path;
 use crate::problem::Problem;
 
@@ -57,7 +58,7 @@ pub(crate) struct Change {
 }
 
 /// Starts the names of whiteouts.
-const WHITEOUT: &str = ".wh.";
+pub(crate) const WHITEOUT: &str = ".wh.";
 const OPAQUE: &str = ".wh..wh..opq";
 
 impl Change {
@@ -96,8 +97,8 @@ impl Change {
 }
 
 impl Files {
-    /// Lays a layer over what is there.
-    pub(crate) fn apply(&mut self, change: Change) -> Result<(), Problem> {
+    /// Lays a layer over what is there. Folders that no entry names are taken from `budget`.
+    pub(crate) fn apply(&mut self, change: Change, budget: &mut Budget) -> Result<(), Problem> {
         for at in &change.emptied {
             self.remove_below(at);
         }
@@ -105,7 +106,7 @@ impl Files {
             self.remove(at);
         }
         for (at, node) in change.files {
-            self.make_folders(&at)?;
+            self.make_folders(&at, budget)?;
             let is_folder = node.kind == Kind::Directory;
             if self
                 .0
@@ -120,12 +121,13 @@ impl Files {
     }
 
     /// Sees to it that there are folders above an entry.
-    fn make_folders(&mut self, at: &str) -> Result<(), Problem> {
+    fn make_folders(&mut self, at: &str, budget: &mut Budget) -> Result<(), Problem> {
         for (end, _) in at.match_indices('/') {
             let above = at.get(..end).unwrap_or_default();
             match self.0.get(above).map(|node| &node.kind) {
                 Some(Kind::Directory) => {}
                 None => {
+                    budget.entry(above, "")?;
                     self.0.insert(above.to_owned(), Node::folder());
                 }
                 Some(Kind::Symlink(_)) => {
@@ -192,6 +194,10 @@ mod tests {
         change
     }
 
+    fn apply(files: &mut Files, change: Change) -> Result<(), Problem> {
+        files.apply(change, &mut Budget::new())
+    }
+
     fn paths(files: &Files) -> Vec<&str> {
         files.0.keys().map(String::as_str).collect()
     }
@@ -199,25 +205,20 @@ mod tests {
     #[test]
     fn whiteouts_take_away_what_is_below_and_nothing_of_their_own_layer() {
         let mut files = Files::default();
-        files
-            .apply(change(
-                &[
-                    ("a/x", file(1)),
-                    ("a/y/z", file(2)),
-                    ("b", file(3)),
-                    ("a-", file(4)),
-                ],
-                &[],
-            ))
-            .unwrap();
+        let entries = [
+            ("a/x", file(1)),
+            ("a/y/z", file(2)),
+            ("b", file(3)),
+            ("a-", file(4)),
+        ];
+        apply(&mut files, change(&entries, &[])).unwrap();
 
-        files
-            .apply(change(&[("a/new", file(5))], &["a/.wh..wh..opq", ".wh.b"]))
-            .unwrap();
+        let above = change(&[("a/new", file(5))], &["a/.wh..wh..opq", ".wh.b"]);
+        apply(&mut files, above).unwrap();
 
         assert_eq!(paths(&files), ["a", "a-", "a/new"]);
 
-        files.apply(change(&[("a", file(6))], &[".wh.a"])).unwrap();
+        apply(&mut files, change(&[("a", file(6))], &[".wh.a"])).unwrap();
         assert_eq!(paths(&files), ["a", "a-"]);
         assert_eq!(files.0["a"], file(6));
     }
@@ -225,16 +226,11 @@ mod tests {
     #[test]
     fn a_layer_replaces_files_by_folders_and_the_other_way() {
         let mut files = Files::default();
-        files
-            .apply(change(&[("a/x", file(1)), ("b", link("a"))], &[]))
-            .unwrap();
+        let below = [("a/x", file(1)), ("b", link("a"))];
+        apply(&mut files, change(&below, &[])).unwrap();
 
-        files
-            .apply(change(
-                &[("a", file(2)), ("b", Node::folder()), ("b/c", file(3))],
-                &[],
-            ))
-            .unwrap();
+        let above = [("a", file(2)), ("b", Node::folder()), ("b/c", file(3))];
+        apply(&mut files, change(&above, &[])).unwrap();
 
         assert_eq!(paths(&files), ["a", "b", "b/c"]);
     }
@@ -243,13 +239,13 @@ mod tests {
     fn nothing_is_put_below_a_link_or_a_file() {
         for below in [link("/etc"), file(1)] {
             let mut files = Files::default();
-            files.apply(change(&[("a", below.clone())], &[])).unwrap();
-            let error = files.apply(change(&[("a/b", file(2))], &[])).unwrap_err();
+            apply(&mut files, change(&[("a", below.clone())], &[])).unwrap();
+            let error = apply(&mut files, change(&[("a/b", file(2))], &[])).unwrap_err();
             assert!(error.what.contains("above it"), "{error}");
 
             let mut files = Files::default();
             let together = change(&[("a", below), ("a/b", file(2))], &[]);
-            assert!(files.apply(together).is_err());
+            assert!(apply(&mut files, together).is_err());
         }
     }
 

@@ -8,7 +8,7 @@ use std::fs::{self, File, Metadata};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use crate::files::{Kind, Node};
+use crate::files::{Kind, Node, WHITEOUT};
 use crate::layer::Builder;
 use crate::path;
 use crate::problem::Problem;
@@ -31,11 +31,17 @@ pub(crate) fn read(builder: &mut Builder, folder: &Path) -> Result<(), Problem> 
             let entry = entry.map_err(|error| cannot(&error))?;
             let name = entry.file_name();
             let name = path::clean(name.as_encoded_bytes())?;
+            let is_whiteout = name.starts_with(WHITEOUT);
             let inner = if at.is_empty() {
                 name
             } else {
                 path::clean(format!("{at}/{name}").as_bytes())?
             };
+            if is_whiteout {
+                // As a layer of an image it would vanish, and take another file with it.
+                let what = "names that begin with .wh. stand for what is removed";
+                return Err(Problem::new(inner, what));
+            }
             let metadata = fs::symlink_metadata(entry.path()).map_err(|error| cannot(&error))?;
             let kind = kind(builder, &inner, &entry.path(), &metadata)?;
             if kind == Kind::Directory {

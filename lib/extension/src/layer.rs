@@ -20,6 +20,8 @@ pub(crate) struct Builder {
     pub(crate) files: Files,
     pub(crate) spool: Spool,
     pub(crate) budget: Budget,
+    /// How much may still come out of its layers.
+    unpacked_left: u64,
     /// What is not as its author may think, and does no harm.
     pub(crate) notes: Vec<Problem>,
 }
@@ -35,6 +37,7 @@ impl Builder {
             files: Files::default(),
             spool,
             budget: Budget::new(),
+            unpacked_left: unpack::UNPACKED_MAX,
             notes: Vec::new(),
         }
     }
@@ -50,7 +53,8 @@ impl Builder {
     pub(crate) fn add_layer(&mut self, packed: &mut dyn Read) -> Result<Digest, Problem> {
         let unread = |error: &io::Error| Problem::new("", format!("cannot unpack: {error}"));
         let packed = BufReader::new(packed);
-        let stream = unpack::unpacked(packed).map_err(|error| unread(&error))?;
+        let mut left = self.unpacked_left;
+        let stream = unpack::unpacked(packed, &mut left).map_err(|error| unread(&error))?;
         let mut archive = Archive::new(BufReader::new(Sum::new(stream)));
         let mut change = Change::default();
         while let Some(member) = archive.next()? {
@@ -66,8 +70,10 @@ impl Builder {
             }
             rest.consume(len);
         }
-        self.files.apply(change)?;
-        Ok(rest.into_inner().finish().0)
+        self.files.apply(change, &mut self.budget)?;
+        let (digest, _) = rest.into_inner().finish();
+        self.unpacked_left = left;
+        Ok(digest)
     }
 
     fn add_member<R: Read>(
@@ -142,6 +148,10 @@ impl Builder {
                 },
             ) => {
                 let node = node.clone();
+                // Whoever unpacks or packs it meets the content once for each name.
+                if let Kind::File { len, .. } = node.kind {
+                    self.budget.bytes(&at, len)?;
+                }
                 change.add(at, node)
             }
             Some(_) => Err(Problem::new(at, "a hard link to what is no file")),
@@ -159,5 +169,23 @@ fn link_of(kind: &tar::Kind) -> &str {
             str::from_utf8(target).unwrap_or_default()
         }
         tar::Kind::File | tar::Kind::Directory | tar::Kind::Special(_) => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_out_of_layers_is_counted_for_all_of_them_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut builder = Builder::new(Spool::new(folder.path()).unwrap());
+        let layer = [0; 1024];
+        builder.unpacked_left = 2 * layer.len() as u64;
+
+        assert!(builder.add_layer(&mut layer.as_slice()).is_ok());
+        assert!(builder.add_layer(&mut layer.as_slice()).is_ok());
+        let error = builder.add_layer(&mut layer.as_slice()).unwrap_err();
+        assert!(error.what.contains("more than 2 GiB"), "{error}");
     }
 }

@@ -11,6 +11,8 @@ use crate::problem::Problem;
 
 /// The name of the list in an initramfs.
 pub const LIST: &str = "extensions.yaml";
+/// The longest list that a node reads.
+pub const LIST_MAX: usize = 256 * 1024;
 /// The longest reference: with the number and `.sqsh` it is a file name.
 const REFERENCE_MAX: usize = 200;
 /// The extension that says which schematic an image was made of.

@@ -30,6 +30,9 @@ const INDEX_DEPTH_MAX: usize = 3;
 pub(crate) const INDEX: &str = "index.json";
 /// The file that `docker save` writes.
 const DOCKER_MANIFEST: &str = "manifest.json";
+/// What is said of everything else.
+pub(crate) const NEITHER: &str = "neither an extension nor an image: there is no manifest.yaml, \
+                                  index.json or manifest.json";
 /// Where an index says what its image is called.
 const REFERENCE: &str = "org.opencontainers.image.ref.name";
 const DOCKER_REFERENCE: &str = "io.containerd.image.name";
@@ -270,10 +273,7 @@ pub(crate) fn read(
     } else if store.has(DOCKER_MANIFEST) {
         read_docker(builder, store, arch)
     } else {
-        Err(Problem::new(
-            "",
-            "neither an extension nor an image: there is no manifest.yaml, index.json or manifest.json",
-        ))
+        Err(Problem::new("", NEITHER))
     }
 }
 

@@ -20,7 +20,7 @@ impl Problem {
     pub fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
         Self {
             place: shown(&place.into()),
-            what: what.into(),
+            what: plain(&what.into(), WHAT_MAX),
         }
     }
 }
@@ -39,24 +39,31 @@ impl std::error::Error for Problem {}
 
 /// The longest place that is shown whole.
 const SHOWN_MAX: usize = 200;
+/// The longest description of a problem: it may quote what somebody else wrote.
+const WHAT_MAX: usize = 1000;
 
 /// A name as it can stand in one line: the names of a hostile archive must not move the cursor.
 pub(crate) fn shown(name: &str) -> String {
-    let mut text: String = name
+    plain(name, SHOWN_MAX)
+}
+
+/// A text in one line, of `max` letters and a sign that there were more.
+fn plain(text: &str, max: usize) -> String {
+    let mut plain: String = text
         .chars()
         .flat_map(|letter| {
             let is_plain = !letter.is_control();
             let escaped = (!is_plain).then(|| letter.escape_default());
-            let plain = is_plain.then_some(letter);
-            plain.into_iter().chain(escaped.into_iter().flatten())
+            let same = is_plain.then_some(letter);
+            same.into_iter().chain(escaped.into_iter().flatten())
         })
-        .take(SHOWN_MAX.saturating_add(1))
+        .take(max.saturating_add(1))
         .collect();
-    if text.chars().count() > SHOWN_MAX {
-        text.pop();
-        text.push('…');
+    if plain.chars().count() > max {
+        plain.pop();
+        plain.push('…');
     }
-    text
+    plain
 }
 
 #[cfg(test)]
@@ -70,5 +77,14 @@ mod tests {
 
         let long = Problem::new("x".repeat(5000), "bad").to_string();
         assert!(long.chars().count() < 220 && long.contains('…'));
+    }
+
+    #[test]
+    fn what_is_quoted_in_a_problem_cannot_write_on_the_terminal_either() {
+        let problem = Problem::new("a", "no \u{1b}]0;b\u{7} and \u{9b}2J");
+        assert_eq!(problem.to_string(), "a: no \\u{1b}]0;b\\u{7} and \\u{9b}2J");
+
+        let what = Problem::new("a", "\u{1b}".repeat(5000)).what;
+        assert!(what.chars().count() == 1001 && what.ends_with('…'));
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The services that an extension brings along: `/usr/local/etc/containers/*.yaml`.
 //!
-//! Owns: that each has a name that can be one, and a root of that name.
-//! Never: reads what a service asks for; the node does, when it starts it, and gets the text here.
+//! Owns: that each has a name that can be one, and a root of that name, and how many there may be.
+//! Never: reads what a service asks for; the node does, when it starts it.
 
 use std::collections::BTreeMap;
 
@@ -18,26 +18,32 @@ const ROOTS: &str = "rootfs/usr/local/lib/containers";
 const TEXT_MAX: u64 = 64 * 1024;
 /// The longest name: with `ext-` before it, it has the 63 bytes that init takes.
 const NAME_MAX: usize = 59;
+/// The most descriptions: a node takes no more, those of all its extensions together.
+const SERVICES_MAX: usize = 48;
 
 /// A service of an extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
     /// Its name, without prefix.
     pub name: String,
-    /// The path of its description in the image.
-    pub place: String,
-    /// The description, for whoever reads all of it.
-    pub text: String,
 }
 
-/// Finds all services, and what is wrong with them.
+/// Finds all services, and what is wrong with them: one problem a description, so that there are
+/// never many.
 pub(crate) fn find(files: &Files, spool: &Spool) -> (Vec<Service>, Vec<Problem>) {
     let (mut services, mut problems) = (Vec::new(), Vec::new());
     let mut names: BTreeMap<String, String> = BTreeMap::new();
+    let mut count: usize = 0;
     for (at, node) in &files.0 {
         let (folder, file_name) = path::split(at);
         if folder != DESCRIPTIONS || !file_name.ends_with(".yaml") {
             continue;
+        }
+        count = count.saturating_add(1);
+        if count > SERVICES_MAX {
+            let what = format!("there are more than {SERVICES_MAX} descriptions of services");
+            problems.push(Problem::new(at, what));
+            break;
         }
         let Kind::File { content, .. } = node.kind else {
             problems.push(Problem::new(at, "is no file"));
@@ -68,11 +74,7 @@ pub(crate) fn find(files: &Files, spool: &Spool) -> (Vec<Service>, Vec<Problem>)
         }
         let root = format!("{ROOTS}/{name}");
         match files.0.get(&root).map(|node| &node.kind) {
-            Some(Kind::Directory) => services.push(Service {
-                name,
-                place: at.clone(),
-                text,
-            }),
+            Some(Kind::Directory) => services.push(Service { name }),
             Some(Kind::Symlink(_) | Kind::File { .. }) => {
                 problems.push(Problem::new(place, format!("name: {root} is no folder")));
             }
@@ -138,7 +140,8 @@ mod tests {
             files.0.insert(format!("{ROOTS}/{root}"), Node::folder());
         }
         let (services, problems) = find(&files, &spool);
-        assert_eq!(services.len(), texts.len().saturating_sub(problems.len()));
+        let read = texts.len().min(SERVICES_MAX + 1);
+        assert_eq!(services.len(), read.saturating_sub(problems.len()));
         problems.iter().map(ToString::to_string).collect()
     }
 
@@ -170,5 +173,24 @@ mod tests {
                 "{texts:?}: {all:?}"
             );
         }
+    }
+
+    #[test]
+    fn no_more_descriptions_are_read_than_a_node_takes() {
+        let names: Vec<String> = (0..=SERVICES_MAX)
+            .map(|number| format!("n{number}"))
+            .collect();
+        let texts: Vec<String> = names.iter().map(|name| format!("name: {name}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        assert_eq!(problems(&texts[..SERVICES_MAX], &names), [""; 0]);
+        let said = problems(&texts, &names);
+        assert!(
+            said.len() == 1 && said[0].contains("more than 48 descriptions"),
+            "{said:?}"
+        );
+
+        let wrong = vec!["- a"; 500];
+        assert_eq!(problems(&wrong, &[]).len(), SERVICES_MAX + 1);
     }
 }

@@ -14,14 +14,17 @@ use crate::limits::{BYTES_MAX, ENTRIES_MAX};
 
 /// What every decoder of Zstandard should support (RFC 8878 §3.1.1.1.2), and not more.
 const WINDOW_MAX: u64 = 8 << 20;
-/// The most that may come out of one layer: all files, and four headers for each.
-const UNPACKED_MAX: u64 = BYTES_MAX + 4 * 512 * ENTRIES_MAX as u64;
+/// The most that may come out of all layers of an image: all files, and four headers for each.
+pub(crate) const UNPACKED_MAX: u64 = BYTES_MAX + 4 * 512 * ENTRIES_MAX as u64;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// Unpacks a stream if it is packed.
-pub(crate) fn unpacked<'r>(mut from: impl BufRead + 'r) -> io::Result<Box<dyn Read + 'r>> {
+/// Unpacks a stream if it is packed. `left` is what may come out, of this one and those after it.
+pub(crate) fn unpacked<'r>(
+    mut from: impl BufRead + 'r,
+    left: &'r mut u64,
+) -> io::Result<Box<dyn Read + 'r>> {
     let head = from.fill_buf()?;
     let stream: Box<dyn Read + 'r> = if head.starts_with(GZIP) {
         Box::new(MultiGzDecoder::new(from))
@@ -33,10 +36,7 @@ pub(crate) fn unpacked<'r>(mut from: impl BufRead + 'r) -> io::Result<Box<dyn Re
     } else {
         Box::new(from)
     };
-    Ok(Box::new(Bounded {
-        from: stream,
-        left: UNPACKED_MAX,
-    }))
+    Ok(Box::new(Bounded { from: stream, left }))
 }
 
 /// Whether these are the first bytes of something packed.
@@ -115,18 +115,18 @@ impl<R: BufRead> Read for Zstd<R> {
 }
 
 /// A stream that fails when it becomes too long.
-struct Bounded<R> {
+struct Bounded<'l, R> {
     from: R,
-    left: u64,
+    left: &'l mut u64,
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for Bounded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.from.read(buffer)?;
-        self.left = self
+        *self.left = self
             .left
             .checked_sub(count as u64)
-            .ok_or_else(|| io::Error::other("the layer unpacks to more than 2 GiB"))?;
+            .ok_or_else(|| io::Error::other("the image unpacks to more than 2 GiB"))?;
         Ok(count)
     }
 }
@@ -149,7 +149,7 @@ mod tests {
 
     fn all(packed: &[u8]) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        unpacked(packed)?.read_to_end(&mut bytes)?;
+        unpacked(packed, &mut { UNPACKED_MAX })?.read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 

@@ -33,6 +33,8 @@ pub enum Error {
     Packed,
     /// It is not an archive, or one without init and root.
     NotOurs,
+    /// Its init is for a processor that no node has.
+    OtherMachine,
     /// It has layers already.
     HasLayers,
     /// A name of a layer that init would not find.
@@ -50,6 +52,7 @@ impl std::fmt::Display for Error {
         match self {
             Self::Packed => f.write_str("it is packed; an initramfs of ours is not"),
             Self::NotOurs => f.write_str("it is not an initramfs with init and rootfs.sqsh"),
+            Self::OtherMachine => f.write_str("its init is for neither amd64 nor arm64"),
             Self::HasLayers => f.write_str("it has layers already; begin with one that has none"),
             Self::BadName(name) => write!(f, "{name:?} cannot be the name of a layer"),
             Self::TooMany => write!(
@@ -70,25 +73,56 @@ impl From<io::Error> for Error {
     }
 }
 
-/// Checks that layers can be added to an initramfs, and returns how much of it is to be kept.
+/// A processor that there are images for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machine {
+    /// x86-64.
+    Amd64,
+    /// ARMv8, 64 bits.
+    Arm64,
+}
+
+impl Machine {
+    /// That of a program; none if it is no ELF file (System V ABI, "ELF Header").
+    fn of_program(program: &[u8]) -> Result<Option<Self>, Error> {
+        if !program.starts_with(b"\x7fELF") {
+            return Ok(None);
+        }
+        // EI_DATA says the order of bytes, also that of `e_machine`.
+        let little = program.get(5) == Some(&1);
+        match program.get(18..20) {
+            Some([0x3e, 0]) if little => Ok(Some(Self::Amd64)),
+            Some([0xb7, 0]) if little => Ok(Some(Self::Arm64)),
+            Some(_) | None => Err(Error::OtherMachine),
+        }
+    }
+}
+
+/// An initramfs that layers can be added to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// How much of it is to be kept.
+    pub len: usize,
+    /// The processor that its init is for; none if that is no program.
+    pub machine: Option<Machine>,
+}
+
+/// Checks that layers can be added to an initramfs.
 ///
 /// # Errors
 /// When it is none of ours, or has layers.
-pub fn check_base(initramfs: &[u8]) -> Result<usize, Error> {
+pub fn check_base(initramfs: &[u8]) -> Result<Base, Error> {
     const PACKED: &[&[u8]] = &[&[0x1f, 0x8b], b"\xfd7zXZ", &[0x28, 0xb5, 0x2f, 0xfd]];
     if PACKED.iter().any(|magic| initramfs.starts_with(magic)) {
         return Err(Error::Packed);
     }
     let (archive, len) = Archive::parse_prefix(initramfs).map_err(|_| Error::NotOurs)?;
-    let is_file = |name| {
-        matches!(
-            archive.get(name).map(|entry| &entry.kind),
-            Some(Kind::File(_))
-        )
+    let file = |name| match archive.get(name).map(|entry| &entry.kind) {
+        Some(Kind::File(bytes)) => Ok(bytes.as_slice()),
+        Some(Kind::Directory | Kind::Symlink(_)) | None => Err(Error::NotOurs),
     };
-    if !is_file(INIT) || !is_file(ROOT) {
-        return Err(Error::NotOurs);
-    }
+    let machine = Machine::of_program(file(INIT)?)?;
+    file(ROOT)?;
     let list = archive.get(LIST).map(|entry| &entry.kind);
     let rest = initramfs.get(len..).unwrap_or_default();
     if rest.iter().any(|byte| *byte != 0)
@@ -97,15 +131,53 @@ pub fn check_base(initramfs: &[u8]) -> Result<usize, Error> {
     {
         return Err(Error::HasLayers);
     }
-    Ok(len)
+    Ok(Base { len, machine })
+}
+
+/// Checks that init would take layers of these names, the lowest first.
+///
+/// # Errors
+/// When one is no name or is there twice, or there are too many.
+pub fn check_names<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<(), Error> {
+    let mut list = List::default();
+    names.into_iter().try_for_each(|name| list.add(name))
+}
+
+/// The list as init reads it.
+#[derive(Debug, Default)]
+struct List {
+    text: String,
+    count: usize,
+}
+
+impl List {
+    fn add(&mut self, name: &str) -> Result<(), Error> {
+        let is_plain = !name.contains(['/', '\0']) && !name.contains(char::is_whitespace);
+        if !is_plain
+            || matches!(name, "" | "." | "..")
+            || name.starts_with('#')
+            || name.len() > NAME_MAX
+        {
+            return Err(Error::BadName(name.to_owned()));
+        }
+        if self.text.lines().any(|other| other == name) {
+            return Err(Error::Archive(name.to_owned(), cpio::Error::Duplicate));
+        }
+        self.text.push_str(name);
+        self.text.push('\n');
+        self.count = self.count.saturating_add(1);
+        if self.count > LAYERS_MAX || self.text.len() > LIST_MAX {
+            return Err(Error::TooMany);
+        }
+        Ok(())
+    }
 }
 
 /// The archive that is being written.
 #[derive(Debug)]
 pub struct Layers<W> {
     archive: Stream<W>,
-    list: String,
-    count: usize,
+    list: List,
 }
 
 impl<W: Write + Seek> Layers<W> {
@@ -118,8 +190,7 @@ impl<W: Write + Seek> Layers<W> {
         archive.folder(FOLDER, 0o755)?;
         Ok(Self {
             archive,
-            list: String::new(),
-            count: 0,
+            list: List::default(),
         })
     }
 
@@ -132,23 +203,7 @@ impl<W: Write + Seek> Layers<W> {
         name: &str,
         write: impl FnOnce(&mut W) -> Result<(), E>,
     ) -> Result<(), E> {
-        let is_plain = !name.contains(['/', '\0']) && !name.contains(char::is_whitespace);
-        if !is_plain
-            || matches!(name, "" | "." | "..")
-            || name.starts_with('#')
-            || name.len() > NAME_MAX
-        {
-            return Err(Error::BadName(name.to_owned()).into());
-        }
-        if self.list.lines().any(|other| other == name) {
-            return Err(Error::Archive(name.to_owned(), cpio::Error::Duplicate).into());
-        }
-        self.list.push_str(name);
-        self.list.push('\n');
-        self.count = self.count.saturating_add(1);
-        if self.count > LAYERS_MAX || self.list.len() > LIST_MAX {
-            return Err(Error::TooMany.into());
-        }
+        self.list.add(name)?;
         let path = format!("{FOLDER}/{name}");
         let place = self.archive.begin(&path, 0o444).map_err(Error::Io)?;
         write(self.archive.out())?;
@@ -164,7 +219,7 @@ impl<W: Write + Seek> Layers<W> {
     /// # Errors
     /// When it cannot be written.
     pub fn finish(mut self, files: &[(&str, &[u8])]) -> Result<W, Error> {
-        let list = std::mem::take(&mut self.list);
+        let list = std::mem::take(&mut self.list.text);
         for (name, bytes) in [(LIST, list.as_bytes())].iter().chain(files) {
             let place = self.archive.begin(name, 0o444)?;
             self.archive.out().write_all(bytes)?;
@@ -239,12 +294,30 @@ mod tests {
     }
 
     #[test]
+    fn names_that_init_would_not_take_are_known_before_anything_is_written() {
+        let names: Vec<String> = (0..=LAYERS_MAX).map(|number| number.to_string()).collect();
+        let names = || names.iter().map(String::as_str);
+        assert!(check_names(names().take(LAYERS_MAX)).is_ok());
+        assert!(matches!(check_names(names()), Err(Error::TooMany)));
+
+        // With its end of line each takes 256 bytes of the list.
+        let long: Vec<String> = (10..=26)
+            .map(|number| format!("{number}{}", "n".repeat(NAME_MAX - 2)))
+            .collect();
+        let long = || long.iter().map(String::as_str);
+        assert!(check_names(long().take(16)).is_ok());
+        assert!(matches!(check_names(long()), Err(Error::TooMany)));
+        assert!(matches!(check_names(["a b"]), Err(Error::BadName(_))));
+    }
+
+    #[test]
     fn only_an_initramfs_of_ours_without_layers_is_taken() {
         for list in [None, Some(&b""[..])] {
             let mut bytes = base(list);
             let len = bytes.len();
             bytes.extend([0; 3]);
-            let kept = check_base(&bytes).unwrap();
+            let Base { len: kept, machine } = check_base(&bytes).unwrap();
+            assert_eq!(machine, None);
             assert!(kept <= len && Archive::parse(&bytes[..kept]).is_ok());
         }
         let twice = [base(None), with(&["a"]).unwrap()].concat();
@@ -259,6 +332,36 @@ mod tests {
         ] {
             let error = check_base(&bytes).unwrap_err();
             assert_eq!(error.to_string(), wanted.to_string());
+        }
+    }
+
+    #[test]
+    fn the_processor_of_an_initramfs_is_that_of_its_init() {
+        let program = |order: u8, machine: [u8; 2]| {
+            let mut bytes = b"\x7fELF\x02\0\x01".to_vec();
+            bytes[5] = order;
+            bytes.resize(18, 0);
+            bytes.extend(machine);
+            bytes
+        };
+        let machine = |init: &[u8]| {
+            let mut archive = Archive::new();
+            archive.add("init", file(init)).unwrap();
+            archive.add("rootfs.sqsh", file(b"root")).unwrap();
+            check_base(&archive.emit().unwrap()).map(|base| base.machine)
+        };
+
+        assert_eq!(machine(b"text").unwrap(), None);
+        for (bytes, wanted) in [([0x3e, 0], Machine::Amd64), ([0xb7, 0], Machine::Arm64)] {
+            assert_eq!(machine(&program(1, bytes)).unwrap(), Some(wanted));
+        }
+        for init in [
+            program(1, [0xf3, 0]),
+            program(2, [0, 0x3e]),
+            program(2, [0x3e, 0]),
+            b"\x7fELF".to_vec(),
+        ] {
+            assert!(matches!(machine(&init), Err(Error::OtherMachine)));
         }
     }
 }

@@ -331,6 +331,39 @@ fn folders_with_pipes_links_out_or_other_things_are_refused() {
 }
 
 #[test]
+fn a_folder_with_names_of_whiteouts_is_refused() {
+    let desk = Desk::new();
+    for name in [".wh.a", ".wh..wh..opq", "inner/.wh.b"] {
+        let top = desk.path(&name.replace('/', "-"));
+        let file = top.join("rootfs/usr").join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(top.join("manifest.yaml"), MANIFEST).unwrap();
+        std::fs::write(file, "").unwrap();
+
+        let words = words(desk.read(&top));
+
+        let said = format!("rootfs/usr/{name}: names that begin with .wh. stand for");
+        assert!(words.contains(&said), "{words}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_no_extension_is_not_copied() {
+    let desk = Desk::new();
+    let top = desk.path("home");
+    std::fs::create_dir_all(&top).unwrap();
+    let file = std::fs::File::create(top.join("large")).unwrap();
+    file.set_len(10 << 30).unwrap();
+
+    let words = words(desk.read(&top));
+
+    assert!(
+        words.starts_with("neither an extension nor an image"),
+        "{words}"
+    );
+}
+
+#[test]
 fn too_many_entries_are_refused() {
     let desk = Desk::new();
     let members: Vec<Vec<u8>> = (0..=extension::ENTRIES_MAX)
@@ -338,6 +371,39 @@ fn too_many_entries_are_refused() {
         .collect();
 
     assert!(words(desk.layers(&[tar(&members)])).contains("more than 65536 entries"));
+}
+
+#[test]
+fn folders_that_no_entry_names_count_as_entries() {
+    let desk = Desk::new();
+    let deep = "/d".repeat(40);
+    let members: Vec<Vec<u8>> = (0..extension::ENTRIES_MAX / 40)
+        .map(|number| file(&format!("rootfs/usr/{number}{deep}/f"), ""))
+        .collect();
+
+    let words = words(desk.with(&members));
+
+    assert!(words.contains("more than 65536 entries"), "{words}");
+}
+
+#[test]
+fn every_hard_link_counts_with_the_bytes_of_its_file() {
+    let desk = Desk::new();
+    let large = "x".repeat(16 << 20);
+    let mut members = vec![file("rootfs/usr/large", &large)];
+    let link = |number| {
+        let name = format!("rootfs/usr/{number}");
+        member(&name, b'1', 0o644, "rootfs/usr/large", b"")
+    };
+    // With the file itself and the manifest, one too many.
+    members.extend((1..128).map(link));
+
+    let words = words(desk.with(&members));
+
+    assert!(
+        words.contains("rootfs/usr/127: the files are more than 2 GiB"),
+        "{words}"
+    );
 }
 
 #[test]
