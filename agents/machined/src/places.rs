@@ -97,6 +97,12 @@ impl Places {
         self.at("/run/ichor/machined.sysctls")
     }
 
+    /// What is wanted of an extension service, while that is not what init was told.
+    #[must_use]
+    pub fn wanted(&self, id: &str) -> PathBuf {
+        self.at(format!("/run/ichor/machined.{id}"))
+    }
+
     /// Descriptions of extension services.
     #[must_use]
     pub fn extension_services(&self) -> PathBuf {

@@ -51,6 +51,11 @@ enum Phase {
     Started,
 }
 
+/// What the next machined is to know, should this one end before init was told.
+const STARTING: &str = "starting";
+/// The same of a service that somebody stopped.
+const STOPPED: &str = "stopped";
+
 /// The keeper of one service.
 pub(super) struct Keeper {
     node: Arc<Node>,
@@ -92,8 +97,18 @@ impl Keeper {
         }
     }
 
-    /// After a restart of machined: a service that ran, or that somebody stopped, stays as it is.
+    /// After a restart of machined: a service that ran, or that somebody stopped, stays as it is;
+    /// one that was to start anew does.
     fn adopt(&mut self) {
+        match std::fs::read_to_string(self.node.places.wanted(&self.id)).as_deref() {
+            Ok(STARTING) => return,
+            Ok(STOPPED) => {
+                self.phase = Phase::Idle;
+                self.node.state().services.stop(&self.id);
+                return;
+            }
+            Ok(_) | Err(_) => {}
+        }
         let ran = self
             .node
             .state()
@@ -105,6 +120,16 @@ impl Keeper {
         if ran {
             self.phase = Phase::Started;
             self.configured = self.configuration();
+        }
+    }
+
+    /// Notes what is wanted before it is done.
+    fn note(&self, wanted: &str) {
+        let path = self.node.places.wanted(&self.id);
+        if let Err(error) = std::fs::write(&path, wanted) {
+            self.node
+                .journal
+                .log(format_args!("{}: {error}", path.display()));
         }
     }
 
@@ -132,6 +157,7 @@ impl Keeper {
                         "{}: its configuration changed: it starts again",
                         self.id
                     ));
+                    self.note(STARTING);
                     let _unreachable_or_gone = self.stop().await;
                     self.phase = Phase::Waiting;
                     Box::pin(self.step()).await;
@@ -183,6 +209,8 @@ impl Keeper {
             Ok(()) => {
                 self.show(None);
                 self.phase = Phase::Started;
+                // There need not be one.
+                let _absent = std::fs::remove_file(self.node.places.wanted(&self.id));
             }
             Err(Error::Refused(refusal)) => self.fail(&refusal.to_string()),
             // init or the way to it is gone for a moment.
@@ -198,21 +226,24 @@ impl Keeper {
                 self.order(Verb::Start).await
             }
             Verb::Start => {
+                self.note(STARTING);
                 self.phase = Phase::Waiting;
                 self.step().await;
                 Ok(())
             }
             Verb::Stop => {
                 let waited = self.phase == Phase::Waiting && !self.is_active();
+                self.note(STOPPED);
                 self.phase = Phase::Idle;
-                self.show(None);
                 if waited {
+                    self.node.state().services.stop(&self.id);
                     Ok(())
                 } else {
                     self.order(Verb::Stop).await
                 }
             }
             Verb::Restart => {
+                self.note(STARTING);
                 let stopped = self.stop().await;
                 if stopped.is_ok() {
                     self.phase = Phase::Waiting;

@@ -11,6 +11,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 
 use super::description::{Extension, is_variable};
 use super::mount::Described;
+use super::read::is_plain;
 use super::spec::Additions;
 use crate::configuration::ExtensionService;
 use crate::files;
@@ -97,6 +98,10 @@ fn lay_out(
     private.recursive(true).mode(0o700).create(&place)?;
     let mut mounts = Vec::new();
     for (index, (path, content)) in configured.files.iter().enumerate() {
+        if !is_plain(path) || path.trim_matches('/').is_empty() {
+            let reason = format!("mountPath {path:?} is not an absolute path without ..");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
         // A running service keeps the old file; its mount is of the file, not of the name.
         let new = place.join(format!("{index}.new"));
         let mut options = OpenOptions::new();
@@ -156,6 +161,29 @@ mod tests {
         // Without a configuration nothing of it is left.
         prepare(&places, &extension, None).unwrap();
         assert!(!places.at("/system/overlays/extensions/a/0").exists());
+    }
+
+    /// init refused such a service as "malformed", without a word on why.
+    #[test]
+    fn ext_14_a_path_that_leads_out_is_refused_by_its_name() {
+        let folder = Folder::new();
+        let places = Places::under(folder.path());
+        let text = "name: a\ncontainer:\n  entrypoint: a\nrestart: always\n";
+        let extension = Extension::parse(text).unwrap();
+        for path in ["/", "a", "/a/../b", ""] {
+            let configured = ExtensionService {
+                name: "a".to_owned(),
+                files: vec![(path.to_owned(), Content::new("x"))],
+                environment: Vec::new(),
+            };
+
+            let refused = prepare(&places, &extension, Some(&configured)).unwrap_err();
+
+            assert!(
+                refused.contains(&format!("mountPath {path:?}")),
+                "{refused}"
+            );
+        }
     }
 
     #[test]

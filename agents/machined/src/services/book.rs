@@ -68,6 +68,8 @@ enum Held {
     Not,
     /// It waits for something that init does not know; what.
     Waiting(String),
+    /// Somebody stopped it before it was started.
+    Stopped,
     /// It cannot be started.
     Failed,
 }
@@ -140,9 +142,16 @@ impl Book {
         let message = match &entry.held {
             Held::Waiting(what) => what.clone(),
             // What it does next is for init to say.
-            Held::Not | Held::Failed => return None,
+            Held::Not | Held::Stopped | Held::Failed => return None,
         };
         Some(entry.note(message, at))
+    }
+
+    /// Takes in that somebody stopped a service before init was told of it.
+    pub(crate) fn stop(&mut self, id: &str) {
+        if let Some(entry) = self.held(id) {
+            entry.held = Held::Stopped;
+        }
     }
 
     /// Takes in that a service cannot be started.

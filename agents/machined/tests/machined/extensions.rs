@@ -175,3 +175,54 @@ async fn ext_11_a_restarted_machined_leaves_a_service_as_it_is() {
 
     until_ordered(&node, &[&first[..], &["stop ext-hello"]].concat()).await;
 }
+
+/// The next machined started what an operator had stopped while it waited.
+#[tokio::test(flavor = "current_thread")]
+async fn ext_11_a_service_that_was_stopped_while_it_waited_stays_stopped() {
+    let node = with_hello("", "depends:\n  - path: /run/there\n");
+    let (mut node, mut client) = run(node).await;
+    let waits = "Waiting for file \"/run/there\" to exist";
+    until_hello(&node, &mut client, "Waiting", waits).await;
+    let stop = machine::ServiceStopRequest {
+        id: "ext-hello".to_owned(),
+    };
+    client.service_stop(as_admin(stop)).await.unwrap();
+    drop(client);
+    node.write("run/there", "");
+
+    node.restart();
+    let mut client = node.client().await;
+    let start = machine::ServiceStartRequest {
+        id: "ext-hello".to_owned(),
+    };
+    node.until("the keeper is there", async || {
+        let start = as_admin(start.clone());
+        client.service_start(start).await.ok().map(drop)
+    })
+    .await;
+
+    // Had it started by itself, the order would have been one more.
+    until_ordered(&node, &["define ext-hello", "start ext-hello"]).await;
+}
+
+/// machined died after it had stopped a service in order to start it anew: it stayed off.
+#[tokio::test(flavor = "current_thread")]
+async fn ext_11_a_service_that_was_to_start_anew_does_after_a_restart_of_machined() {
+    let (mut node, client) = run(with_hello("", "")).await;
+    drop(client);
+    let first = ["define ext-hello", "start ext-hello"];
+    until_ordered(&node, &first).await;
+    let mut stopped = status("ext-hello", State::Stopped, 0);
+    stopped.last_exit = Some(proto::service::Exit::Signal(15));
+    node.set_service(stopped);
+    node.write("run/ichor/machined.ext-hello", "starting");
+
+    node.restart();
+
+    until_ordered(&node, &[&first[..], &first].concat()).await;
+    node.until("nothing is left to be told", async || {
+        let note = node.path("run/ichor/machined.ext-hello");
+        (!note.exists()).then_some(())
+    })
+    .await;
+}
