@@ -28,13 +28,13 @@ use crate::entrance::{Entrance, NotWelcome};
 use crate::journal;
 use crate::limits;
 use crate::proxy::Guest;
-use crate::upstream::Upstream;
+use crate::upstream::Spare;
 
 /// What all connections share.
 #[derive(Debug)]
 pub(crate) struct Hall {
     entrance: watch::Receiver<Arc<Entrance>>,
-    machined: PathBuf,
+    spare: Spare,
     room: Arc<Semaphore>,
 }
 
@@ -42,9 +42,14 @@ impl Hall {
     pub(crate) fn new(entrance: watch::Receiver<Arc<Entrance>>, machined: PathBuf) -> Self {
         Self {
             entrance,
-            machined,
+            spare: Spare::new(machined),
             room: Arc::new(Semaphore::new(limits::CONNECTIONS_MAX)),
         }
+    }
+
+    /// Connects to machined for the next caller, so that its first call need not wait for it.
+    pub(crate) async fn prepare(&self) {
+        self.spare.prepare().await;
     }
 
     /// Takes one caller in, or not. `porch` is its place while it shakes hands.
@@ -84,8 +89,10 @@ impl Hall {
             caller,
             peer,
             entrance: self.entrance.clone(),
-            upstream: Upstream::new(self.machined.clone()),
+            upstream: self.spare.take(),
         });
+        let next = Arc::clone(&self);
+        tokio::spawn(async move { next.prepare().await });
         converse(stream, guest, watching, entrance).await;
     }
 }

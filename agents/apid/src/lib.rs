@@ -103,6 +103,8 @@ pub async fn serve(
     let (publish, entrance) = watch::channel(Arc::new(Entrance::closed()));
     let news = tokio::spawn(news::follow(places.door, publish));
     let hall = Arc::new(Hall::new(entrance, places.machined));
+    let first = Arc::clone(&hall);
+    tokio::spawn(async move { first.prepare().await });
     if let Some(ready) = ready {
         // Nobody is harmed when init does not listen.
         let _ = sys::io::write(&ready, b"\n");

@@ -43,7 +43,7 @@ pub(crate) struct Guest {
     pub(crate) caller: Caller,
     pub(crate) peer: SocketAddr,
     pub(crate) entrance: watch::Receiver<Arc<Entrance>>,
-    pub(crate) upstream: Upstream,
+    pub(crate) upstream: Arc<Upstream>,
 }
 
 impl Guest {

@@ -2,10 +2,11 @@
 //! The way to machined.
 //!
 //! Owns: one HTTP/2 connection to machined for each client's connection, so that a client which
-//! does not read holds up only itself.
+//! does not read holds up only itself; and one more, which the next client finds made.
 //! Never: sends a call twice: machined may have done it.
 
 use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
 
 use api::wire::Code;
 use http::{Request, Response};
@@ -19,6 +20,32 @@ use tokio::time::timeout;
 use crate::limits;
 use crate::question::Question;
 use crate::refused::Refused;
+
+/// The way for the next client, made before it comes. There is one, whatever strangers do.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    path: PathBuf,
+    next: std::sync::Mutex<Arc<Upstream>>,
+}
+
+impl Spare {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        let next = std::sync::Mutex::new(Arc::new(Upstream::new(path.clone())));
+        Self { path, next }
+    }
+
+    /// Connects ahead. Where that fails, the client that needs the connection tries again.
+    pub(crate) async fn prepare(&self) {
+        let next = Arc::clone(&self.next.lock().unwrap_or_else(PoisonError::into_inner));
+        let _ = next.sender().await;
+    }
+
+    /// Hands out the way that was made, to one client.
+    pub(crate) fn take(&self) -> Arc<Upstream> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *next, Arc::new(Upstream::new(self.path.clone())))
+    }
+}
 
 /// A connection to machined, made when it is first needed and again when it broke.
 #[derive(Debug)]

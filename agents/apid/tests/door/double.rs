@@ -20,7 +20,7 @@ use proto::door::{Door, KeyUsage, MAX_MESSAGE, Mode, Rbac, Reply, Request as Doo
 use sys::net::SocketType;
 use sys::seqpacket::{self, Received};
 use tokio::net::UnixListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_stream::wrappers::UnixListenerStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
@@ -105,6 +105,8 @@ fn greet(socket: &OwnedFd) -> bool {
 pub(crate) struct Served {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
+    /// How many connections it has taken.
+    pub(crate) connections: watch::Receiver<usize>,
 }
 
 impl Served {
@@ -123,13 +125,19 @@ pub(crate) fn machined(path: &Path) -> Served {
     let listener = std::os::unix::net::UnixListener::bind(path).unwrap();
     listener.set_nonblocking(true).unwrap();
     let (stop, stopped) = oneshot::channel();
+    let (count, connections) = watch::channel(0);
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
         runtime.block_on(async move {
-            let incoming = UnixListenerStream::new(UnixListener::from_std(listener).unwrap());
+            let incoming = UnixListenerStream::new(UnixListener::from_std(listener).unwrap()).map(
+                move |stream| {
+                    count.send_modify(|count| *count += 1);
+                    stream
+                },
+            );
             let server = tonic::transport::Server::builder()
                 .add_service(MachineServiceServer::new(Machined).max_encoding_message_size(1 << 26))
                 .serve_with_incoming(incoming);
@@ -142,6 +150,7 @@ pub(crate) fn machined(path: &Path) -> Served {
     Served {
         stop: Some(stop),
         thread: Some(thread),
+        connections,
     }
 }
 

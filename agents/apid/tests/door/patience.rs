@@ -21,6 +21,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use proto::door::Mode;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixListener};
@@ -93,6 +94,24 @@ fn read_as_machined(house: &mut House) -> Arc<Notify> {
             .await
     });
     told
+}
+
+#[tokio::test]
+async fn a_way_to_machined_is_made_before_a_client_comes_and_strangers_get_none() {
+    let house = House::dark(Mode::Running).await;
+    let mut connections = house.machined.connections.clone();
+    let one = connections.wait_for(|count| *count == 1);
+    drop(timeout(PATIENCE, one).await.unwrap().unwrap());
+    house.tell(&house.told);
+    house.lit().await;
+
+    let mut client = house.admitted(&["os:reader"]).await;
+    client.version(()).await.unwrap();
+    let next = connections.wait_for(|count| *count > 1);
+    drop(timeout(PATIENCE, next).await.unwrap().unwrap());
+    client.version(()).await.unwrap();
+
+    assert_eq!(*connections.borrow(), 2);
 }
 
 #[tokio::test]
