@@ -141,7 +141,7 @@ fn measure_here(places: &Places) -> Result<Named<f64>> {
 fn measure(places: &Places, arch: Arch) -> Result<Named<f64>> {
     kernel::build(places, arch)?;
     programs::build(places, arch)?;
-    programs::build_guest(places, arch)?;
+    programs::build_guests(places, arch)?;
     boot_image::build(places, arch)?;
     boot_image::build_yardstick(places, arch)?;
     programs::build_client(places)?;

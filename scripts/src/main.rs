@@ -151,7 +151,7 @@ fn perform(task: Task) -> Result<()> {
         Task::Kernel(of) => kernel::build(&places, of.arch),
         Task::Build(of) => {
             programs::build(&places, of.arch)?;
-            programs::build_guest(&places, of.arch)?;
+            programs::build_guests(&places, of.arch)?;
             programs::build_client(&places).map(drop)
         }
         Task::Image { of, layers } => build_image(&places, of.arch, &layers),

@@ -180,12 +180,14 @@ pub fn build_yardstick(places: &Places, arch: Arch) -> Result<()> {
     build_set(places, &toolchain, arch, Kind::Bare, &[YARDSTICK])
 }
 
-/// Builds the guest of the test image: a program that looks at a node from inside.
+/// Builds the guests of test images: a program that looks at a node from inside, and one that does
+/// nothing.
 ///
 /// # Errors
 /// When it does not build.
-pub fn build_guest(places: &Places, arch: Arch) -> Result<()> {
+pub fn build_guests(places: &Places, arch: Arch) -> Result<()> {
     let toolchain = Toolchain::find(places)?;
+    build_set(places, &toolchain, arch, Kind::Bare, &["hello"])?;
     build_set(places, &toolchain, arch, Kind::Static, &["probe"])
 }
 

@@ -101,7 +101,7 @@ fn build_images(places: &Places) -> Result<()> {
     for arch in Arch::ALL {
         kernel::build(places, arch)?;
         programs::build(places, arch)?;
-        programs::build_guest(places, arch)?;
+        programs::build_guests(places, arch)?;
         boot_image::build(places, arch)?;
     }
     programs::build_client(places).map(drop)

@@ -4,7 +4,7 @@
 //! Owns: which layers a test image has.
 //! Never: changes the root or init: what is tested is what ships.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use xtask::arch::Arch;
@@ -20,6 +20,8 @@ pub enum Layer {
     Misbehave,
     /// Services that are described as the documents do.
     Services,
+    /// Ten services that do nothing.
+    Resting,
 }
 
 impl Layer {
@@ -28,6 +30,7 @@ impl Layer {
             Self::Probe => "probe",
             Self::Misbehave => "misbehave",
             Self::Services => "services",
+            Self::Resting => "resting",
         }
     }
 }
@@ -36,13 +39,7 @@ impl Layer {
 ///
 /// # Errors
 /// A layer cannot be packed, or the image is not built.
-pub fn image(
-    places: &Places,
-    arch: Arch,
-    layers: &[Layer],
-    folder: &std::path::Path,
-) -> Result<PathBuf> {
-    let base = places.out_of(arch).join("initramfs");
+pub fn image(places: &Places, arch: Arch, layers: &[Layer], folder: &Path) -> Result<PathBuf> {
     let mut packed = Vec::new();
     for layer in layers {
         let lists = places.root.join("tests/layers").join(layer.name());
@@ -50,7 +47,39 @@ pub fn image(
         rootfs::pack(places, arch, &lists, &target)?;
         packed.push(target);
     }
+    extended(places, arch, &packed, folder)
+}
+
+/// Makes an initramfs with `count` layers of one small file over the root, in `folder`, and returns
+/// its path.
+///
+/// # Errors
+/// As [`image`].
+pub fn many(places: &Places, arch: Arch, count: usize, folder: &Path) -> Result<PathBuf> {
+    let mut packed = Vec::new();
+    for number in 0..count {
+        let lists = folder.join(format!("layer-{number:02}"));
+        std::fs::create_dir_all(lists.join("files"))?;
+        std::fs::write(lists.join("files/number"), number.to_string())?;
+        let list = format!(
+            "# One file of its own.\n\
+             dir /usr 0755 0 0 -\n\
+             dir /usr/local 0755 0 0 -\n\
+             dir /usr/local/share 0755 0 0 -\n\
+             file /usr/local/share/number-{number} 0644 0 0 tree:number\n"
+        );
+        std::fs::write(lists.join("layer.list"), list)?;
+        let target = folder.join(format!("{number:03}.sqsh"));
+        rootfs::pack(places, arch, &lists, &target)?;
+        packed.push(target);
+    }
+    extended(places, arch, &packed, folder)
+}
+
+/// Puts packed layers behind the initramfs that ships.
+fn extended(places: &Places, arch: Arch, packed: &[PathBuf], folder: &Path) -> Result<PathBuf> {
+    let base = places.out_of(arch).join("initramfs");
     let target = folder.join("initramfs");
-    boot_image::with_layers(&base, &packed, &target)?;
+    boot_image::with_layers(&base, packed, &target)?;
     Ok(target)
 }

@@ -7,6 +7,7 @@
 //! | `kill <pid>` | `ok`, when its service is killed |
 //! | `pss` | `<pid> <name> <kB>` for each process with memory of its own |
 //! | `read <path>` | the file |
+//! | `spawn <path>` | the first line that the program says, which is killed then |
 //! | `storm <socket> <count> <seed>` | see [`crate::storm`] |
 //!
 //! Owns: the commands and the form of their answers.
@@ -15,6 +16,7 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 
 use crate::misbehave::say;
 use crate::storm;
@@ -54,6 +56,7 @@ fn answer(line: &str) -> io::Result<String> {
         ["kill", pid] => kill(pid),
         ["pss"] => pss(),
         ["read", path] => fs::read_to_string(path),
+        ["spawn", path] => spawn(path),
         ["storm", socket, count, seed] => {
             let report = storm::storm(socket, number(count)?, number(seed)?)?;
             Ok(format!("{report:?}"))
@@ -107,6 +110,17 @@ fn kill(pid: &str) -> io::Result<String> {
     let service = service.ok_or_else(|| io::Error::other("of no service"))?;
     fs::write(format!("{SERVICES}/{service}/cgroup.kill"), "1")?;
     Ok("ok".to_owned())
+}
+
+fn spawn(path: &str) -> io::Result<String> {
+    let mut child = Command::new(path).stdout(Stdio::piped()).spawn()?;
+    let mut line = String::new();
+    if let Some(said) = child.stdout.take() {
+        BufReader::new(said).read_line(&mut line)?;
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(line)
 }
 
 fn pss() -> io::Result<String> {

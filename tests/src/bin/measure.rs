@@ -12,11 +12,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use ichor_tests::layers::Layer;
+use ichor_tests::layers::{self, Layer};
 use ichor_tests::node::{LIMIT, generate, host_listener};
+use ichor_tests::probe::Probe;
 use ichor_tests::{Arch, Node, Setup};
 use xtask::places::Places;
 use xtask::qemu::{MEMORY_MIB, Machine};
+use xtask::wait;
 
 /// How often each start is timed at most; the fastest counts, because everything else on this
 /// machine only ever makes it slower.
@@ -25,6 +27,12 @@ const STARTS_MAX: usize = 16;
 const STARTS_IN_VAIN: usize = 4;
 /// By how much a start must be faster to count as such.
 const FASTER: Duration = Duration::from_millis(10);
+/// How many layers a node is given to see what they cost.
+const LAYERS: usize = 20;
+/// The services of the layer that rests.
+const SERVICES: u32 = 10;
+/// What the start of a container may cost beyond that of a process.
+const START_MS: f64 = 30.0;
 /// What the bare init prints.
 const HELLO: &str = "HELLO FROM INIT";
 
@@ -36,36 +44,51 @@ fn main() -> Result<()> {
 
     let mut bare = Duration::MAX;
     let mut answered = Duration::MAX;
+    let mut layered = Duration::MAX;
+    let layers = tempfile::tempdir()?;
+    let with_layers = layers::many(&places, arch, LAYERS, layers.path())?;
     let mut idle_mib = f64::MAX;
     let mut in_vain: usize = 0;
     for _ in 0..STARTS_MAX {
         let bare_now = time_bare_init(&places, arch)?;
-        let (answered_now, idle_now) = time_first_answer(&places, arch)?;
+        let (answered_now, idle_now) = time_first_answer(&places, Setup::new(arch))?;
+        let mut setup = Setup::new(arch);
+        setup.initramfs = Some(with_layers.clone());
+        let (layered_now, _) = time_first_answer(&places, setup)?;
         let faster = |now: Duration, best: Duration| now.saturating_add(FASTER) < best;
-        in_vain = if faster(bare_now, bare) || faster(answered_now, answered) {
+        in_vain = if faster(bare_now, bare)
+            || faster(answered_now, answered)
+            || faster(layered_now, layered)
+        {
             0
         } else {
             in_vain.saturating_add(1)
         };
         bare = bare.min(bare_now);
         answered = answered.min(answered_now);
+        layered = layered.min(layered_now);
         idle_mib = idle_mib.min(idle_now);
         if in_vain == STARTS_IN_VAIN {
             break;
         }
     }
     println!(
-        "bare init {:.2} s, first answer {:.2} s",
+        "bare init {:.2} s, first answer {:.2} s, with {LAYERS} layers {:.2} s",
         bare.as_secs_f64(),
-        answered.as_secs_f64()
+        answered.as_secs_f64(),
+        layered.as_secs_f64()
     );
     println!(
         "measured first-answer {:.3}",
         answered.as_secs_f64() / bare.as_secs_f64()
     );
+    println!(
+        "measured layers-boot {:.3}",
+        layered.as_secs_f64() / answered.as_secs_f64()
+    );
     println!("measured machine-memory {MEMORY_MIB}");
     println!("measured idle-memory {idle_mib:.1}");
-    measure_shares(arch)
+    measure_services(arch)
 }
 
 /// Times a machine that starts nothing but one program, which prints a line.
@@ -77,12 +100,11 @@ fn time_bare_init(places: &Places, arch: Arch) -> Result<Duration> {
 
 /// Times a node from power-on to its first answer to an administrator. It fetches its configuration
 /// from the network, so nobody's typing counts. Also returns the MiB it then uses.
-fn time_first_answer(places: &Places, arch: Arch) -> Result<(Duration, f64)> {
+fn time_first_answer(places: &Places, mut setup: Setup) -> Result<(Duration, f64)> {
     let folder = tempfile::tempdir()?;
     generate(&places.out.join("host/ichorctl"), folder.path())?;
     let configuration = std::fs::read(folder.path().join("controlplane.yaml"))?;
     let (listener, port) = host_listener()?;
-    let mut setup = Setup::new(arch);
     setup.cmdline = format!("talos.platform=metal talos.config=http://10.0.2.2:{port}/node.yaml");
 
     let node = Node::boot_in(&setup, folder)?;
@@ -110,25 +132,101 @@ fn time_first_answer(places: &Places, arch: Arch) -> Result<(Duration, f64)> {
     Ok((time, f64::from(MEMORY_MIB) - available))
 }
 
-/// Measures the shares of memory of all our programs, from inside.
-fn measure_shares(arch: Arch) -> Result<()> {
-    let node = Node::running(&Setup::new(arch).with(&[Layer::Probe]))?;
-    let mut all: u64 = 0;
-    let mut init: u64 = 0;
-    for process in node.probe()?.pss()? {
+/// Measures the memory of all our programs from inside, without services and with ten of them, and
+/// how long a service takes to start.
+fn measure_services(arch: Arch) -> Result<()> {
+    let alone = Node::running(&Setup::new(arch).with(&[Layer::Probe]))?;
+    let alone = shares(&mut alone.probe()?)?;
+    println!("measured init-pss {:.1}", kb(alone.init));
+    println!("measured userspace-pss {:.3}", kb(alone.all) / 1e3);
+
+    let node = Node::running(&Setup::new(arch).with(&[Layer::Probe, Layer::Resting]))?;
+    for number in 0..SERVICES {
+        said(&node, number, 1)?;
+    }
+    let mut probe = node.probe()?;
+    let resting = shares(&mut probe)?;
+    let more = |with: u64, without: u64| kb(with) - kb(without);
+    let services = more(resting.all, alone.all) + more(resting.shared, alone.shared);
+    println!(
+        "measured service-memory {:.1}",
+        services / f64::from(SERVICES)
+    );
+
+    let mut bare = 0.0;
+    let mut contained = 0.0;
+    for number in 0..SERVICES {
+        bare += age_ms(probe.ask("spawn /hello")?.first())?;
+        node.ctl(&["service", &service(number), "restart"])?.ok()?;
+        contained += age_ms(said(&node, number, 2)?.last())?;
+    }
+    let each = |sum: f64| sum / f64::from(SERVICES);
+    println!(
+        "a program starts in {:.1} ms, in a container in {:.1} ms",
+        each(bare),
+        each(contained)
+    );
+    // At least a tenth of what can be told apart: nothing may be measured as nothing.
+    let beyond = (each(contained) - each(bare)).max(0.1);
+    println!("measured service-start {:.3}", beyond / START_MS);
+    Ok(())
+}
+
+/// The id of one of the services that rest.
+fn service(number: u32) -> String {
+    format!("ext-hello-{number}")
+}
+
+/// What a service that rests has said, when that is `count` lines.
+fn said(node: &Node, number: u32, count: usize) -> Result<Vec<String>> {
+    wait::until(LIMIT, || {
+        let said = node.ctl(&["logs", &service(number)])?.ok()?;
+        let said: Vec<String> = said.lines().map(str::to_owned).collect();
+        ensure!(said.len() >= count, "{}: {said:?}", service(number));
+        Ok(said)
+    })
+}
+
+/// Reads `hello after 20 ms`.
+fn age_ms(line: Option<&String>) -> Result<f64> {
+    let line = line.context("hello says nothing")?;
+    let words = line.split_once("hello after ");
+    let age = words.and_then(|(_, rest)| rest.strip_suffix(" ms"));
+    let age = age.with_context(|| format!("not what hello says: {line}"))?;
+    Ok(f64::from(age.parse::<u32>()?))
+}
+
+/// Memory, in KiB.
+struct Shares {
+    init: u64,
+    /// All our programs, init among them.
+    all: u64,
+    /// What is in files that are only in memory: the logs.
+    shared: u64,
+}
+
+/// Asks for the shares of memory of all our programs. The guests are not ours to count, and kernel
+/// threads have no memory of their own.
+fn shares(probe: &mut Probe) -> Result<Shares> {
+    let mut shares = Shares {
+        init: 0,
+        all: 0,
+        shared: 0,
+    };
+    for process in probe.pss()? {
         if process.pid == 1 {
-            init = process.kb;
+            shares.init = process.kb;
         }
-        // The guest is not ours to count, and kernel threads have no memory of their own.
-        if process.name != "probe" {
-            all = all.saturating_add(process.kb);
+        if !["probe", "hello"].contains(&process.name.as_str()) {
+            shares.all = shares.all.saturating_add(process.kb);
         }
     }
-    ensure!(init > 0, "the probe does not see init");
-    // Shares are in KiB.
-    println!("measured init-pss {:.1}", kb(init));
-    println!("measured userspace-pss {:.3}", kb(all) / 1e3);
-    Ok(())
+    ensure!(shares.init > 0, "the probe does not see init");
+    let memory = probe.read("/proc/meminfo")?;
+    let shared = memory.lines().find_map(|line| line.strip_prefix("Shmem:"));
+    let shared = shared.and_then(|rest| rest.split_whitespace().next());
+    shares.shared = shared.context("no Shmem in /proc/meminfo")?.parse()?;
+    Ok(shares)
 }
 
 #[expect(
