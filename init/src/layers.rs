@@ -43,6 +43,9 @@ pub fn mount() -> Told {
     let Some(list) = read_list(&mut buffer) else {
         return told;
     };
+    if list.lines().filter(|line| is_layer(line.trim())).count() > LAYERS_MAX {
+        say!("layers.list: only the first {LAYERS_MAX} layers are mounted");
+    }
     let mut outcomes = [Ok(()); LAYERS_MAX];
     let mut lower = Text::<1024>::new();
     let mut count: usize = 0;
@@ -95,16 +98,21 @@ pub fn show_extensions() {
 pub fn write_down(arguments: Arguments) {
     let words = (1..=LAYERS_MAX).map_while(|index| arguments.get(index));
     let words = words.filter_map(|word| word.to_str().ok()?.strip_prefix(WORD));
-    for (index, word) in words.enumerate() {
+    // A node without layers has the file too: what is listed and not in it is not there.
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+    let file = match sys::fs::open(OUTCOMES, flags, Mode::from_raw_mode(0o644)) {
+        Ok(file) => file,
+        Err(errno) => {
+            return say!(
+                "/run/ichor/layers: cannot be made: {}",
+                sys::errno::name(errno)
+            );
+        }
+    };
+    for word in words {
         let mut line = Text::<WORD_MAX>::new();
         let _ = writeln!(line, "{word}");
-        let mut flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC;
-        if index == 0 {
-            flags |= OFlags::TRUNC;
-        }
-        let written = sys::fs::open(OUTCOMES, flags, Mode::from_raw_mode(0o644))
-            .and_then(|file| sys::io::write(&file, line.as_bytes()));
-        if let Err(errno) = written {
+        if let Err(errno) = sys::io::write(&file, line.as_bytes()) {
             say!(
                 "{word}: cannot be written down: {}",
                 sys::errno::name(errno)
@@ -140,17 +148,18 @@ fn read_list(buffer: &mut [u8; LIST_MAX]) -> Option<&str> {
 /// The names in a list: lines that are neither empty nor comments, as many as there may be.
 fn layers(list: &str) -> impl DoubleEndedIterator<Item = &str> {
     let mut count: usize = 0;
-    let end = list
-        .match_indices('\n')
-        .find_map(|(at, _)| {
-            count = count.saturating_add(1);
-            (count >= LAYERS_MAX).then_some(at)
-        })
-        .unwrap_or(list.len());
+    let first_lines = list.split_inclusive('\n').take_while(|line| {
+        count = count.saturating_add(usize::from(is_layer(line.trim())));
+        count <= LAYERS_MAX
+    });
+    let end = first_lines.fold(0_usize, |end, line| end.saturating_add(line.len()));
     let list = list.get(..end).unwrap_or(list);
-    list.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    list.lines().map(str::trim).filter(|line| is_layer(line))
+}
+
+/// Whether a line names a layer.
+fn is_layer(line: &str) -> bool {
+    !line.is_empty() && !line.starts_with('#')
 }
 
 /// Mounts one layer at its number.
@@ -198,6 +207,16 @@ mod tests {
     #[test]
     fn layers_are_limited() {
         let list: String = (0..100).map(|number| std::format!("{number}\n")).collect();
+
+        assert_eq!(layers(&list).count(), LAYERS_MAX);
+        assert_eq!(layers(&list).next_back(), Some("31"));
+    }
+
+    #[test]
+    fn comments_do_not_count_as_layers() {
+        let list: String = (0..LAYERS_MAX)
+            .map(|number| std::format!("# layer {number}\n\n{number}\n"))
+            .collect();
 
         assert_eq!(layers(&list).count(), LAYERS_MAX);
     }
