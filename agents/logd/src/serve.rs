@@ -7,6 +7,7 @@
 use proto::greeting;
 use proto::log::{Begun, CHUNK_MAX, Chunk, From, Index, KERNEL, LogName, Reply, Request};
 use proto::paths::UID_ROOT;
+use proto::supervisor::SERVICES_MAX;
 use proto::{Greeting, MAX_MESSAGE, Refusal};
 use sys::seqpacket::{Manners, Next, Peer, Server, Service};
 
@@ -15,8 +16,9 @@ use crate::ring::Ring;
 use crate::shelf::{Log, Shelf};
 use crate::stamp;
 
-/// The most readers at once. machined opens one connection for each stream of the API.
-pub const READERS_MAX: usize = 32;
+/// The most readers at once. machined opens one connection for each stream of the API, and one for
+/// each service whose log is shown on the console: all of them together leave room for operators.
+pub const READERS_MAX: usize = SERVICES_MAX + 32;
 
 /// The server of logd's socket.
 pub type Readers = Server<Reader, READERS_MAX, MAX_MESSAGE>;

@@ -93,7 +93,9 @@ fn what_is_not_there_is_refused() {
 fn readers_beyond_the_limit_are_refused_until_one_leaves() {
     let mut node = Node::new("readers");
     node.start(&[]);
-    let mut readers: Vec<_> = (0..32).map(|_| node.reader()).collect();
+    let mut readers: Vec<_> = (0..logd::serve::READERS_MAX)
+        .map(|_| node.reader())
+        .collect();
     let socket = node.connect();
     let mut buffer = vec![0; 8192];
 
