@@ -8,6 +8,7 @@
 //! Never: waits for a fixed time; every wait is for an event and has a deadline.
 
 pub mod ctl;
+pub mod debian;
 pub mod disk;
 pub mod forge;
 pub mod layers;

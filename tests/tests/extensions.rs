@@ -4,13 +4,14 @@
 use anyhow::{Context, Result, ensure};
 use ichor_tests::layers::Layer;
 use ichor_tests::node::LIMIT;
-use ichor_tests::{Arch, Node, Setup, ctl, on_each_architecture, wait};
+use ichor_tests::{Arch, Node, Setup, ctl, debian, on_each_architecture, wait};
 use xtask::places::Places;
 
 on_each_architecture! {
     ext_01_02_06_07_08_15_services_are_containers_as_described
     ext_09_10_11_13_14_services_wait_end_and_are_controlled
     sysx_06_07_12_13_xtn_04_extensions_are_made_booted_and_listed_and_a_broken_one_left_out
+    ext_02_06_sysx_10_a_daemon_of_a_distribution_runs_with_its_libraries
 }
 
 /// Waits until the log of a service has a line.
@@ -207,6 +208,65 @@ fn sysx_06_07_12_13_xtn_04_extensions_are_made_booted_and_listed_and_a_broken_on
     until_logged(&node, "ext-walk", "process 1")?;
     node.ctl(&["service", "ext-walk", "stop"])?.ok()?;
     until_state(&node, "ext-walk", "Finished")
+}
+
+/// How Debian's ntpd is described: it splits itself into three processes, two of which change their
+/// root and their user.
+const NTPD: &str = "\
+name: ntpd
+container:
+  entrypoint: /usr/sbin/ntpd
+  args: [-d, -v, -f, /etc/openntpd/ntpd.conf]
+  mounts:
+    - destination: /var/lib/openntpd/db
+      type: tmpfs
+      options: [nosuid, nodev, mode=755, size=1m]
+    - destination: /var/lib/openntpd/run
+      type: tmpfs
+      options: [nosuid, nodev, mode=755, size=1m]
+restart: always
+";
+
+fn ext_02_06_sysx_10_a_daemon_of_a_distribution_runs_with_its_libraries(arch: Arch) -> Result<()> {
+    let places = Places::find()?;
+    let client = places.out.join("host/ichorctl");
+    let folder = tempfile::tempdir()?;
+    let run = |arguments: &[&str]| ctl::run(&client, folder.path(), arguments)?.ok();
+    run(&["extension", "new", "ntpd", "--service"])?;
+    let local = folder.path().join("ntpd/rootfs/usr/local");
+    std::fs::write(local.join("etc/containers/ntpd.yaml"), NTPD)?;
+    let root = local.join("lib/containers/ntpd");
+    std::fs::remove_dir_all(&root)?;
+    std::fs::create_dir_all(root.join("etc"))?;
+    std::fs::create_dir_all(root.join("var/empty"))?;
+    debian::unpack(&places, arch, &["openntpd", "libc6"], &root)?;
+    for (file, text) in [
+        ("passwd", "ntpd:x:100:100::/var/empty:/\n"),
+        ("group", "ntpd:x:100:\n"),
+        ("services", "ntp 123/udp\n"),
+        ("openntpd/ntpd.conf", "server 10.0.2.2\n"),
+    ] {
+        std::fs::write(root.join("etc").join(file), text)?;
+    }
+    // Documentation and character sets are of no use to it.
+    for unused in ["usr/share", "usr/lib"] {
+        std::fs::remove_dir_all(root.join(unused))?;
+    }
+    let base = places.out_of(arch).join("initramfs");
+    let base = base.to_str().context("not text")?;
+    let arguments = ["image", "extend", base, "--output", "initramfs"];
+    let more = ["--arch", arch.name(), "--extension", "ntpd"];
+    run(&[&arguments[..], &more].concat())?;
+
+    let mut setup = Setup::new(arch);
+    setup.initramfs = Some(folder.path().join("initramfs"));
+    let node = Node::running(&setup)?;
+
+    until_logged(&node, "ext-ntpd", "ntp engine ready")?;
+    until_state(&node, "ext-ntpd", "Running")?;
+    node.ctl(&["service", "ext-ntpd", "stop"])?.ok()?;
+    until_logged(&node, "ext-ntpd", "Terminating")?;
+    until_state(&node, "ext-ntpd", "Finished")
 }
 
 /// Takes the first bytes of a layer's file system, by which the kernel knows it.
