@@ -7,6 +7,7 @@
 
 mod conditions;
 mod console;
+mod cycles;
 mod description;
 mod keeper;
 mod mount;
@@ -74,6 +75,15 @@ pub(crate) fn read_all(folder: &Path) -> Vec<(PathBuf, Result<Extension, Refused
             } else {
                 names.push(extension.name.clone());
             }
+        }
+    }
+    let waits = cycles::waits(read.iter().filter_map(|(_, result)| result.as_ref().ok()));
+    for (_, result) in &mut read {
+        if let Ok(extension) = result
+            && let Some(cycle) = cycles::cycle(&waits, &extension.id())
+        {
+            let cycle = cycle.join(" waits for ");
+            *result = refused("depends", format!("never starts: {cycle}"));
         }
     }
     read
@@ -202,5 +212,33 @@ mod tests {
         let good: Vec<bool> = read.iter().map(|(_, result)| result.is_ok()).collect();
         assert_eq!(good, [true, false, false]);
         assert!(read_all(Path::new("/nonexistent")).is_empty());
+    }
+
+    #[test]
+    fn ext_09_services_that_wait_for_each_other_are_refused_by_name() {
+        let folder = Folder::new();
+        for (name, other) in [("a", "b"), ("b", "a"), ("c", "a")] {
+            let text = HELLO.replace("hello\nc", &format!("{name}\nc"));
+            let text = format!("{text}depends:\n- service: ext-{other}\n");
+            std::fs::write(folder.path().join(format!("{name}.yaml")), text).unwrap();
+        }
+
+        let read = read_all(folder.path());
+
+        let said: Vec<String> = read
+            .iter()
+            .map(|(_, result)| match result {
+                Ok(extension) => extension.id(),
+                Err(refusal) => refusal.to_string(),
+            })
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "depends: never starts: ext-a waits for ext-b waits for ext-a",
+                "depends: never starts: ext-b waits for ext-a waits for ext-b",
+                "ext-c",
+            ]
+        );
     }
 }
