@@ -89,6 +89,7 @@ const DENIED: &[u32] = &[
 pub(crate) fn install(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
     match spec.seccomp {
         Seccomp::Agent => sys::seccomp::deny(DENIED),
+        Seccomp::Container => Err(Errno::NOSYS),
         Seccomp::Unconfined => Ok(()),
     }
 }

@@ -63,7 +63,7 @@ pub(crate) fn keep_capabilities(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
         }
         // What administers the machine starts programs that have users and privileges of their
         // own; the bounding set still holds.
-        Seccomp::Unconfined => {
+        Seccomp::Unconfined | Seccomp::Container => {
             set_capabilities_secure_bits(CapabilitiesSecureBits::empty())?;
         }
     }

@@ -28,7 +28,7 @@ const OPTIONS_MAX: usize = 1024;
 /// it mounts is for all.
 pub(crate) fn needs_namespace(spec: &ServiceSpec<'_>) -> bool {
     let confined = match spec.seccomp {
-        Seccomp::Agent => true,
+        Seccomp::Agent | Seccomp::Container => true,
         Seccomp::Unconfined => false,
     };
     confined || !spec.root.is_empty() || !spec.mounts.is_empty()

@@ -394,11 +394,9 @@ mod tests {
             let mount = Mount::bind("/a", target, Access::ReadOnly);
             spec.mounts.push(mount).unwrap();
             spec.container = Some(Container {
-                writable_root: false,
-                writable_sysfs: false,
-                propagation: None,
                 masked: Vec::from_slice(&[path]).unwrap(),
                 read_only: Vec::from_slice(&[path]).unwrap(),
+                ..Container::of_folder()
             });
             spec
         };

@@ -41,14 +41,12 @@ fn container<'a>(node: &Node, line: &'a str) -> ServiceSpec<'a> {
     spec.seccomp = Seccomp::Unconfined;
     spec.capabilities = u64::MAX;
     spec.container = Some(Container {
-        writable_root: false,
-        writable_sysfs: false,
         propagation: Some(Propagation {
             kind: Travel::Shared,
             below: true,
         }),
-        masked: List::new(),
         read_only: List::from_slice(&["/proc/sys"]).unwrap(),
+        ..Container::of_folder()
     });
     spec
 }

@@ -50,6 +50,9 @@ pub struct ServiceSpec<'a> {
     pub pids_max: u32,
     /// `cpu.weight` of its cgroup, 1 to 10000; 0 for the kernel's own choice, which is 100.
     pub cpu_weight: u16,
+    /// `cpu.max` of its cgroup: how much time of processors it gets in each 100 ms, all of them
+    /// together, in microseconds, at least 1000; 0 for no limit.
+    pub cpu_max_us: u32,
     /// `oom_score_adj`, -1000 to 1000.
     pub oom_score_adj: i16,
     /// When it starts again after it ended.
@@ -60,7 +63,7 @@ pub struct ServiceSpec<'a> {
     pub stop_timeout_ms: u32,
     /// Which system calls it may make.
     pub seccomp: Seccomp,
-    /// Its root folder; empty for the node's own root.
+    /// Its root folder, or the image of its root; empty for the node's own root.
     pub root: &'a str,
     /// What it sees besides its root.
     #[serde(borrow)]
@@ -87,6 +90,7 @@ impl<'a> ServiceSpec<'a> {
             memory_max: 0,
             pids_max: 0,
             cpu_weight: 0,
+            cpu_max_us: 0,
             oom_score_adj: 0,
             restart: Restart::Always,
             ready: Ready::OnExec,
@@ -144,6 +148,8 @@ pub enum Seccomp {
     Unconfined,
     /// All but those that no agent needs: modules, kexec, reboot, ptrace, bpf, mounts, keys …
     Agent,
+    /// Those that programs in containers need, and those that its capabilities are for.
+    Container,
 }
 
 /// Where in its life a service is.
@@ -231,14 +237,28 @@ pub enum Stage {
     Process,
     /// New namespaces.
     Namespaces,
+    /// A user namespace and its map.
+    Users,
+    /// A network with nothing but `lo`, the name of the host.
+    Network,
+    /// Opening the image of the root.
+    OpenImage,
+    /// Making a block device of the image.
+    ImageDevice,
+    /// Mounting the image.
+    MountImage,
     /// One of the file systems that every container has; the index says which.
     KernelFileSystems,
+    /// One of the devices; the index says which.
+    Devices,
     /// One of the mounts; the index says which.
     Mount,
     /// One of the masked and read-only paths; the index says which, masked ones first.
     Paths,
     /// Changing the root.
     Root,
+    /// Changing to the working folder.
+    WorkingFolder,
     /// User and groups.
     User,
     /// Capability sets and securebits.
@@ -261,10 +281,17 @@ impl Stage {
             Self::ReadSpec => "cannot read the service description",
             Self::Process => "cannot set up the process",
             Self::Namespaces => "cannot make namespaces",
+            Self::Users => "cannot map users",
+            Self::Network => "cannot make a network",
+            Self::OpenImage => "cannot open the image",
+            Self::ImageDevice => "cannot make a device of the image",
+            Self::MountImage => "cannot mount the image",
             Self::KernelFileSystems => "cannot mount /proc, /dev, /sys and /run",
+            Self::Devices => "cannot give a device",
             Self::Mount => "cannot mount",
             Self::Paths => "cannot protect a path",
             Self::Root => "cannot change the root",
+            Self::WorkingFolder => "cannot enter the working folder",
             Self::User => "cannot change the user",
             Self::Capabilities => "cannot drop capabilities",
             Self::Seccomp => "cannot install the system call filter",

@@ -4,7 +4,8 @@
 
 use proptest::prelude::{Strategy, any, proptest};
 use proto::container::{
-    Access, Attributes, Container, Kind, Missing, Mount, PATHS_MAX, Propagation, Travel,
+    Access, Attributes, Container, Device, DeviceAccess, Kind, Missing, Mount, Network, PATHS_MAX,
+    Propagation, Travel, Users,
 };
 use proto::service::{Exit, Restart, ServiceSpec, ServiceStatus, SpawnFailure, Stage, State};
 use proto::{DecodeError, Greeting, MAX_MESSAGE, Name, door, log, net, supervisor, udev};
@@ -47,6 +48,19 @@ fn spec() -> ServiceSpec<'static> {
         propagation: Some(shared),
         masked: ["/proc/kcore"; PATHS_MAX].into_iter().collect(),
         read_only: ["/proc/sys"].into_iter().collect(),
+        groups: [20, 44].into_iter().collect(),
+        working_folder: "/srv",
+        devices: [Device {
+            source: "/dev/ttyUSB0",
+            target: "/dev/modem",
+            access: DeviceAccess::ReadWrite,
+        }]
+        .into_iter()
+        .collect(),
+        network: Network::Alone,
+        hostname: "inside",
+        open_files_max: 1024,
+        ..Container::of_image(Users::FIRST)
     });
     spec
 }
@@ -263,5 +277,30 @@ proptest! {
             let len = request.encode(&mut buffer).unwrap();
             assert_eq!(supervisor::Request::decode(&buffer[..len]), Ok(request));
         }
+    }
+}
+
+#[test]
+fn users_of_a_container_are_whole_ranges_and_none_of_the_nodes() {
+    let own = |first| Users::Own { first };
+    for (users, expected) in [
+        (Users::Node, true),
+        (own(Users::COUNT), true),
+        (own(Users::FIRST), true),
+        (own(0), false),
+        (own(1), false),
+        (own(Users::FIRST + 1), false),
+        // The last number of this one is no user.
+        (own(u32::MAX - (Users::COUNT - 1)), false),
+    ] {
+        assert_eq!(users.is_good(), expected, "{users:?}");
+    }
+    for (users, id, expected) in [
+        (Users::Node, 0, true),
+        (Users::Node, u32::MAX, false),
+        (own(Users::FIRST), Users::COUNT - 1, true),
+        (own(Users::FIRST), Users::COUNT, false),
+    ] {
+        assert_eq!(users.has(id), expected, "{users:?} {id}");
     }
 }

@@ -74,6 +74,7 @@ impl Security {
             propagation: self.propagation,
             masked: lower_paths(self.masked.as_deref(), &MASKED),
             read_only: lower_paths(self.read_only.as_deref(), &READ_ONLY),
+            ..Container::of_folder()
         }
     }
 }

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use proto::container::{Access, Attributes, Container, Kind, Missing, Mount, Propagation, Travel};
-use proto::heapless::Vec as List;
 use proto::service::{Seccomp, ServiceSpec};
 use sys::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use sys::thread::UnshareFlags;
@@ -87,13 +86,7 @@ impl Node {
         spec.seccomp = Seccomp::Unconfined;
         spec.capabilities = ((1 << 41) - 1) & !NEVER;
         spec.env.push("PATH=/usr/bin:/usr/sbin").unwrap();
-        spec.container = Some(Container {
-            writable_root: false,
-            writable_sysfs: false,
-            propagation: None,
-            masked: List::new(),
-            read_only: List::new(),
-        });
+        spec.container = Some(Container::of_folder());
         spec
     }
 
