@@ -88,7 +88,12 @@ pub struct Limits {
     pub pids_max: u32,
     /// Its share of the processors while they are all busy; 0 for the usual one.
     pub cpu_weight: u16,
+    /// Microseconds of processors in each [`CPU_PERIOD_US`]; 0 for no limit.
+    pub cpu_max_us: u32,
 }
+
+/// What the kernel takes unless told; a service that used its time up waits this long at most.
+const CPU_PERIOD_US: u32 = 100_000;
 
 /// Makes a service's group anew, sets its limits, and opens it. A group that was killed once is
 /// not used again: newer kernels (seen on 6.18) end what clone3 puts into it. One that still has
@@ -108,11 +113,19 @@ pub fn open(name: &str, limits: Limits) -> Result<OwnedFd, Errno> {
     if limits.cpu_weight > 0 {
         set(&group, "cpu.weight", u64::from(limits.cpu_weight))?;
     }
-    // One process killed for lack of memory takes the others with it: half a service is none.
-    match write_at(&group, "memory.oom.group", "1") {
-        Ok(()) | Err(Errno::NOENT) => Ok(group),
-        Err(errno) => Err(errno),
+    // A new group has no such limit.
+    if limits.cpu_max_us > 0 {
+        let mut value = Text::<24>::new();
+        let _ = write!(value, "{} {CPU_PERIOD_US}", limits.cpu_max_us);
+        set_text(&group, "cpu.max", value.as_str())?;
     }
+    // Memory beyond the limit is none, and not slower memory.
+    if limits.memory_max > 0 {
+        set_text(&group, "memory.swap.max", "0")?;
+    }
+    // One process killed for lack of memory takes the others with it: half a service is none.
+    set_text(&group, "memory.oom.group", "1")?;
+    Ok(group)
 }
 
 /// Sets one limit. Without its controller there is no file, and only no limit can be set.
@@ -122,7 +135,12 @@ fn set(group: &OwnedFd, file: &str, limit: u64) -> Result<(), Errno> {
         0 => write!(value, "max"),
         _ => write!(value, "{limit}"),
     };
-    match write_at(group, file, value.as_str()) {
+    set_text(group, file, value.as_str())
+}
+
+/// Sets one limit as the kernel spells it.
+fn set_text(group: &OwnedFd, file: &str, value: &str) -> Result<(), Errno> {
+    match write_at(group, file, value) {
         // Said once at the start, by make_tree.
         Err(Errno::NOENT) => Ok(()),
         other => other,

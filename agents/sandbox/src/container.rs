@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: MPL-2.0
-//! A container: a root of its own, laid over the folder that it comes from.
+//! A container: namespaces, a root, and the file systems in it.
 //!
-//! The folder need not have places for mounts and may be read-only: an overlay in memory has
-//! them, and takes what the service writes, if it may. Memory and overlay live as long as the
-//! mount namespace does. init has made the namespaces for processes and System V objects.
+//! init has made the namespaces for processes and System V objects.
 //!
 //! Owns: the order in which a container's file systems are put together.
-//! Never: changes the folder.
+//! Never: changes what the root comes from.
 
 use core::fmt::Write as _;
 
-use proto::container::{Attributes, Container, Kind, Missing, Mount, Propagation};
+use proto::container::{Attributes, Container, Kind, Missing, Mount, Propagation, Source};
 use proto::service::{MOUNTS_MAX, ServiceSpec, Stage};
 use sys::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use sys::fs::{FileType, Mode};
 use sys::io::Errno;
-use sys::mount::{MountFlags, MountPropagationFlags};
+use sys::mount::MountFlags;
 use sys::mount_tree::{self, Change, Reach};
 use sys::text::Text;
 
 use crate::mounts::{self, mount_new, name_of, open_path};
 use crate::place::{self, Like};
-use crate::{Failure, at, at_one};
+use crate::{Failure, at, at_one, devices, identity, root, users};
 
 /// What every container has, as containerd gives it.
 const OWN: &[Mount<'_>] = &[
@@ -29,9 +26,9 @@ const OWN: &[Mount<'_>] = &[
     own("tmpfs", "/dev", "tmpfs", "mode=755,size=65536k", OPEN),
     own(
         "devpts",
-        "/dev/pts",
+        TERMINALS,
         "devpts",
-        "newinstance,ptmxmode=0666,mode=0620,gid=5",
+        "",
         Attributes::NOSUID | Attributes::NOEXEC,
     ),
     own("shm", "/dev/shm", "tmpfs", "mode=1777,size=65536k", CLOSED),
@@ -40,6 +37,9 @@ const OWN: &[Mount<'_>] = &[
     own("tmpfs", "/run", "tmpfs", "mode=755,size=65536k", OPEN),
 ];
 const SYSFS: &str = "/sys";
+const TERMINALS: &str = "/dev/pts";
+/// The group of terminals, `tty` in all images.
+const TERMINALS_GROUP: u32 = 5;
 
 const CLOSED: u32 = Attributes::NOSUID | Attributes::NOEXEC | Attributes::NODEV;
 const OPEN: u32 = Attributes::NOSUID | Attributes::STRICTATIME;
@@ -73,48 +73,37 @@ const fn own(
     }
 }
 
-/// The devices of a container (OCI runtime specification, default devices): name, major, minor.
-const DEVICES: &[(&str, u32, u32)] = &[
-    ("/dev/null", 1, 3),
-    ("/dev/zero", 1, 5),
-    ("/dev/full", 1, 7),
-    ("/dev/random", 1, 8),
-    ("/dev/urandom", 1, 9),
-    ("/dev/tty", 5, 0),
-];
-
-/// The links of `/dev`, with where they lead.
-const LINKS: &[(&str, &str)] = &[
-    ("/dev/ptmx", "pts/ptmx"),
-    ("/dev/fd", "/proc/self/fd"),
-    ("/dev/stdin", "/proc/self/fd/0"),
-    ("/dev/stdout", "/proc/self/fd/1"),
-    ("/dev/stderr", "/proc/self/fd/2"),
-    ("/dev/core", "/proc/kcore"),
-];
-
-/// Enters the container.
-pub(crate) fn enter(spec: &ServiceSpec<'_>, container: &Container<'_>) -> Result<(), Failure> {
+/// Enters the container. Its users, if it has its own, are still to be entered: what is mounted
+/// here takes rights that they do not have.
+pub(crate) fn enter(
+    spec: &ServiceSpec<'_>,
+    container: &Container<'_>,
+) -> Result<Option<OwnedFd>, Failure> {
+    let users = users::make(container)?;
+    let mapped = users.as_ref().map(OwnedFd::as_fd);
     mounts::enter_namespace(container.propagation).map_err(at(Stage::Namespaces))?;
     // While the node's mounts are as the node has them.
     let mut sources = [const { None }; MOUNTS_MAX];
     for (index, (mount, source)) in spec.mounts.iter().zip(&mut sources).enumerate() {
-        *source = mounts::take_source(mount).map_err(at_one(Stage::Mount, index))?;
+        *source = mounts::take_source(mount, mapped).map_err(at_one(Stage::Mount, index))?;
     }
-    let root = lay_root(spec).map_err(at(Stage::Root))?;
+    let devices = devices::find_all(container)?;
+    identity::make_files_for(container.users).map_err(at(Stage::Users))?;
+    let root = root::lay(spec, container, mapped)?;
     let root = root.as_fd();
     for (index, mount) in OWN.iter().enumerate() {
-        let mut mount = *mount;
-        if mount.target == SYSFS && !container.writable_sysfs {
-            mount.attributes.set |= Attributes::RDONLY;
-        }
-        mounts::attach(root, &mount, None).map_err(at_one(Stage::KernelFileSystems, index))?;
+        mount_own(root, mount, container).map_err(at_one(Stage::KernelFileSystems, index))?;
     }
-    fill_dev(root).map_err(at(Stage::KernelFileSystems))?;
+    devices::fill_dev(root).map_err(at(Stage::KernelFileSystems))?;
+    devices::make_all(root, container, &devices)?;
     // Before a mount of the service covers it.
     let null = place::find(root, "/dev/null").map_err(at(Stage::KernelFileSystems))?;
     for (index, (mount, source)) in spec.mounts.iter().zip(&sources).enumerate() {
         mounts::attach(root, mount, source.as_ref()).map_err(at_one(Stage::Mount, index))?;
+    }
+    if !container.working_folder.is_empty() {
+        place::make(root, container.working_folder, Like::Folder)
+            .map_err(at(Stage::WorkingFolder))?;
     }
     let masked = container.masked.iter().map(|path| (path, Protect::Mask));
     let read_only = container.read_only.iter();
@@ -122,10 +111,65 @@ pub(crate) fn enter(spec: &ServiceSpec<'_>, container: &Container<'_>) -> Result
     for (index, (path, protect)) in paths.enumerate() {
         protect_path(root, &null, path, protect).map_err(at_one(Stage::Paths, index))?;
     }
-    if !container.writable_root {
-        mount_tree::change(root, READ_ONLY, Reach::One).map_err(at(Stage::Root))?;
+    let restrict = Change {
+        set: root_attributes(container),
+        ..Change::default()
+    };
+    mount_tree::change(root, restrict, Reach::One).map_err(at(Stage::Root))?;
+    become_root(container.propagation).map_err(at(Stage::Root))?;
+    Ok(users)
+}
+
+/// Goes to where the program begins, as the user that it is. Nothing leads there through the
+/// sandbox's own descriptors.
+pub(crate) fn enter_working_folder(container: &Container<'_>) -> Result<(), Errno> {
+    if container.working_folder.is_empty() {
+        return Ok(());
     }
-    become_root(container.propagation).map_err(at(Stage::Root))
+    let root = open_path("/")?;
+    sys::process::fchdir(place::find(root.as_fd(), container.working_folder)?)
+}
+
+/// Mounts a file system that every container has.
+fn mount_own(
+    root: BorrowedFd<'_>,
+    mount: &Mount<'_>,
+    container: &Container<'_>,
+) -> Result<(), Errno> {
+    let mut mount = *mount;
+    if mount.target == SYSFS && !container.writable_sysfs {
+        mount.attributes.set |= Attributes::RDONLY;
+    }
+    let mut terminals = Text::<64>::new();
+    if mount.target == TERMINALS {
+        let _ = write!(
+            terminals,
+            "newinstance,ptmxmode=0666,mode=0620,gid={}",
+            identity::on_the_node(container.users, TERMINALS_GROUP)
+        );
+        mount.kind = Kind::FileSystem {
+            name: "devpts",
+            flags: 0,
+            options: terminals.as_str(),
+        };
+    }
+    mounts::attach(root, &mount, None)
+}
+
+/// What the mount of the root is restricted to.
+fn root_attributes(container: &Container<'_>) -> u32 {
+    let mut set = 0;
+    if !container.writable_root {
+        set |= Attributes::RDONLY;
+    }
+    // Whoever made the image does not choose devices of the node.
+    if container.source == Source::Image {
+        set |= Attributes::NODEV;
+    }
+    if container.no_new_privileges {
+        set |= Attributes::NOSUID;
+    }
+    set
 }
 
 const READ_ONLY: Change = Change {
@@ -133,50 +177,6 @@ const READ_ONLY: Change = Change {
     clear: 0,
     propagation: None,
 };
-
-/// Lays the root over its folder, in memory, makes it the working folder and opens it.
-fn lay_root(spec: &ServiceSpec<'_>) -> Result<OwnedFd, Errno> {
-    // What is mounted and unmounted from here on is so for this namespace alone.
-    let alone = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
-    sys::mount::mount_change(c"/", alone)?;
-    let folder = open_path(spec.root)?;
-    let mut options = Text::<64>::new();
-    // Half of the memory it may have: a full root is an error of the writer, not its end.
-    let _ = match spec.memory_max {
-        0 => write!(options, "mode=0755"),
-        // A size of 0 would be none.
-        max => write!(options, "mode=0755,size={}", max.wrapping_shr(1).max(1)),
-    };
-    let (plain, place) = (MountFlags::empty(), spec.root);
-    mount_new("tmpfs", place, "tmpfs", plain, options.as_str())?;
-    sys::process::chdir(place)?;
-    for name in [c"upper", c"work", c"root"] {
-        sys::fs::mkdir(name, Mode::from_raw_mode(0o755))?;
-    }
-    let mut options = Text::<96>::new();
-    let lower = name_of(&folder);
-    let _ = write!(options, "lowerdir={lower},upperdir=upper,workdir=work");
-    mount_new("overlay", "root", "overlay", plain, options.as_str())?;
-    sys::process::chdir(c"root")?;
-    open_path(".")
-}
-
-/// Makes what every container finds in `/dev`.
-fn fill_dev(root: BorrowedFd<'_>) -> Result<(), Errno> {
-    let dev = place::find(root, "/dev")?;
-    let named = |path: &'static str| path.strip_prefix("/dev/").unwrap_or(path);
-    let mode = Mode::from_raw_mode(0o666);
-    for (path, major, minor) in DEVICES {
-        let device = sys::fs::makedev(*major, *minor);
-        sys::fs::mknodat(&dev, named(path), FileType::CharacterDevice, mode, device)?;
-        // Without the umask.
-        sys::fs::chmodat(&dev, named(path), mode, sys::fs::AtFlags::empty())?;
-    }
-    for (path, target) in LINKS {
-        sys::fs::symlinkat(*target, &dev, named(path))?;
-    }
-    Ok(())
-}
 
 /// What is kept from a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Which system calls no agent needs.
+//! Which system calls no agent needs, and which filter a service has.
 //!
 //! Owns: the table of denied calls, a reason beside each.
 //! Never: stands alone: capabilities deny most of these too; this also keeps an agent's mistakes
@@ -8,6 +8,13 @@
 use proto::service::{Seccomp, ServiceSpec};
 use sys::io::Errno;
 use sys::seccomp::numbers as call;
+use sys::seccomp::{Filter, Test, Verdict};
+
+use crate::profile;
+
+/// Flags of clone(2) that make namespaces: all `CLONE_NEW*` but `CLONE_NEWTIME`, whose bit is part
+/// of the exit signal there.
+pub(crate) const NEW_NAMESPACES: u32 = 0x7e02_0000;
 
 /// What agents are denied. They get EPERM.
 const DENIED: &[u32] = &[
@@ -85,11 +92,37 @@ const DENIED: &[u32] = &[
     call::__NR_uselib,
 ];
 
+/// The filter of agents.
+fn agent() -> Filter {
+    let mut filter = Filter::new(Verdict::Allow, u32::MAX, Verdict::Allow);
+    for number in DENIED {
+        filter.set(*number, Verdict::Refuse);
+    }
+    filter.set(call::__NR_clone, Verdict::If(Test::Without(NEW_NAMESPACES)));
+    // Its flags are in memory, which a filter cannot read. C libraries then use clone.
+    filter.set(call::__NR_clone3, Verdict::Unknown);
+    filter
+}
+
 /// Installs the service's filter.
 pub(crate) fn install(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
     match spec.seccomp {
-        Seccomp::Agent => sys::seccomp::deny(DENIED),
-        Seccomp::Container => Err(Errno::NOSYS),
+        Seccomp::Agent => agent().install(),
+        Seccomp::Container => profile::of(spec).install(),
         Seccomp::Unconfined => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DENIED, Verdict, agent};
+
+    #[test]
+    fn what_agents_are_denied_fails() {
+        let filter = agent();
+        for number in DENIED {
+            assert_eq!(filter.get(*number), Verdict::Refuse, "{number}");
+        }
+        assert!(filter.fits());
     }
 }

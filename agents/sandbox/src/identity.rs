@@ -4,6 +4,7 @@
 //! Owns: giving up privileges, for good.
 //! Never: leaves a capability in a set that exec could bring back.
 
+use proto::container::{GROUPS_MAX, Users};
 use proto::service::{Seccomp, ServiceSpec};
 use sys::io::Errno;
 use sys::process::{Gid, Uid};
@@ -34,40 +35,75 @@ pub(crate) fn keep_bounding(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
     set_capabilities_secure_bits(CapabilitiesSecureBits::NO_SETUID_FIXUP)
 }
 
-/// Becomes the service's user with no groups but its own.
+/// The node's number for a user or group.
+pub(crate) const fn on_the_node(users: Users, id: u32) -> u32 {
+    match users {
+        Users::Node => id,
+        Users::Own { first } => first.saturating_add(id),
+    }
+}
+
+/// From now on files that are made belong to root as these users have it. What else root may do on
+/// the node is kept.
+pub(crate) fn make_files_for(users: Users) -> Result<(), Errno> {
+    match users {
+        Users::Node => Ok(()),
+        Users::Own { first } => {
+            set_capabilities_secure_bits(CapabilitiesSecureBits::NO_SETUID_FIXUP)?;
+            sys::owner::make_files_of(first, first)
+        }
+    }
+}
+
+/// Becomes the service's user with no groups but those of its description.
 pub(crate) fn become_user(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
     if spec.uid == UNCHANGED || spec.gid == UNCHANGED {
         return Err(Errno::INVAL);
     }
     let (uid, gid) = (Uid::from_raw(spec.uid), Gid::from_raw(spec.gid));
-    set_thread_groups(&[])?;
+    let mut groups = [Gid::ROOT; GROUPS_MAX];
+    let described = spec.container.iter().flat_map(|it| &it.groups);
+    let mut count = 0_usize;
+    for (group, described) in groups.iter_mut().zip(described) {
+        if *described == UNCHANGED {
+            return Err(Errno::INVAL);
+        }
+        *group = Gid::from_raw(*described);
+        count = count.saturating_add(1);
+    }
+    set_thread_groups(groups.get(..count).unwrap_or_default())?;
     set_thread_res_gid(gid, gid, gid)?;
     set_thread_res_uid(uid, uid, uid)
 }
 
-/// Leaves the kept capabilities, and only them, in every set.
+/// Leaves the kept capabilities, and only them, in every set. In a container whose programs do not
+/// keep them as other users they are root's: inheritable and ambient stay empty.
 pub(crate) fn keep_capabilities(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
     let kept = kept(spec)?;
+    let ambient = match &spec.container {
+        Some(container) if !container.ambient => CapabilitySet::empty(),
+        Some(_) | None => kept,
+    };
     // SETPCAP is needed until the secure bits are set.
     let meanwhile = kept | CapabilitySet::SETPCAP;
-    set_sets(meanwhile, kept)?;
+    set_sets(meanwhile, ambient)?;
     for capability in all() {
-        if kept.contains(capability) {
+        if ambient.contains(capability) {
             configure_capability_in_ambient_set(capability, true)?;
         }
     }
-    match spec.seccomp {
-        Seccomp::Agent => {
-            set_capabilities_secure_bits(locked())?;
-            set_no_new_privs(true)?;
-        }
-        // What administers the machine starts programs that have users and privileges of their
-        // own; the bounding set still holds.
-        Seccomp::Unconfined | Seccomp::Container => {
-            set_capabilities_secure_bits(CapabilitiesSecureBits::empty())?;
-        }
+    let (bits, no_new_privileges) = match (&spec.container, spec.seccomp) {
+        // What administers the machine, or is a machine of its own, starts programs that have
+        // users and privileges of their own; the bounding set still holds.
+        (Some(container), _) => (CapabilitiesSecureBits::empty(), container.no_new_privileges),
+        (None, Seccomp::Unconfined) => (CapabilitiesSecureBits::empty(), false),
+        (None, Seccomp::Agent | Seccomp::Container) => (locked(), true),
+    };
+    set_capabilities_secure_bits(bits)?;
+    if no_new_privileges {
+        set_no_new_privs(true)?;
     }
-    set_sets(kept, kept)
+    set_sets(kept, ambient)
 }
 
 /// Sets effective and permitted to one set and inheritable to another.

@@ -10,13 +10,18 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod calls;
 mod container;
+mod devices;
 mod filter;
 mod identity;
 mod mounts;
 mod place;
 mod process;
+mod profile;
 mod program;
+mod root;
+mod users;
 
 use proto::MAX_MESSAGE;
 use proto::paths::{SANDBOX_ERROR_FD, SANDBOX_SPEC_FD};
@@ -72,7 +77,15 @@ fn confine_and_run(spec: &ServiceSpec<'_>) -> Failure {
 fn confine(spec: &ServiceSpec<'_>) -> Result<(), Failure> {
     process::set_up(spec).map_err(at(Stage::Process))?;
     match &spec.container {
-        Some(container) => container::enter(spec, container)?,
+        Some(container) => {
+            let (uid, gid) = (spec.uid, spec.gid);
+            let on_the_node = |id| identity::on_the_node(container.users, id);
+            devices::give_output(on_the_node(uid), on_the_node(gid))
+                .map_err(at(Stage::Descriptors))?;
+            if let Some(users) = container::enter(spec, container)? {
+                users::enter(&users).map_err(at(Stage::Users))?;
+            }
+        }
         None => {
             if mounts::needs_namespace(spec) {
                 mounts::enter_namespace(None).map_err(at(Stage::Namespaces))?;
@@ -83,8 +96,12 @@ fn confine(spec: &ServiceSpec<'_>) -> Result<(), Failure> {
     }
     identity::keep_bounding(spec).map_err(at(Stage::Capabilities))?;
     identity::become_user(spec).map_err(at(Stage::User))?;
-    identity::keep_capabilities(spec).map_err(at(Stage::Capabilities))?;
-    filter::install(spec).map_err(at(Stage::Seccomp))
+    if let Some(container) = &spec.container {
+        container::enter_working_folder(container).map_err(at(Stage::WorkingFolder))?;
+    }
+    // Before the sets: without `no_new_privs` it takes a capability.
+    filter::install(spec).map_err(at(Stage::Seccomp))?;
+    identity::keep_capabilities(spec).map_err(at(Stage::Capabilities))
 }
 
 /// Names the stage of an error.

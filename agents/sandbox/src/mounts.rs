@@ -86,16 +86,19 @@ pub(crate) fn attach_all(spec: &ServiceSpec<'_>) -> Result<(), Failure> {
     };
     let root = open_path(seen).map_err(at(Stage::Root))?;
     for (index, mount) in spec.mounts.iter().enumerate() {
-        take_source(mount)
+        take_source(mount, None)
             .and_then(|source| attach(root.as_fd(), mount, source.as_ref()))
             .map_err(at_one(Stage::Mount, index))?;
     }
     Ok(())
 }
 
-/// A copy of what a mount shows of the node, changed before anybody can see it. `None` for a file
-/// system of its own.
-pub(crate) fn take_source(mount: &Mount<'_>) -> Result<Option<OwnedFd>, Errno> {
+/// A copy of what a mount shows of the node, changed before anybody can see it, with the owners that
+/// `users` have. `None` for a file system of its own.
+pub(crate) fn take_source(
+    mount: &Mount<'_>,
+    users: Option<BorrowedFd<'_>>,
+) -> Result<Option<OwnedFd>, Errno> {
     let reach = match mount.kind {
         Kind::Bind => Reach::One,
         Kind::BindTree => Reach::Tree,
@@ -108,8 +111,24 @@ pub(crate) fn take_source(mount: &Mount<'_>) -> Result<Option<OwnedFd>, Errno> {
         }
         (tree, _) => tree?,
     };
+    if let Some(users) = users {
+        map_users(&tree, users, reach)?;
+    }
     adjust(&tree, mount)?;
     Ok(Some(tree))
+}
+
+/// Shows a copy with the owners that these users have. What no file system can show so appears as
+/// the node has it; its files belong to nobody in the container.
+fn map_users(tree: &OwnedFd, users: BorrowedFd<'_>, reach: Reach) -> Result<(), Errno> {
+    // One in the tree that cannot be shown so spoils it for all; the topmost counts.
+    for reach in [reach, Reach::One] {
+        match mount_tree::map_users(tree, users, reach) {
+            Err(Errno::INVAL) => {}
+            mapped => return mapped,
+        }
+    }
+    Ok(())
 }
 
 /// Attaches one mount. Its target is looked up as the service will see it.
@@ -176,6 +195,13 @@ fn adjust(mounted: impl AsFd, mount: &Mount<'_>) -> Result<(), Errno> {
         ..Change::default()
     };
     mount_tree::change(mounted, change, reach)
+}
+
+/// A path that leads to what the kernel says of a descriptor.
+pub(crate) fn about(descriptor: impl AsFd) -> Text<32> {
+    let mut path = Text::new();
+    let _ = write!(path, "/proc/self/fdinfo/{}", descriptor.as_fd().as_raw_fd());
+    path
 }
 
 /// A path that leads to what a descriptor is open on, for calls that take paths only.

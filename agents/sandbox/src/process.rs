@@ -27,9 +27,13 @@ pub(crate) fn set_up(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
     set_oom_score(spec.oom_score_adj)?;
     // A core file would go to where nobody looks, and hold secrets.
     limit(Resource::Core, 0)?;
-    match spec.seccomp {
-        Seccomp::Agent => limit(Resource::Nofile, AGENT_DESCRIPTORS),
-        Seccomp::Unconfined | Seccomp::Container => Ok(()),
+    match (&spec.container, spec.seccomp) {
+        (Some(container), _) => match container.open_files_max {
+            0 => Ok(()),
+            max => limit(Resource::Nofile, u64::from(max)),
+        },
+        (None, Seccomp::Unconfined) => Ok(()),
+        (None, Seccomp::Agent | Seccomp::Container) => limit(Resource::Nofile, AGENT_DESCRIPTORS),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod control;
 mod descend;
+mod description;
 mod registry;
 mod slot;
 mod spawn;

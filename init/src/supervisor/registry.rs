@@ -7,7 +7,6 @@
 use core::time::Duration;
 
 use heapless::Vec;
-use proto::container::{Kind as MountKind, Mount};
 use proto::service::ServiceSpec;
 use proto::supervisor::SERVICES_MAX;
 use proto::{MAX_MESSAGE, Name, Refusal};
@@ -20,6 +19,7 @@ use sys::pipe::{PipeFlags, pipe_with};
 use sys::process::{Gid, Uid};
 
 use super::Supervisor;
+use super::description::is_good;
 use super::slot::{Kind, Slot, policy_of};
 use crate::services::{self, CORE, Listener};
 use crate::{cgroup, clock, say};
@@ -32,46 +32,6 @@ pub fn is_good_name(name: &str) -> bool {
         && name.bytes().all(good)
         && !name.starts_with('.')
         && !name.starts_with('-')
-}
-
-/// Whether a description can be one of a service at all.
-fn is_good(spec: &ServiceSpec<'_>) -> bool {
-    let good_mount = |mount: &Mount<'_>| is_source(mount) && is_absolute(mount.target);
-    is_good_name(spec.name)
-        && is_absolute(spec.path)
-        && (spec.root.is_empty() || is_absolute(spec.root))
-        && spec.mounts.iter().all(good_mount)
-        && spec.container.as_ref().is_none_or(|container| {
-            let mut protected = container.masked.iter().chain(&container.read_only);
-            // Its root is laid over a folder and made full of mounts: neither can be the node's.
-            is_below_top(spec.root)
-                && spec.mounts.iter().all(|mount| is_below_top(mount.target))
-                && protected.all(|path| is_absolute(path))
-        })
-        && spec.uid != u32::MAX
-        && spec.gid != u32::MAX
-        && (-1000..=1000).contains(&spec.oom_score_adj)
-}
-
-fn is_absolute(path: &str) -> bool {
-    path.starts_with('/') && !path.contains('\0')
-}
-
-/// Whether a path leads from the topmost folder downwards.
-fn is_below_top(path: &str) -> bool {
-    let mut names = path.split('/').filter(|name| !matches!(*name, "" | "."));
-    is_absolute(path) && names.clone().next().is_some() && names.all(|name| name != "..")
-}
-
-/// Whether a mount can be made of its source at all.
-fn is_source(mount: &Mount<'_>) -> bool {
-    let good = |text: &str| !text.contains('\0');
-    match mount.kind {
-        MountKind::Bind | MountKind::BindTree => is_absolute(mount.source),
-        MountKind::FileSystem { name, options, .. } => {
-            !name.is_empty() && good(name) && good(options) && good(mount.source)
-        }
-    }
 }
 
 /// Makes a socket of the table, for its group alone.
@@ -317,11 +277,7 @@ impl order::Services for Supervisor {
 
 #[cfg(test)]
 mod tests {
-    use heapless::Vec;
-    use proto::container::{Access, Container, Kind, Mount};
-    use proto::service::ServiceSpec;
-
-    use super::{is_good, is_good_name};
+    use super::is_good_name;
 
     #[test]
     fn names_are_words() {
@@ -333,88 +289,6 @@ mod tests {
             "", ".", "..", ".a", "-a", "a/b", "a b", "a\n", "é", "a\0", &long,
         ] {
             assert!(!is_good_name(name), "{name:?}");
-        }
-    }
-
-    #[test]
-    fn descriptions_that_could_escape_are_refused() {
-        let good = ServiceSpec::new("a", "/a");
-        assert!(is_good(&good));
-
-        let mut stays_root = good.clone();
-        stays_root.uid = u32::MAX;
-        let mut relative = good.clone();
-        relative.path = "a";
-        let mut relative_root = good.clone();
-        relative_root.root = "../x";
-        let mut cut = good.clone();
-        cut.path = "/a\0b";
-        let mut score = good.clone();
-        score.oom_score_adj = -1001;
-        for spec in [stays_root, relative, relative_root, cut, score] {
-            assert!(!is_good(&spec), "{spec:?}");
-        }
-    }
-
-    #[test]
-    fn mounts_that_no_kernel_could_make_are_refused() {
-        let file_system = |name, options| Mount {
-            kind: Kind::FileSystem {
-                name,
-                flags: 0,
-                options,
-            },
-            ..Mount::bind("own", "/a", Access::ReadWrite)
-        };
-        let bind = |source, target| Mount::bind(source, target, Access::ReadOnly);
-        for (mount, expected) in [
-            (bind("/a", "/b"), true),
-            (bind("/", "/b"), true),
-            (file_system("tmpfs", "size=1m"), true),
-            (bind("a", "/b"), false),
-            (bind("", "/b"), false),
-            (bind("/a", "b"), false),
-            (bind("/a\0c", "/b"), false),
-            (bind("/a", "/b\0c"), false),
-            (file_system("", ""), false),
-            (file_system("tmpfs\0", ""), false),
-            (file_system("tmpfs", "size=1m\0"), false),
-        ] {
-            let mut spec = ServiceSpec::new("a", "/a");
-            spec.mounts.push(mount).unwrap();
-            assert_eq!(is_good(&spec), expected, "{mount:?}");
-        }
-    }
-
-    #[test]
-    fn ext_02_containers_need_a_root_that_is_not_the_nodes() {
-        let with = |root, target, path| {
-            let mut spec = ServiceSpec::new("a", "/a");
-            spec.root = root;
-            let mount = Mount::bind("/a", target, Access::ReadOnly);
-            spec.mounts.push(mount).unwrap();
-            spec.container = Some(Container {
-                masked: Vec::from_slice(&[path]).unwrap(),
-                read_only: Vec::from_slice(&[path]).unwrap(),
-                ..Container::of_folder()
-            });
-            spec
-        };
-        for (root, target, path, expected) in [
-            ("/image", "/b", "/proc/keys", true),
-            ("", "/b", "/proc/keys", false),
-            ("/", "/b", "/proc/keys", false),
-            ("//./", "/b", "/proc/keys", false),
-            ("/image/..", "/b", "/proc/keys", false),
-            ("image", "/b", "/proc/keys", false),
-            ("/image\0", "/b", "/proc/keys", false),
-            ("/image", "/", "/proc/keys", false),
-            ("/image", "/b/..", "/proc/keys", false),
-            ("/image", "/b", "proc/keys", false),
-            ("/image", "/b", "/proc\0", false),
-        ] {
-            let spec = with(root, target, path);
-            assert_eq!(is_good(&spec), expected, "{spec:?}");
         }
     }
 }

@@ -81,6 +81,7 @@ fn make_process(slot: &Slot, null: &OwnedFd) -> Result<Run, SpawnFailure> {
                     memory_max: spec.memory_max,
                     pids_max: spec.pids_max,
                     cpu_weight: spec.cpu_weight,
+                    cpu_max_us: spec.cpu_max_us,
                 },
                 spec.ready,
                 match spec.container {

@@ -27,7 +27,8 @@ pub const AFTER_MAX: usize = 8;
 pub struct ServiceSpec<'a> {
     /// Unique; also the name of its cgroup and of its log.
     pub name: &'a str,
-    /// The program, an absolute path, seen from inside `root`.
+    /// The program, an absolute path, seen from inside `root`. In a container of an image also one
+    /// from its working folder on, or a name that is looked for in the `PATH` of `env`.
     pub path: &'a str,
     /// Its arguments; the program's own path goes before them as `argv[0]`.
     #[serde(borrow)]

@@ -27,9 +27,11 @@ pub mod errno;
 pub mod inherited;
 pub mod kernel_log;
 pub mod loop_device;
+pub mod loopback;
 #[doc(hidden)]
 pub mod memory;
 pub mod mount_tree;
+pub mod owner;
 pub mod packet;
 pub mod seccomp;
 pub mod seqpacket;

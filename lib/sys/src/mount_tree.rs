@@ -2,13 +2,15 @@
 //! Mounts as descriptors: copies that are changed first and attached after (open_tree(2),
 //! mount_setattr(2), move_mount(2)).
 //!
-//! Owns: copying a mount tree, changing its attributes, attaching it.
+//! Owns: copying a mount tree, changing its attributes and owners, attaching it.
 //! Never: follows a path to what it changes or attaches to.
 
-use linux_raw_sys::general::{__NR_mount_setattr, AT_EMPTY_PATH, AT_RECURSIVE, mount_attr};
+use linux_raw_sys::general::{
+    __NR_mount_setattr, AT_EMPTY_PATH, AT_RECURSIVE, MOUNT_ATTR_IDMAP, mount_attr,
+};
 
 use crate::arch::{NONE, syscall};
-use crate::fd::{AsFd, AsRawFd as _, OwnedFd};
+use crate::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use crate::fs::CWD;
 use crate::io;
 use crate::mount::{MountPropagationFlags, MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
@@ -46,6 +48,17 @@ pub fn copy(path: &str, reach: Reach) -> io::Result<OwnedFd> {
     open_tree(CWD, path, flags)
 }
 
+/// A copy of the mount that `place` is open on, not attached anywhere.
+///
+/// # Errors
+/// The kernel's.
+pub fn copy_one(place: impl AsFd) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    open_tree(place, c"", flags)
+}
+
 /// A copy of the mount that `place` is open on and of all below it, not attached anywhere.
 ///
 /// # Errors
@@ -71,7 +84,6 @@ pub fn attach(tree: impl AsFd, target: impl AsFd) -> io::Result<()> {
 ///
 /// # Errors
 /// The kernel's: `INVAL` when it is not open on the root of a mount.
-#[expect(unsafe_code, reason = "a raw system call")]
 pub fn change(mount: impl AsFd, change: Change, reach: Reach) -> io::Result<()> {
     if change == Change::default() {
         return Ok(());
@@ -84,6 +96,26 @@ pub fn change(mount: impl AsFd, change: Change, reach: Reach) -> io::Result<()> 
             .map_or(0, |flags| u64::from(flags.bits())),
         userns_fd: 0,
     };
+    set_attributes(mount, &attributes, reach)
+}
+
+/// Shows the files of a copy that is not attached yet with the owners that `users`, a user
+/// namespace, has for them: user 0 of the file system becomes user 0 there.
+///
+/// # Errors
+/// The kernel's: `INVAL` for a file system that cannot be shown so.
+pub fn map_users(mount: impl AsFd, users: BorrowedFd<'_>, reach: Reach) -> io::Result<()> {
+    let attributes = mount_attr {
+        attr_set: u64::from(MOUNT_ATTR_IDMAP),
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: u64::from(users.as_raw_fd().cast_unsigned()),
+    };
+    set_attributes(mount, &attributes, reach)
+}
+
+#[expect(unsafe_code, reason = "a raw system call")]
+fn set_attributes(mount: impl AsFd, attributes: &mount_attr, reach: Reach) -> io::Result<()> {
     let flags = match reach {
         Reach::One => AT_EMPTY_PATH,
         Reach::Tree => AT_EMPTY_PATH | AT_RECURSIVE,
@@ -92,7 +124,7 @@ pub fn change(mount: impl AsFd, change: Change, reach: Reach) -> io::Result<()> 
         mount.as_fd().as_raw_fd().cast_unsigned() as usize,
         c"".as_ptr().expose_provenance(),
         flags as usize,
-        (&raw const attributes).expose_provenance(),
+        core::ptr::from_ref(attributes).expose_provenance(),
         size_of::<mount_attr>(),
         NONE,
     ];

@@ -5,8 +5,10 @@
 use sys::event::{PollFd, PollFlags, Timespec, poll};
 use sys::fd::{AsFd as _, OwnedFd};
 use sys::io::Errno;
+use sys::net::{AddressFamily, SocketType};
 use sys::pipe::{PipeFlags, pipe_with};
 use sys::process::{Signal, WaitOptions, getpid, kill_process, waitpid};
+use sys::seccomp::{Filter, Test, Verdict, numbers};
 use sys::signal::{SignalFd, Signals};
 use sys::spawn::{Spawned, Strings};
 
@@ -174,14 +176,47 @@ fn denied_calls_fail_and_others_go_on() {
         if sys::thread::set_no_new_privs(true).is_err() {
             return 1;
         }
-        if sys::seccomp::deny(&[sys::seccomp::numbers::__NR_sethostname]).is_err() {
+        let mut filter = Filter::new(Verdict::Allow, u32::MAX, Verdict::Allow);
+        filter.set(numbers::__NR_sethostname, Verdict::Refuse);
+        // AF_INET.
+        filter.set(numbers::__NR_socket, Verdict::If(Test::Not(2)));
+        if filter.install().is_err() {
             return 2;
         }
         match sys::system::sethostname(b"x") {
             Err(Errno::PERM) => {}
             Ok(()) | Err(_) => return 3,
         }
-        u8::from(getpid().as_raw_pid() == 0)
+        let socket = |family| sys::net::socket(family, SocketType::STREAM, None).map(drop);
+        match (socket(AddressFamily::INET), socket(AddressFamily::UNIX)) {
+            (Err(Errno::PERM), Ok(())) => 0,
+            _ => 4,
+        }
+    });
+
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn files_are_made_for_another_user_with_the_rights_of_this_one() {
+    let code = in_child(|| {
+        let bits = sys::thread::CapabilitiesSecureBits::NO_SETUID_FIXUP;
+        if sys::thread::set_capabilities_secure_bits(bits).is_err() {
+            return 1;
+        }
+        if sys::owner::make_files_of(7, 8).is_err() {
+            return 2;
+        }
+        let made = sys::fs::openat(
+            sys::fs::CWD,
+            "/tmp",
+            sys::fs::OFlags::TMPFILE | sys::fs::OFlags::RDWR,
+            sys::fs::Mode::empty(),
+        );
+        match made.and_then(sys::fs::fstat) {
+            Ok(about) if (about.st_uid, about.st_gid) == (7, 8) => 0,
+            Ok(_) | Err(_) => 3,
+        }
     });
 
     assert_eq!(code, 0);

@@ -10,6 +10,10 @@
 )]
 
 mod attacks;
+mod image;
+mod image_attacks;
+mod image_limits;
+mod image_roots;
 mod kernel_file_systems;
 mod mounts;
 mod node;

@@ -106,7 +106,8 @@ impl Node {
         outcome
     }
 
-    fn with_programs<'a>(&self, spec: &ServiceSpec<'a>) -> ServiceSpec<'a> {
+    /// A description with the host's programs behind its own mounts.
+    pub(crate) fn with_programs<'a>(&self, spec: &ServiceSpec<'a>) -> ServiceSpec<'a> {
         let mut spec = spec.clone();
         for place in &self.programs {
             let mount = Mount::bind(place, place, Access::ReadOnly);

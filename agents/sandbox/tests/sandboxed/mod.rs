@@ -44,7 +44,7 @@ impl Outcome {
 /// A service on its way.
 #[derive(Debug)]
 pub(crate) struct Running {
-    pid: Pid,
+    pub(crate) pid: Pid,
     output: OwnedFd,
     errors: OwnedFd,
     /// What it wrote so far.

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What a container of an image is given of the node, what its start costs, and what is left of it.
+
+use std::time::{Duration, Instant};
+
+use proto::container::{Device, DeviceAccess, Network, Users};
+use proto::service::Stage;
+use sys::io::Errno;
+use sys::process::{Signal, WaitOptions, kill_process, waitpid};
+use sys::spawn::{Placement, Strings};
+
+use crate::image::{FIRST, Image, devices_of};
+use crate::sandboxed::{failure, start};
+
+/// How often both are measured; what else the machine does makes a start slower, never quicker.
+const TIMES: usize = 60;
+/// What a container may cost beyond a process that becomes the same program.
+const PROMISED: Duration = Duration::from_millis(30);
+
+const fn device<'a>(source: &'a str, target: &'a str, access: DeviceAccess) -> Device<'a> {
+    Device {
+        source,
+        target,
+        access,
+    }
+}
+
+#[test]
+fn a_device_that_was_given_can_be_used_as_told_by_everybody() {
+    let image = Image::new("image-devices");
+    let line = "head -c 3 /dev/in/zero | wc -c; echo a > /dev/in/zero; \
+                echo a > /dev/sink && echo written; cat /dev/sink; \
+                chmod 777 /dev/sink; chown 0:0 /dev/sink; stat -c '%t:%T %a' /dev/sink /dev/in/zero; \
+                head -c 2 /dev/both | wc -c; echo a > /dev/both && echo both";
+    for uid in [0, 1000] {
+        let mut spec = image.container(line);
+        spec.uid = uid;
+        let container = spec.container.as_mut().unwrap();
+        container.devices = [
+            device("/dev/zero", "/dev/in/zero", DeviceAccess::Read),
+            device("/dev/null", "/dev/sink", DeviceAccess::Write),
+            device("/dev/zero", "/dev/both", DeviceAccess::ReadWrite),
+        ]
+        .into_iter()
+        .collect();
+
+        let outcome = image.run(&spec);
+
+        let said: Vec<_> = outcome.said.lines().collect();
+        let refused = |line: &str, word| line.contains(word);
+        assert_eq!(said[0], "3", "{outcome:?}");
+        assert!(refused(said[1], "Permission denied"), "{outcome:?}");
+        assert_eq!(said[2], "written", "{outcome:?}");
+        assert!(refused(said[3], "Permission denied"), "{outcome:?}");
+        assert!(refused(said[4], "Operation not permitted"), "{outcome:?}");
+        assert!(refused(said[5], "Operation not permitted"), "{outcome:?}");
+        assert_eq!(
+            said[6..],
+            ["1:3 222", "1:5 444", "2", "both"],
+            "{outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_device_is_an_error_with_its_index() {
+    let image = Image::new("image-no-device");
+    for (source, target, errno) in [
+        ("/no/such/device", "/dev/a", Errno::NOENT),
+        ("/etc/passwd", "/dev/a", Errno::NODEV),
+        ("/tmp", "/dev/a", Errno::NODEV),
+        ("/dev/zero", "/dev/null", Errno::EXIST),
+    ] {
+        let mut spec = image.container("true");
+        let container = spec.container.as_mut().unwrap();
+        container.devices = [
+            device("/dev/null", "/dev/fine", DeviceAccess::Read),
+            device(source, target, DeviceAccess::Read),
+        ]
+        .into_iter()
+        .collect();
+
+        let outcome = image.run(&spec);
+
+        assert_eq!(
+            outcome.failure,
+            failure(Stage::Devices, errno, 1),
+            "{source}"
+        );
+    }
+}
+
+#[test]
+fn open_files_are_limited_as_told() {
+    let image = Image::new("image-files");
+    let mut spec = image.container("ulimit -n; ulimit -Hn; ulimit -c");
+    spec.container.as_mut().unwrap().open_files_max = 77;
+
+    assert_eq!(image.run(&spec).said, "77\n77\n0\n");
+}
+
+#[test]
+fn users_of_another_container_are_others() {
+    let image = Image::new("image-others");
+    let folder = image.node.make("shared");
+    std::fs::write(format!("{folder}/secret"), "secret\n").unwrap();
+    let owner = Some(FIRST + 5);
+    std::os::unix::fs::chown(format!("{folder}/secret"), owner, owner).unwrap();
+    let secret = format!("{folder}/secret");
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut spec = image.container("cat /proc/self/uid_map; cat /shared/secret");
+    let kind = proto::container::Kind::Bind;
+    spec.mounts
+        .push(crate::node::described(&folder, "/shared", kind))
+        .unwrap();
+    let next = FIRST + Users::COUNT;
+    spec.container.as_mut().unwrap().users = Users::Own { first: next };
+
+    let outcome = image.run(&spec);
+
+    let map: Vec<_> = outcome.said.split_whitespace().take(3).collect();
+    assert_eq!(map, ["0", &next.to_string(), "65536"]);
+    assert!(outcome.said.contains("Permission denied"), "{outcome:?}");
+}
+
+#[test]
+fn a_container_that_is_killed_leaves_no_device_no_mount_and_no_namespace() {
+    let image = Image::new("image-killed");
+    let mut spec =
+        image.container("readlink /proc/self/ns/user; readlink /proc/self/ns/net; exec sleep 9753");
+    let container = spec.container.as_mut().unwrap();
+    container.network = Network::Alone;
+    container.hostname = "inside";
+    for _ in 0..5 {
+        let mut running = start(&spec);
+        while running.said.iter().filter(|byte| **byte == b'\n').count() < 2 {
+            assert!(running.read_more());
+        }
+        assert_eq!(devices_of(image.path()), 1);
+        let said = String::from_utf8(running.said.clone()).unwrap();
+        let namespaces: Vec<_> = said.lines().collect();
+        assert!(namespaces.iter().all(|it| held(it)), "{said}");
+
+        kill_process(running.pid, Signal::KILL).unwrap();
+        assert_eq!(running.finish().failure, None);
+
+        assert_eq!(devices_of(image.path()), 0);
+        assert!(!namespaces.iter().any(|it| held(it)), "{said}");
+    }
+}
+
+/// Whether a process is in a namespace.
+fn held(namespace: &str) -> bool {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut links = processes.flat_map(|process| {
+        ["user", "net"].map(|name| std::fs::read_link(process.path().join("ns").join(name)))
+    });
+    links.any(|link| link.is_ok_and(|link| link.as_os_str() == namespace))
+}
+
+#[test]
+fn the_first_child_of_a_container_is_its_own() {
+    let image = Image::new("image-alone");
+
+    let said = image.say("ls -d /proc/[0-9]* | wc -l; cat /proc/1/comm; :");
+
+    // The shell, ls and wc.
+    assert_eq!(said, "3\nsh\n");
+}
+
+#[test]
+fn a_container_of_an_image_starts_at_most_30_ms_later_than_a_process() {
+    let image = Image::new("image-speed");
+    let mut spec = image.container("");
+    (spec.path, spec.args) = ("/bin/true", proto::heapless::Vec::new());
+    let container = spec.container.as_mut().unwrap();
+    container.network = Network::Alone;
+    for path in ["/proc/keys", "/proc/kcore", "/sys/firmware"] {
+        container.masked.push(path).unwrap();
+    }
+    for path in ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"] {
+        container.read_only.push(path).unwrap();
+    }
+
+    let bare = best_of(|| {
+        let mut arguments = Strings::<2, 64>::new();
+        arguments.push("/bin/true").unwrap();
+        let become_it = || {
+            let path = arguments.get(0).unwrap_or_default();
+            sys::spawn::exec(path, &arguments, &Strings::<1, 1>::new());
+            99
+        };
+        let child = sys::spawn::spawn(Placement::BESIDE, &[], become_it, |_| 98).unwrap();
+        let end = waitpid(Some(child.pid), WaitOptions::empty()).unwrap();
+        assert_eq!(end.unwrap().1.exit_status(), Some(0));
+    });
+    let contained = best_of(|| {
+        let outcome = start(&spec).finish();
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    });
+
+    let cost = contained.saturating_sub(bare);
+    assert!(
+        cost <= PROMISED,
+        "a container takes {contained:?}, a process {bare:?}"
+    );
+}
+
+fn best_of(mut run: impl FnMut()) -> Duration {
+    let once = |()| {
+        let began = Instant::now();
+        run();
+        began.elapsed()
+    };
+    std::iter::repeat_n((), TIMES).map(once).min().unwrap()
+}
