@@ -4,11 +4,15 @@
 //! Owns: their start, their end and what is left of them.
 //! Never: looks into what the sandbox promises.
 
-use std::os::unix::fs::symlink;
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use proto::container::{Access, Container, Missing, Mount, Propagation, Travel};
+use proto::container::{
+    Access, Container, Missing, Mount, Propagation, Travel, USUAL_CAPABILITIES, Users,
+};
 use proto::heapless::Vec as List;
 use proto::service::{Exit, Restart, Seccomp, ServiceSpec, SpawnFailure, Stage, State};
 use proto::supervisor::{Named, Reply, Request};
@@ -162,4 +166,119 @@ fn ext_06_a_mount_that_fails_is_said_with_its_place() {
         index,
     };
     assert_eq!(client.status("ext").last_exit, Some(Exit::Spawn(failure)));
+}
+
+/// The image of the containers below, on the node.
+const IMAGE: &str = "/tmp/images/hello.sqsh";
+
+/// A container of an image that has nothing but busybox.
+fn container_of_image<'a>(node: &Node, line: &'a str) -> ServiceSpec<'a> {
+    let tree = node.path("/tmp/tree");
+    std::fs::create_dir_all(format!("{tree}/bin")).unwrap();
+    std::fs::copy("/bin/busybox", format!("{tree}/bin/busybox")).unwrap();
+    std::fs::create_dir_all(node.path("/tmp/images")).unwrap();
+    let made = Command::new("mksquashfs")
+        .args([&tree, &node.path(IMAGE)])
+        .args(["-comp", "zstd", "-noappend", "-quiet"])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let mut spec = shell("ext", line);
+    spec.path = "/bin/busybox";
+    spec.args = ["sh", "-c", line].into_iter().collect();
+    spec.root = IMAGE;
+    spec.seccomp = Seccomp::Container;
+    spec.capabilities = USUAL_CAPABILITIES;
+    spec.container = Some(Container::of_image(Users::FIRST));
+    spec
+}
+
+#[test]
+fn a_container_of_an_image_has_its_limits_and_leaves_nothing_when_it_is_killed() {
+    let node = Node::start(&[]);
+    let client = node.client();
+    client.wait_for_core();
+    let mounts = node.mounts();
+    let mut spec = container_of_image(&node, "busybox sleep 8901 & wait");
+    spec.memory_max = 64 << 20;
+    spec.pids_max = 20;
+    spec.cpu_max_us = 50_000;
+    spec.cpu_weight = 50;
+
+    define_and_start(&client, &spec);
+    // Before, there are two with the child that has made its users.
+    client.wait_for("ext", State::Running);
+    let before = processes(&node, 2);
+
+    assert_eq!(number_inside(before[0]), Some(1));
+    for (file, value) in [
+        ("memory.max", "67108864"),
+        ("memory.swap.max", "0"),
+        ("pids.max", "20"),
+        ("cpu.max", "50000 100000"),
+        ("cpu.weight", "50"),
+    ] {
+        let path = node.path(&format!("/sys/fs/cgroup/system/ext/{file}"));
+        match std::fs::read_to_string(path) {
+            Ok(text) => assert_eq!(text.trim(), value, "{file}"),
+            // As init does on a host without the controller.
+            Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{file}"),
+        }
+    }
+    let user = std::fs::metadata(format!("/proc/{}", before[0])).unwrap();
+    assert_eq!(user.uid(), Users::FIRST);
+
+    signal(before[0], "-KILL");
+    until("it runs again", || {
+        let status = client.status("ext");
+        status.state == State::Running && status.restarts == 1
+    });
+    processes(&node, 2);
+    stop(&client);
+
+    assert_eq!(node.processes_of("ext"), [0; 0]);
+    assert_eq!(node.mounts(), mounts);
+    until("the image is free", || devices_of("hello.sqsh") == 0);
+    let named = Named { name: "ext" };
+    assert_eq!(client.ask(&Request::Remove(named)), Reply::Done(()));
+    let group = node.path("/sys/fs/cgroup/system/ext");
+    assert!(!Path::new(&group).exists());
+    until("nobody is left unreaped", || node.zombies() == 0);
+}
+
+/// How many block devices are made of a file of that name, by this node or another.
+fn devices_of(name: &str) -> usize {
+    let devices = std::fs::read_dir("/sys/block").unwrap().flatten();
+    let files =
+        devices.filter_map(|it| std::fs::read_to_string(it.path().join("loop/backing_file")).ok());
+    files.filter(|file| file.trim().ends_with(name)).count()
+}
+
+#[test]
+fn a_container_of_what_is_no_image_is_said_with_its_stage() {
+    let node = Node::start(&[]);
+    let client = node.client();
+    let mut spec = container_of_image(&node, "true");
+    spec.restart = Restart::Never;
+    let bytes = std::fs::read(node.path(IMAGE)).unwrap();
+    for (content, stage, errno) in [
+        (Some(&bytes[..bytes.len() / 2]), Stage::MountImage, 22),
+        (None, Stage::OpenImage, 2),
+    ] {
+        match content {
+            Some(content) => std::fs::write(node.path(IMAGE), content).unwrap(),
+            None => std::fs::remove_file(node.path(IMAGE)).unwrap(),
+        }
+
+        define_and_start(&client, &spec);
+        client.wait_for("ext", State::Failed);
+
+        let failure = SpawnFailure {
+            stage,
+            errno,
+            index: 0,
+        };
+        assert_eq!(client.status("ext").last_exit, Some(Exit::Spawn(failure)));
+        until("the image is free", || devices_of("hello.sqsh") == 0);
+    }
 }

@@ -34,7 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 static NODES: AtomicUsize = AtomicUsize::new(0);
 
 /// Sets up the namespaces and becomes init. `$1` is the folder of the test, `$2` its name. The
-/// control groups of the node are a part of the host's that the node sees as the whole.
+/// control groups of the node are a part of the host's that the node sees as the whole. Its root is
+/// that of its mounts, as on a machine: who is in a chroot can make no user namespaces.
 const SET_UP: &str = r#"
 set -e
 mount --make-rprivate /
@@ -49,7 +50,9 @@ mount -t overlay overlay -o "lowerdir=$1/usr:/usr" usr
 mount --bind /dev dev
 mount -t proc proc proc
 mount -t sysfs sysfs sys
-exec chroot . /sbin/init' sh "$1"
+pivot_root . .
+umount -l .
+exec /sbin/init' sh "$1"
 "#;
 
 /// Removes the node's control groups from the host.
