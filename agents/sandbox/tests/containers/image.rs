@@ -110,7 +110,7 @@ pub(crate) fn devices_of(path: &str) -> usize {
 
 /// Makes what is in the image.
 fn fill(tree: &Path) {
-    for folder in ["bin", "usr", "root", "home"] {
+    for folder in ["bin", "usr", "root", "srv"] {
         std::fs::create_dir_all(tree.join(folder)).unwrap();
     }
     // Where programs of the host look for their libraries.
@@ -127,10 +127,10 @@ fn fill(tree: &Path) {
         }
     }
     std::fs::write(tree.join("of-root"), "of root\n").unwrap();
-    std::fs::write(tree.join("home/of-user"), "of user\n").unwrap();
-    chown(tree.join("home"), Some(1000), Some(1000)).unwrap();
-    chown(tree.join("home/of-user"), Some(1000), Some(100)).unwrap();
-    set_mode(&tree.join("home/of-user"), 0o600);
+    std::fs::write(tree.join("srv/of-user"), "of user\n").unwrap();
+    chown(tree.join("srv"), Some(1000), Some(1000)).unwrap();
+    chown(tree.join("srv/of-user"), Some(1000), Some(100)).unwrap();
+    set_mode(&tree.join("srv/of-user"), 0o600);
     // A program that makes root of whoever runs it.
     std::fs::copy("/bin/cat", tree.join("root/cat")).unwrap();
     set_mode(&tree.join("root/cat"), 0o4755);

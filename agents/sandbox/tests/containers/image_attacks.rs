@@ -146,9 +146,9 @@ fn calls_that_no_container_needs_are_refused_before_the_kernel_looks_at_them() {
 /// Lines for the shell, each with what it has to be answered.
 const ATTEMPTS: &[(&str, &str)] = &[
     ("mount -o remount,rw /", "permission denied"),
-    ("mount -t tmpfs own /home", "permission denied"),
-    ("mount -t proc own /home", "permission denied"),
-    ("mount -o bind /proc /home", "permission denied"),
+    ("mount -t tmpfs own /srv", "permission denied"),
+    ("mount -t proc own /srv", "permission denied"),
+    ("mount -o bind /proc /srv", "permission denied"),
     ("umount /proc", "Operation not permitted"),
     ("umount -l /dev", "Operation not permitted"),
     ("mknod /dev/made b 7 0", "Operation not permitted"),
@@ -158,7 +158,7 @@ const ATTEMPTS: &[(&str, &str)] = &[
     ("cat /dev/loop0", "No such file or directory"),
     ("cat /dev/kmsg", "No such file or directory"),
     ("chmod 777 /dev/null", "Operation not permitted"),
-    ("rm /home/of-user", "Read-only file system"),
+    ("rm /srv/of-user", "Read-only file system"),
     ("echo 1 > /proc/sys/kernel/panic", "Permission denied"),
     (
         "echo x > /proc/sys/kernel/core_pattern",
@@ -232,14 +232,14 @@ fn root_with_every_capability_and_no_filter_is_refused_the_same() {
 #[test]
 fn protections_cannot_be_taken_off_in_a_mount_namespace_of_its_own() {
     let image = Image::new("image-unshare");
-    let line = "unshare -m sh -c 'umount /proc/version; umount /home; mount -o remount,rw,bind /home; \
+    let line = "unshare -m sh -c 'umount /proc/version; umount /srv; mount -o remount,rw,bind /srv; \
                 mount -o remount,rw,bind /; echo a > /of-root; wc -c < /proc/version'";
     let mut spec = image.container(line);
     spec.seccomp = Seccomp::Unconfined;
     spec.capabilities = u64::MAX;
     let container = spec.container.as_mut().unwrap();
     container.masked.push("/proc/version").unwrap();
-    container.read_only.push("/home").unwrap();
+    container.read_only.push("/srv").unwrap();
 
     let outcome = image.run(&spec);
 

@@ -14,12 +14,12 @@ use crate::sandboxed::{failure, start};
 fn an_image_is_the_root_with_the_owners_that_it_says() {
     let image = Image::new("image-root");
     let line =
-        "cat /of-root; stat -c '%n %u:%g %a' / /of-root /home /home/of-user /dev /run; id -u; pwd";
+        "cat /of-root; stat -c '%n %u:%g %a' / /of-root /srv /srv/of-user /dev /run; id -u; pwd";
 
     let said = image.say(line);
 
-    let expected = "of root\n/ 0:0 755\n/of-root 0:0 644\n/home 1000:1000 755\n\
-        /home/of-user 1000:100 600\n/dev 0:0 755\n/run 0:0 755\n0\n/\n";
+    let expected = "of root\n/ 0:0 755\n/of-root 0:0 644\n/srv 1000:1000 755\n\
+        /srv/of-user 1000:100 600\n/dev 0:0 755\n/run 0:0 755\n0\n/\n";
     assert_eq!(said, expected);
 }
 
@@ -46,7 +46,7 @@ fn an_image_is_read_only_unless_told_and_never_changes() {
     let image = Image::new("image-read-only");
     let before = std::fs::read(image.path()).unwrap();
     let line =
-        "echo a > /of-root; echo a > /new; rm /home/of-user; echo b >> /etc/hosts; cat /of-root";
+        "echo a > /of-root; echo a > /new; rm /srv/of-user; echo b >> /etc/hosts; cat /of-root";
 
     let said = image.say(line);
 
@@ -54,7 +54,7 @@ fn an_image_is_read_only_unless_told_and_never_changes() {
     assert!(said.ends_with("of root\n"), "{said}");
 
     let line = "cat /of-root; echo a > /of-root; echo b > /new; cat /of-root /new; \
-                stat -c %u:%g /of-root /new; rm /home/of-user && ls /home; chown 33:33 /new && stat -c %u /new";
+                stat -c %u:%g /of-root /new; rm /srv/of-user && ls /srv; chown 33:33 /new && stat -c %u /new";
     let mut spec = image.container(line);
     spec.container.as_mut().unwrap().writable_root = true;
     for _ in 0..2 {
@@ -70,7 +70,7 @@ fn an_image_is_read_only_unless_told_and_never_changes() {
 fn a_user_of_the_image_is_that_user_and_has_no_rights() {
     let image = Image::new("image-user");
     let line =
-        "id -u; id -g; id -G; cat /home/of-user; cat /proc/self/status; echo out > /dev/stdout";
+        "id -u; id -g; id -G; cat /srv/of-user; cat /proc/self/status; echo out > /dev/stdout";
     let mut spec = image.container(line);
     (spec.uid, spec.gid) = (1000, 100);
     let container = spec.container.as_mut().unwrap();
@@ -110,7 +110,7 @@ fn root_has_the_usual_capabilities_and_no_other_in_any_set() {
 #[test]
 fn a_working_folder_is_where_the_program_begins_and_is_made() {
     let image = Image::new("image-folder");
-    for (folder, expected) in [("/home", "/home\n1000\n"), ("/a/b", "/a/b\n0\n")] {
+    for (folder, expected) in [("/srv", "/srv\n1000\n"), ("/a/b", "/a/b\n0\n")] {
         let mut spec = image.container("pwd; stat -c %u .");
         spec.container.as_mut().unwrap().working_folder = folder;
 
@@ -160,7 +160,7 @@ fn a_program_of_another_user_gains_nothing_unless_told() {
 #[test]
 fn the_nodes_users_and_all_rights_when_told() {
     let image = Image::new("image-privileged");
-    let mut spec = image.container("cat /proc/self/uid_map /proc/self/status; stat -c %u /home");
+    let mut spec = image.container("cat /proc/self/uid_map /proc/self/status; stat -c %u /srv");
     spec.seccomp = Seccomp::Unconfined;
     spec.capabilities = u64::MAX;
     let container = spec.container.as_mut().unwrap();
