@@ -8,7 +8,7 @@
 
 use core::fmt::Write as _;
 
-use proto::container::{Attributes, Container, Kind, Missing, Mount, Propagation, Source};
+use proto::container::{Attributes, Container, Kind, Missing, Mount, Propagation, Source, Users};
 use proto::service::{MOUNTS_MAX, ServiceSpec, Stage};
 use sys::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use sys::io::Errno;
@@ -85,7 +85,8 @@ pub(crate) fn enter(
     // While the node's mounts are as the node has them.
     let mut sources = [const { None }; MOUNTS_MAX];
     for (index, (mount, source)) in spec.mounts.iter().zip(&mut sources).enumerate() {
-        *source = mounts::take_source(mount, mapped).map_err(at_one(Stage::Mount, index))?;
+        let mount = restricted(mount, container.users);
+        *source = mounts::take_source(&mount, mapped).map_err(at_one(Stage::Mount, index))?;
     }
     let devices = devices::find_all(container)?;
     identity::make_files_for(container.users).map_err(at(Stage::Users))?;
@@ -99,7 +100,8 @@ pub(crate) fn enter(
     // Before a mount of the service covers it.
     let null = place::find(root, "/dev/null").map_err(at(Stage::KernelFileSystems))?;
     for (index, (mount, source)) in spec.mounts.iter().zip(&sources).enumerate() {
-        mounts::attach(root, mount, source.as_ref()).map_err(at_one(Stage::Mount, index))?;
+        let mount = restricted(mount, container.users);
+        mounts::attach(root, &mount, source.as_ref()).map_err(at_one(Stage::Mount, index))?;
     }
     if !container.working_folder.is_empty() {
         place::make(root, container.working_folder, Like::Folder)
@@ -154,6 +156,23 @@ fn mount_own(
         };
     }
     mounts::attach(root, &mount, None)
+}
+
+/// A mount as these users get it: a device file of a volume is none to users who are not the node's.
+/// It could appear as their own, and they would open it.
+fn restricted<'a>(mount: &Mount<'a>, users: Users) -> Mount<'a> {
+    let without_devices = |attributes: Attributes| Attributes {
+        set: attributes.set | Attributes::NODEV,
+        clear: attributes.clear & !Attributes::NODEV,
+    };
+    match users {
+        Users::Node => *mount,
+        Users::Own { .. } => Mount {
+            attributes: without_devices(mount.attributes),
+            below: without_devices(mount.below),
+            ..*mount
+        },
+    }
 }
 
 /// What the mount of the root is restricted to.

@@ -3,13 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use proto::container::{Device, DeviceAccess, Network, Users};
+use proto::container::{Attributes, Device, DeviceAccess, Kind, Network, Users};
 use proto::service::Stage;
+use sys::fs::{CWD, FileType, Mode, makedev, mknodat};
 use sys::io::Errno;
 use sys::process::{Signal, WaitOptions, kill_process, waitpid};
 use sys::spawn::{Placement, Strings};
 
 use crate::image::{FIRST, Image, devices_of};
+use crate::node::described;
 use crate::sandboxed::{failure, start};
 
 /// How often both are measured; what else the machine does makes a start slower, never quicker.
@@ -63,6 +65,43 @@ fn a_device_that_was_given_can_be_used_as_told_by_everybody() {
 }
 
 #[test]
+fn a_device_of_a_volume_is_none() {
+    let image = Image::new("image-volume-device");
+    let volume = image.node.make("volume");
+    let mode = Mode::from_raw_mode(0o666);
+    let path = format!("{volume}/zero");
+    mknodat(
+        CWD,
+        path.as_str(),
+        FileType::CharacterDevice,
+        mode,
+        makedev(1, 5),
+    )
+    .unwrap();
+    let mut spec =
+        image.container("stat -c %u:%t:%T /data/zero; cat /data/zero; mknod /data/b b 7 0");
+    let mut mount = described(&volume, "/data", Kind::BindTree);
+    mount.attributes.clear = Attributes::NODEV;
+    spec.mounts.push(mount).unwrap();
+
+    let outcome = image.run(&spec);
+
+    assert!(outcome.said.starts_with("0:1:5\n"), "{outcome:?}");
+    assert!(
+        outcome
+            .said
+            .contains("cat: can't open '/data/zero': Permission denied"),
+        "{outcome:?}"
+    );
+    assert!(
+        outcome
+            .said
+            .contains("mknod: /data/b: Operation not permitted"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
 fn what_is_no_device_is_an_error_with_its_index() {
     let image = Image::new("image-no-device");
     for (source, target, errno) in [
@@ -109,9 +148,8 @@ fn users_of_another_container_are_others() {
     let secret = format!("{folder}/secret");
     std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let mut spec = image.container("cat /proc/self/uid_map; cat /shared/secret");
-    let kind = proto::container::Kind::Bind;
     spec.mounts
-        .push(crate::node::described(&folder, "/shared", kind))
+        .push(described(&folder, "/shared", Kind::Bind))
         .unwrap();
     let next = FIRST + Users::COUNT;
     spec.container.as_mut().unwrap().users = Users::Own { first: next };
