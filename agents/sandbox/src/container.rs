@@ -122,8 +122,8 @@ pub(crate) fn enter(
     Ok(users)
 }
 
-/// Goes to where the program begins, as the user that it is. Nothing leads there through the
-/// sandbox's own descriptors.
+/// Goes to where the program begins, once all is as the program has it. No link of the image leads
+/// there through the sandbox's own descriptors.
 pub(crate) fn enter_working_folder(container: &Container<'_>) -> Result<(), Errno> {
     if container.working_folder.is_empty() {
         return Ok(());

@@ -22,7 +22,7 @@ use sys::text::Text;
 use crate::mounts::{mount_new, name_of, open_path};
 use crate::{Failure, at};
 
-/// What everybody else is kept from doing with an image, too.
+/// The image's own mount is only read by the overlay; no program is run from it.
 const IMAGE: MountFlags = MountFlags::RDONLY
     .union(MountFlags::NODEV)
     .union(MountFlags::NOSUID);

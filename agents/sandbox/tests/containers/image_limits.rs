@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What a container of an image is given of the node, what its start costs, and what is left of it.
-
-use std::time::{Duration, Instant};
+//! What a container of an image is given of the node, and what is left of it.
 
 use proto::container::{Attributes, Device, DeviceAccess, Kind, Network, Users};
 use proto::service::Stage;
 use sys::fs::{CWD, FileType, Mode, makedev, mknodat};
 use sys::io::Errno;
-use sys::process::{Signal, WaitOptions, kill_process, waitpid};
-use sys::spawn::{Placement, Strings};
+use sys::process::{Signal, kill_process};
 
 use crate::image::{FIRST, Image, devices_of};
 use crate::node::described;
 use crate::sandboxed::{failure, start};
-
-/// How often both are measured; what else the machine does makes a start slower, never quicker.
-const TIMES: usize = 60;
-/// What a container may cost beyond a process that becomes the same program.
-const PROMISED: Duration = Duration::from_millis(30);
 
 const fn device<'a>(source: &'a str, target: &'a str, access: DeviceAccess) -> Device<'a> {
     Device {
@@ -204,51 +196,4 @@ fn the_first_child_of_a_container_is_its_own() {
 
     // The shell, ls and wc.
     assert_eq!(said, "3\nsh\n");
-}
-
-#[test]
-fn a_container_of_an_image_starts_at_most_30_ms_later_than_a_process() {
-    let image = Image::new("image-speed");
-    let mut spec = image.container("");
-    (spec.path, spec.args) = ("/bin/true", proto::heapless::Vec::new());
-    let container = spec.container.as_mut().unwrap();
-    container.network = Network::Alone;
-    for path in ["/proc/keys", "/proc/kcore", "/sys/firmware"] {
-        container.masked.push(path).unwrap();
-    }
-    for path in ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"] {
-        container.read_only.push(path).unwrap();
-    }
-
-    let bare = best_of(|| {
-        let mut arguments = Strings::<2, 64>::new();
-        arguments.push("/bin/true").unwrap();
-        let become_it = || {
-            let path = arguments.get(0).unwrap_or_default();
-            sys::spawn::exec(path, &arguments, &Strings::<1, 1>::new());
-            99
-        };
-        let child = sys::spawn::spawn(Placement::BESIDE, &[], become_it, |_| 98).unwrap();
-        let end = waitpid(Some(child.pid), WaitOptions::empty()).unwrap();
-        assert_eq!(end.unwrap().1.exit_status(), Some(0));
-    });
-    let contained = best_of(|| {
-        let outcome = start(&spec).finish();
-        assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    });
-
-    let cost = contained.saturating_sub(bare);
-    assert!(
-        cost <= PROMISED,
-        "a container takes {contained:?}, a process {bare:?}"
-    );
-}
-
-fn best_of(mut run: impl FnMut()) -> Duration {
-    let once = |()| {
-        let began = Instant::now();
-        run();
-        began.elapsed()
-    };
-    std::iter::repeat_n((), TIMES).map(once).min().unwrap()
 }
