@@ -363,9 +363,11 @@ impl Client {
             if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
                 return Ok(answer);
             }
-            let location = answer.header(&LOCATION).unwrap_or_default();
-            let next = target
-                .join(location)
+            // An empty one would lead back here.
+            let next = answer
+                .header(&LOCATION)
+                .filter(|location| !location.is_empty())
+                .and_then(|location| target.join(location))
                 .ok_or_else(|| Cause::BadRedirect("to no URL that is known".to_owned()))?;
             if target.is_tls && !next.is_tls {
                 return Err(Cause::BadRedirect(format!("to {next}, without TLS")));
