@@ -248,11 +248,12 @@ pub(crate) struct ApplyConfig {
         requires = "insecure"
     )]
     pub(crate) cert_fingerprint: Vec<String>,
-    /// With mode try: when the old configuration comes back
+    /// With mode try: when the old configuration comes back, or the node waits for one again
     #[arg(long, default_value = "1m0s", value_parser = duration)]
     pub(crate) timeout: Duration,
-    /// Go back to the old configuration unless this one is confirmed within TIME; `now` confirms
-    #[arg(long, value_name = "TIME", value_parser = confirmation, conflicts_with = "insecure")]
+    /// Go back to the old configuration, or wait for one again, unless this one is confirmed within
+    /// TIME; `now` confirms
+    #[arg(long, value_name = "TIME", value_parser = confirmation)]
     pub(crate) confirm: Option<String>,
 }
 
@@ -507,6 +508,8 @@ mod tests {
             "apply -m interactive",
             "apply -f x --confirm 2m",
             "apply --confirm now",
+            "apply -f x --confirm 1m --insecure",
+            "apply -f x -m try --timeout 5m --insecure",
             "apply machineconfig -f x -p @a -p {}",
             "mc patch x --patch a -p b -o c",
             "machineconfig gen a b -t worker",
@@ -553,7 +556,6 @@ mod tests {
             "apply-config -f x --confirm",
             "apply-config -f x --confirm 0s",
             "apply-config -f x --confirm soon",
-            "apply-config -f x --confirm 1m --insecure",
             "apply-config -f x --cert-fingerprint y",
             "reboot --timeout soon",
             "reboot -m warm",

@@ -174,15 +174,17 @@ impl Node {
     /// # Errors
     /// The client cannot be started.
     pub fn apply(&self, file: &str) -> Result<Output> {
+        self.apply_with(file, &[])
+    }
+
+    /// As [`Self::apply`], with further flags.
+    ///
+    /// # Errors
+    /// The client cannot be started.
+    pub fn apply_with(&self, file: &str, flags: &[&str]) -> Result<Output> {
         let address = self.address();
-        self.client(&[
-            "apply-config",
-            "--insecure",
-            "--nodes",
-            &address,
-            "--file",
-            file,
-        ])
+        let apply = ["apply-config", "--insecure", "--nodes", &address, "-f", file];
+        self.client(&[&apply[..], flags].concat())
     }
 
     /// Waits until an authenticated call is answered.

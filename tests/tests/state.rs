@@ -9,6 +9,7 @@ use ichor_tests::node::LIMIT;
 use ichor_tests::{Arch, Node, Setup, on_each_architecture, wait};
 
 on_each_architecture! {
+    cfg_03_edit_06_a_first_configuration_on_trial_goes_by_itself_and_with_the_power_and_stays_when_confirmed
     each_mode_brings_a_configuration_that_lasts_and_confirmation_reaches_over_reboots
     a_partition_without_a_file_system_is_said_and_the_node_runs_from_memory
 }
@@ -136,6 +137,42 @@ fn each_mode_brings_a_configuration_that_lasts_and_confirmation_reaches_over_reb
     ensure!(confirmed.contains("Confirmed"), "{confirmed}");
     machine.cut_power()?;
     machine.until("77")
+}
+
+fn cfg_03_edit_06_a_first_configuration_on_trial_goes_by_itself_and_with_the_power_and_stays_when_confirmed(
+    arch: Arch,
+) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let disk = disk::with_state(folder.path(), Content::Ext4)?;
+    let setup = Setup::new(arch).with_disk(disk);
+    let mut node = Node::boot(&setup)?;
+    node.maintenance()?;
+    node.generate()?;
+
+    // By itself: the node starts again and waits.
+    node.apply_with("controlplane.yaml", &["-m", "try", "--timeout", "20s"])?
+        .ok()?;
+    node.wait_until_running()?;
+    node.machine
+        .wait_for("its time is up: there is no configuration again", LIMIT)?;
+    node.machine.wait_for("[ichor] rebooting", LIMIT)?;
+    node.maintenance()?;
+
+    // With the power.
+    let confirmed = node.apply_with("controlplane.yaml", &["--confirm", "1h"])?;
+    ensure!(confirmed.ok()?.contains("until it is confirmed"));
+    node.wait_until_running()?;
+    node.cut_power(&setup)?;
+    node.maintenance()?;
+
+    // Whoever can come in with what it says keeps it.
+    node.apply_with("controlplane.yaml", &["--confirm", "1h"])?
+        .ok()?;
+    node.wait_until_running()?;
+    let said = node.ctl(&["apply-config", "--confirm", "now"])?.ok()?;
+    ensure!(said.contains("Confirmed"), "{said}");
+    node.cut_power(&setup)?;
+    node.wait_until_running()
 }
 
 fn a_partition_without_a_file_system_is_said_and_the_node_runs_from_memory(

@@ -18,12 +18,18 @@ use proto::supervisor::{Action, Request};
 pub(crate) enum Resumed {
     /// The node runs already.
     Running,
+    /// It runs with a configuration that was on trial with nothing before it, and is to go back.
+    Undoing,
     /// It has to boot.
     No,
 }
 
 /// Takes up a running node after a restart of machined, with the stored configuration.
 pub(crate) fn resume(node: &Node) -> Resumed {
+    if trial::was_of_the_first(node) {
+        trial::ended_with(node, "machined");
+        return Resumed::Undoing;
+    }
     if !(node.places.booted().exists() && acquire::from_stored(node)) {
         return Resumed::No;
     }
@@ -38,6 +44,7 @@ pub(crate) fn resume(node: &Node) -> Resumed {
 pub(crate) async fn live(node: Arc<Node>, resumed: Resumed) {
     match resumed {
         Resumed::Running => return,
+        Resumed::Undoing => return trial::undo(&node),
         Resumed::No => {}
     }
     node.set_stage(MachineStage::Booting);
@@ -93,10 +100,10 @@ pub(crate) fn go_down(node: &Arc<Node>, wanted: Sequence, why: &str) -> String {
     let actor_id = node.state().events.next_id(clock::now().wall);
     node.journal
         .console(format_args!("{}: {why}", wanted.name()));
+    let before = node.state().sequencer.stage;
+    node.set_stage(stage);
     let (node, actor) = (Arc::clone(node), actor_id.clone());
     tokio::spawn(async move {
-        let before = node.state().sequencer.stage;
-        node.set_stage(stage);
         if sequence::run(&node, wanted, &actor).await.is_err()
             && let Some(before) = before
         {

@@ -91,6 +91,12 @@ impl Places {
         self.at("/run/ichor/machined.trial")
     }
 
+    /// Says that a configuration was left to the next start since the machine started.
+    #[must_use]
+    pub fn left_to_next_start(&self) -> PathBuf {
+        self.at("/run/ichor/machined.left")
+    }
+
     /// What kernel parameters were before machined set them, as long as the machine runs.
     #[must_use]
     pub fn kernel_parameters_before(&self) -> PathBuf {

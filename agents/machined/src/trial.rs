@@ -5,6 +5,9 @@
 //! too, and nothing has to be undone on disk. A trial that begins with a start of the machine is
 //! noted on disk before it begins: the start after that one knows that it was not confirmed.
 //!
+//! Where nothing was there before, nothing is stored either, and the node goes back to waiting for a
+//! configuration. It does so with a reboot: what it began as a configured node has no other end.
+//!
 //! Owns: the one trial there can be, its end, and what the console says about it.
 //! Never: stores a configuration.
 
@@ -23,6 +26,11 @@ use crate::{acquire, life, stored};
 pub(crate) const TRY_DEFAULT: Duration = Duration::from_secs(60);
 /// The longest trial: who needs more than a day does not look after the node.
 pub(crate) const LASTS_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// What the note to the next machined says of a trial that has nothing to go back to.
+const FIRST: &str = "the first configuration";
+/// What it says of any other.
+const LATER: &str = "another configuration";
 
 /// Why a configuration is on trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +67,8 @@ pub(crate) struct Trial {
     way: Way,
     /// What is tried.
     tried: Arc<Loaded>,
-    /// What was in force before, which is what is stored.
-    before: Arc<Loaded>,
+    /// What was in force before, which is what is stored; nothing on a node that had none.
+    before: Option<Arc<Loaded>>,
     /// Since when.
     pub began_at: Instant,
 }
@@ -72,34 +80,48 @@ impl Trial {
         self.tried.source()
     }
 
-    /// What the node goes back to.
+    /// What the node goes back to; nothing is maintenance mode.
     #[must_use]
-    pub(crate) fn before(&self) -> &Arc<Loaded> {
-        &self.before
+    pub(crate) fn before(&self) -> Option<&Arc<Loaded>> {
+        self.before.as_ref()
+    }
+
+    /// What the console says when its time is up.
+    fn over(&self) -> &'static str {
+        match (self.purpose, &self.before) {
+            (Purpose::Try, Some(_)) => "its time is up: the stored configuration is in force again",
+            (Purpose::Try, None) => "its time is up: there is no configuration again",
+            (Purpose::Confirm, Some(_)) => {
+                "nobody confirmed the configuration in time: the stored one is in force again"
+            }
+            (Purpose::Confirm, None) => {
+                "nobody confirmed the configuration in time: there is none again"
+            }
+        }
     }
 }
 
-/// Begins a trial in place of one that may go on; `stored` is what the node goes back to.
+/// Begins a trial in place of one that may go on; `stored` is what the node goes back to, if there
+/// is anything.
 pub(crate) fn begin(
     node: &Arc<Node>,
     (purpose, way): (Purpose, Way),
     tried: Loaded,
-    stored: Arc<Loaded>,
+    stored: Option<Arc<Loaded>>,
     lasts: Duration,
 ) {
     end(node, "another configuration is tried");
-    // Only the next machined reads it, to say what became of the trial.
-    if let Err(error) = std::fs::write(node.places.trial(), purpose.task()) {
-        node.journal
-            .log(format_args!("{}: {error}", node.places.trial().display()));
-    }
+    note(node, stored.as_ref());
     let unless = match purpose {
         Purpose::Try => "",
         Purpose::Confirm => " unless it is confirmed",
     };
+    let back = match stored {
+        Some(_) => "goes back to the stored one",
+        None => "starts again and waits for one, as before,",
+    };
     node.journal.console(format_args!(
-        "a configuration is on trial and not stored: in {} s the node goes back to the stored \
-         one{unless}",
+        "a configuration is on trial and not stored: in {} s the node {back}{unless}",
         lasts.as_secs()
     ));
     told(node, purpose, Action::Start);
@@ -130,29 +152,23 @@ fn expire(node: &Arc<Node>, tried: &Arc<Loaded>) {
     let Some(trial) = over else {
         return;
     };
-    acquire::put_back(node, Arc::clone(&trial.before));
-    // The door is as it was before anybody reads that it is.
-    node.reconcile();
-    finish(
-        node,
-        &trial,
-        match trial.purpose {
-            Purpose::Try => "its time is up: the stored configuration is in force again",
-            Purpose::Confirm => {
-                "nobody confirmed the configuration in time: the stored one is in force again"
-            }
-        },
-    );
-    match trial.way {
-        Way::Live => {}
-        Way::Start => {
-            life::go_down(
-                node,
-                Sequence::Reboot,
-                "to undo what the configuration did at its start",
-            );
-        }
+    match &trial.before {
+        Some(before) => acquire::put_back(node, Arc::clone(before)),
+        None => acquire::take_away(node),
     }
+    finish(node, &trial, trial.over());
+    match (&trial.before, trial.way) {
+        (Some(_), Way::Live) => {}
+        (None, Way::Live) | (_, Way::Start) => undo(node),
+    }
+    // Nobody asks between what is done above and this: the door is as it was, or closed.
+    node.reconcile();
+}
+
+/// Starts the machine again, for what only that undoes.
+pub(crate) fn undo(node: &Arc<Node>) {
+    let why = "to undo what the configuration on trial did";
+    life::go_down(node, Sequence::Reboot, why);
 }
 
 /// Ends the trial that goes on, if one does; what comes instead is the caller's.
@@ -184,13 +200,37 @@ fn forget(node: &Node) {
     }
 }
 
+/// Leaves a note to the next machined, which says what became of the trial.
+fn note(node: &Node, before: Option<&Arc<Loaded>>) {
+    let text = before.map_or(FIRST, |_| LATER);
+    if let Err(error) = std::fs::write(node.places.trial(), text) {
+        node.journal
+            .log(format_args!("{}: {error}", node.places.trial().display()));
+    }
+}
+
+/// Says whether the machined before this one ended in the middle of a trial that has nothing to go
+/// back to. One that was confirmed just before is stored, and no trial any more.
+pub(crate) fn was_of_the_first(node: &Node) -> bool {
+    std::fs::read_to_string(node.places.trial()).is_ok_and(|note| note == FIRST)
+        && !is_anything_stored(node)
+}
+
+fn is_anything_stored(node: &Node) -> bool {
+    stored::stored(&node.places).is_ok_and(|stored| stored.is_some())
+}
+
 /// Says what became of a trial that went on when what ran it, machined or the machine, ended.
 pub(crate) fn ended_with(node: &Node, what: &str) {
     if node.places.trial().exists() || node.places.tried_configuration().exists() {
         forget(node);
+        let now = if is_anything_stored(node) {
+            "the stored configuration is in force again"
+        } else {
+            "there is no configuration again"
+        };
         node.journal.console(format_args!(
-            "the trial of a configuration ended with the {what} that ran it: the stored \
-             configuration is in force again"
+            "the trial of a configuration ended with the {what} that ran it: {now}"
         ));
     }
 }

@@ -29,17 +29,24 @@ pub(crate) async fn run(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
+    if asked.insecure && asked.confirm.as_deref() == Some(NOW) {
+        return Err(Trouble::new(
+            "--confirm now shows that its sender can come in, --insecure shows nobody",
+        )
+        .hint("leave out --insecure and use the talosconfig of the new configuration"));
+    }
     if asked.mode == ApplyMode::Interactive {
         return interactive::run(asked, globals, environment, screen).await;
     }
     let request = request(asked, environment)?;
+    let confirm = asked.confirm.as_deref();
     if !asked.insecure {
         let session = Session::open(globals, environment).await?;
-        return send(&session, request, asked.confirm.as_deref(), screen).await;
+        return send(&session, request, confirm, screen).await;
     }
     for target in Target::insecure(globals, &asked.cert_fingerprint)? {
         let outcome = match target.open().await {
-            Ok(session) => apply(&session, request.clone(), screen).await,
+            Ok(session) => send(&session, request.clone(), confirm, screen).await,
             Err(trouble) => Err(trouble),
         };
         if let Err(trouble) = outcome {
@@ -114,15 +121,7 @@ pub(crate) fn prepared(
 }
 
 /// Sends a request and shows what each node says.
-pub(crate) async fn apply(
-    session: &Session,
-    request: ApplyConfigurationRequest,
-    screen: &mut Screen<'_>,
-) -> Result<(), Trouble> {
-    send(session, request, None, screen).await
-}
-
-async fn send(
+pub(crate) async fn send(
     session: &Session,
     request: ApplyConfigurationRequest,
     confirm: Option<&str>,

@@ -10,7 +10,7 @@ use api::machine::apply_configuration_request::Mode;
 use config::{Comments, Release, SecretsBundle};
 use pki::Secret;
 
-use crate::args::{ApplyConfig, Globals};
+use crate::args::{ApplyConfig, Globals, NOW};
 use crate::commands::{apply, gen_config, gen_secrets};
 use crate::places::{self, Environment, Existing};
 use crate::screen::Screen;
@@ -29,6 +29,12 @@ pub(crate) async fn run(
         return Err(Trouble::new(
             "--mode interactive makes a configuration and takes none",
         ));
+    }
+    if asked.confirm.as_deref() == Some(NOW) {
+        return Err(Trouble::new(
+            "--mode interactive makes a configuration and --confirm now confirms one",
+        )
+        .hint("leave out --mode to confirm, or give a time such as --confirm 5m"));
     }
     wizard::check_terminal()?;
     let targets = if asked.insecure {
@@ -51,7 +57,8 @@ pub(crate) async fn run(
     let text = answers.document.to_commented_yaml(Comments::ALL);
     let made = Path::new("the new configuration");
     let request = apply::prepared(asked, Mode::Auto, made, text.into_bytes(), environment)?;
-    apply::apply(&target.open().await?, request, screen).await
+    let confirm = asked.confirm.as_deref();
+    apply::send(&target.open().await?, request, confirm, screen).await
 }
 
 /// The secrets of the cluster and the folder that they are kept in.

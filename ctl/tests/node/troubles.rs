@@ -174,6 +174,29 @@ fn insecure_reaches_a_node_in_maintenance_mode_and_pins_its_certificate() {
 }
 
 #[test]
+fn a_first_configuration_may_be_on_trial_and_is_confirmed_by_whoever_shows_a_certificate() {
+    let desk = Desk::with_cluster();
+    let node = Node::maintenance();
+    let apply = format!("apply-config -i -n {} -f controlplane.yaml", node.address);
+
+    let said = desk.run(&format!("{apply} --confirm 5m"));
+    // This node knows nothing of it, which is said.
+    assert!(said.err.contains("knows nothing of --confirm"), "{said:?}");
+    let tried = desk.run(&format!("{apply} -m try --timeout 5m")).done();
+    assert!(tried.contains("mode 4"), "{tried}");
+
+    let error = desk.run(&format!("{apply} --confirm now")).failed();
+    assert!(error.contains("leave out --insecure"), "{error}");
+    let error = desk
+        .run(&format!(
+            "apply-config -m interactive -n {} --confirm now",
+            node.address
+        ))
+        .failed();
+    assert!(error.contains("leave out --mode"), "{error}");
+}
+
+#[test]
 fn insecure_at_a_configured_node_says_to_leave_it_out() {
     let desk = Desk::with_cluster();
     let node = Node::running(&desk.authority());

@@ -13,6 +13,7 @@ mod url;
 
 pub(crate) use state::from_stored;
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +56,12 @@ pub(crate) fn accept(node: &Node, loaded: Loaded) -> Arc<Loaded> {
 pub(crate) fn put_back(node: &Node, before: Arc<Loaded>) {
     node.put(CONFIGURATION, MachineConfig::ID, MachineConfig(before));
     // Extension services have a part of it.
+    node.services_changed.notify_waiters();
+}
+
+/// Takes the configuration away: the node is as one that never had any.
+pub(crate) fn take_away(node: &Node) {
+    node.replace::<MachineConfig>(CONFIGURATION, BTreeMap::new());
     node.services_changed.notify_waiters();
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{accept, load_failed, refused};
-use crate::lower::{self, Refusal};
+use crate::lower;
 use crate::node::Node;
 use crate::state_volume;
 use crate::stored::{self, Next};
@@ -28,6 +28,10 @@ pub(super) async fn arrive_late(node: &Arc<Node>) -> Infallible {
 /// Takes what was left to this start of the machine, or the stored configuration.
 pub(super) fn take(node: &Arc<Node>) -> bool {
     trial::ended_with(node, "machine");
+    if node.places.left_to_next_start().exists() {
+        // machined was started again, and not the machine: what was left still waits.
+        return from_stored(node);
+    }
     match stored::next(&node.places) {
         Ok(None) => {}
         Ok(Some(Next::Staged(source))) => take_staged(node, &source),
@@ -60,24 +64,26 @@ fn take_staged(node: &Node, source: &[u8]) {
 /// Begins the trial of a configuration; `false` if it cannot be tried.
 fn try_out(node: &Arc<Node>, source: &[u8], within: Duration) -> bool {
     let mode = node.arguments.mode();
-    let loaded = lower::load(source, mode).inspect_err(|refusal| {
-        refused(node, "the configuration to be tried", refusal);
-    });
+    let loaded = match lower::load(source, mode) {
+        Ok(loaded) => loaded,
+        Err(refusal) => {
+            refused(node, "the configuration to be tried", &refusal);
+            if let Err(error) = stored::forget_next(&node.places) {
+                load_failed(node, &format!("the configuration to be tried: {error}"));
+            }
+            return false;
+        }
+    };
     let before = match stored::stored(&node.places) {
-        Ok(Some(before)) => lower::load(&before, mode).inspect_err(|refusal| {
-            refused(node, "the stored configuration", refusal);
-        }),
-        Ok(None) => Err(Refusal::NotYet("there is no configuration to go back to")),
+        // A node that refuses what is stored would wait for another, as one that has nothing does.
+        Ok(Some(before)) => lower::load(&before, mode)
+            .inspect_err(|refusal| refused(node, "the stored configuration", refusal))
+            .ok(),
+        Ok(None) => None,
         Err(error) => {
             load_failed(node, &format!("the stored configuration: {error}"));
             return false;
         }
-    };
-    let (Ok(loaded), Ok(before)) = (loaded, before) else {
-        if let Err(error) = stored::forget_next(&node.places) {
-            load_failed(node, &format!("the configuration to be tried: {error}"));
-        }
-        return false;
     };
     // On disk before in force: whatever happens from now on happens once.
     if let Err(error) = stored::begin_trial(&node.places) {
@@ -88,7 +94,7 @@ fn try_out(node: &Arc<Node>, source: &[u8], within: Duration) -> bool {
         node,
         (Purpose::Confirm, Way::Start),
         loaded,
-        Arc::new(before),
+        before.map(Arc::new),
         within,
     );
     true

@@ -72,7 +72,7 @@ async fn a_wrong_configuration_is_refused_by_key_and_line_and_changes_nothing() 
         .await
         .unwrap_err();
     assert!(line.message().contains("line "), "{line:?}");
-    for mode in [Mode::Staged, Mode::Try, Mode::NoReboot] {
+    for mode in [Mode::Staged, Mode::NoReboot] {
         let refused = client.apply_configuration(apply(&good, mode)).await;
         assert_eq!(refused.unwrap_err().code(), Code::Unimplemented);
     }

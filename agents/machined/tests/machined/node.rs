@@ -28,6 +28,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::body::Body;
 
+use crate::process::Process;
 use crate::stand_ins::{answer_as_logd, answer_as_udevd, serve_init, serve_netd};
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -71,7 +72,7 @@ pub(crate) struct TestNode {
     init_news: watch::Sender<u64>,
     pub net: watch::Sender<NetState>,
     pub(crate) agents: Vec<JoinHandle<()>>,
-    machined: Option<JoinHandle<()>>,
+    machined: Option<Process>,
     door: std::os::fd::OwnedFd,
     api: std::os::fd::OwnedFd,
 }
@@ -214,9 +215,7 @@ impl TestNode {
             api: self.api.try_clone().unwrap(),
             ready: None,
         };
-        self.machined = Some(tokio::spawn(async move {
-            machined::run(start).await.unwrap();
-        }));
+        self.machined = Some(Process::start(start));
     }
 
     /// Changes a service at init, which tells its subscribers.
@@ -333,13 +332,13 @@ impl TestNode {
 
     /// Ends machined as SIGKILL would, and starts it again.
     pub(crate) fn restart(&mut self) {
-        self.machined.take().unwrap().abort();
+        drop(self.machined.take().unwrap());
         self.start();
     }
 
     /// Starts the machine again, as a power cut would: what is in `/run` is gone.
     pub(crate) fn cut_power(&mut self) {
-        self.machined.take().unwrap().abort();
+        drop(self.machined.take().unwrap());
         for entry in std::fs::read_dir(self.path("run/ichor")).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();

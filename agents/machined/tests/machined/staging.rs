@@ -35,7 +35,7 @@ async fn prepared() -> (TestNode, Client, String) {
 }
 
 /// Gives the machine the partition; `mounting` is how mounting it goes.
-fn has_state(node: &TestNode, mounting: Mounting) {
+pub(crate) fn has_state(node: &TestNode, mounting: Mounting) {
     node.init.lock().unwrap().state_volume = mounting;
     std::fs::create_dir_all(node.path("dev/disk/by-partlabel")).unwrap();
     node.write("dev/disk/by-partlabel/STATE", "");

@@ -14,7 +14,7 @@ use api::wire::CONFIRM;
 use config::Configuration;
 use tonic::{Request, Status};
 
-use plan::{Confirmation, Plan, Situation, Stage, Start, Storage};
+use plan::{Back, Confirmation, Plan, Situation, Stage, Start, Storage};
 
 use super::serve::Since;
 use crate::configuration::Loaded;
@@ -102,17 +102,20 @@ fn reboot_keys(node: &Node, loaded: &Loaded) -> Vec<String> {
 }
 
 fn stage(node: &Node) -> Stage {
-    if !node.is_configured() {
-        return Stage::Maintenance;
-    }
-    match node.state().sequencer.stage {
-        Some(MachineStage::Running) => Stage::Running,
-        None
-        | Some(
-            MachineStage::Booting
-            | MachineStage::Maintenance
-            | MachineStage::Rebooting
-            | MachineStage::ShuttingDown,
+    let configured = node.is_configured();
+    match (node.state().sequencer.stage, configured) {
+        (Some(MachineStage::Rebooting | MachineStage::ShuttingDown), false) => Stage::GoingBack,
+        (_, false) => Stage::Maintenance,
+        (Some(MachineStage::Running), true) => Stage::Running,
+        (
+            None
+            | Some(
+                MachineStage::Booting
+                | MachineStage::Maintenance
+                | MachineStage::Rebooting
+                | MachineStage::ShuttingDown,
+            ),
+            true,
         ) => Stage::OnItsWay,
     }
 }
@@ -130,13 +133,11 @@ fn perform(node: &Arc<Node>, plan: Plan, loaded: Loaded) -> Result<String, Statu
             })
         }
         Plan::Try(purpose, time) => {
-            let before = before(node)?;
+            let before = before(node);
+            let words = plan::trial_words(purpose, time, Back::to(before.as_ref()));
             trial::begin(node, (purpose, Way::Live), loaded, before, time);
             node.reconcile();
-            Ok(format!(
-                "Applied configuration {}",
-                plan::trial_words(purpose, time)
-            ))
+            Ok(format!("Applied configuration {words}"))
         }
         Plan::Leave(start, within) => {
             let source = loaded.source().to_vec();
@@ -145,6 +146,8 @@ fn perform(node: &Arc<Node>, plan: Plan, loaded: Loaded) -> Result<String, Statu
                 None => Next::Staged(source),
             };
             stored::set_next(&node.places, &next).map_err(unstored)?;
+            // A machined that starts again in maintenance mode asks whether the machine did.
+            std::fs::write(node.places.left_to_next_start(), "").map_err(unstored)?;
             match start {
                 Start::Now => {
                     life::go_down(node, Sequence::Reboot, "to apply a configuration");
@@ -248,33 +251,32 @@ fn is_stored(node: &Node, source: &[u8]) -> bool {
     present.is_some_and(|present| present == source)
 }
 
-/// The configuration that a trial goes back to: the one in force, or the one before a trial.
-fn before(node: &Node) -> Result<Arc<Loaded>, Status> {
+/// The configuration that a trial goes back to: the one in force, or the one before a trial;
+/// nothing in maintenance mode.
+fn before(node: &Node) -> Option<Arc<Loaded>> {
     let state = node.state();
     if let Some(trial) = &state.trial {
-        return Ok(Arc::clone(trial.before()));
+        return trial.before().map(Arc::clone);
     }
-    state
-        .store
-        .get::<MachineConfig>(MachineConfig::ID)
-        .map(|configuration| Arc::clone(&configuration.0))
-        .ok_or_else(|| Status::failed_precondition("this node has no configuration"))
+    let found = state.store.get::<MachineConfig>(MachineConfig::ID);
+    found.map(|configuration| Arc::clone(&configuration.0))
 }
 
 /// What a dry run says: what would be done, and what differs from what is stored.
 fn would_be(node: &Node, plan: Plan, loaded: &Loaded) -> String {
     let present = stored::stored(&node.places).ok().flatten();
+    let back = Back::to(before(node).as_ref());
+    let how = match plan {
+        Plan::Keep => "without a reboot".to_owned(),
+        Plan::Try(purpose, time) => plan::trial_words(purpose, time, back),
+        Plan::Leave(start, within) => plan::leave_words(start, within),
+    };
     let Some(present) = present else {
-        return "Dry run: the configuration would be applied without a reboot".to_owned();
+        return format!("Dry run: the configuration would be applied {how}");
     };
     if plan == Plan::Keep && present == loaded.source() && node.state().trial.is_none() {
         return "Dry run: the configuration is the present one, nothing would change".to_owned();
     }
-    let how = match plan {
-        Plan::Keep => "without a reboot".to_owned(),
-        Plan::Try(purpose, time) => plan::trial_words(purpose, time),
-        Plan::Leave(start, within) => plan::leave_words(start, within),
-    };
     let difference = match difference::between(&present, loaded.source()) {
         Some(text) if text.is_empty() => "Nothing differs from the stored one.".to_owned(),
         Some(text) => format!("What differs from the stored one, secrets hidden:\n\n{text}"),

@@ -45,12 +45,33 @@ pub(super) enum Confirmation {
     Now,
 }
 
-/// Where the machine stands: without configuration, on its way, or running.
+/// Where the machine stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
+    /// Without a configuration.
     Maintenance,
+    /// Without a configuration again, and about to start anew.
+    GoingBack,
+    /// With one, starting or going down.
     OnItsWay,
+    /// With one.
     Running,
+}
+
+/// What a node goes back to when a trial ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Back {
+    /// A configuration.
+    Configured,
+    /// Maintenance mode, with a reboot.
+    Maintenance,
+}
+
+impl Back {
+    /// What follows from what was there before.
+    pub(super) fn to<T>(before: Option<&T>) -> Self {
+        before.map_or(Self::Maintenance, |_| Self::Configured)
+    }
 }
 
 /// What a plan depends on besides the request.
@@ -126,10 +147,20 @@ pub(super) fn plan(
         None => Ok(Plan::Keep),
     };
     match (mode, situation.stage) {
-        (Mode::Auto | Mode::Reboot, Stage::Maintenance) => live(),
-        (Mode::NoReboot | Mode::Staged, Stage::Maintenance) => Err(Status::unimplemented(
-            "in maintenance mode a configuration is applied with mode auto",
+        (_, Stage::GoingBack) => Err(Status::failed_precondition(
+            "the machine starts again because a trial ended; apply it when it waits for a \
+             configuration",
         )),
+        (Mode::Auto | Mode::Reboot, Stage::Maintenance) => live(),
+        // The documents have only the other modes here. They know nothing of confirmation, so
+        // with it each mode does what it says.
+        (Mode::NoReboot | Mode::Staged, Stage::Maintenance) if within.is_none() => {
+            Err(Status::unimplemented(
+                "in maintenance mode a configuration is applied with mode auto, reboot or try",
+            ))
+        }
+        (Mode::NoReboot, Stage::Maintenance) => live(),
+        (Mode::Staged, Stage::Maintenance) => leave(Start::Later, within, situation),
         (Mode::Auto, Stage::OnItsWay | Stage::Running) => {
             match (situation.reboot_keys.is_empty(), situation.storage) {
                 (false, Storage::Disk) => Ok(Plan::Leave(Start::Now, within)),
@@ -193,13 +224,9 @@ fn try_time(asked: Option<prost_types::Duration>) -> Result<Duration, Status> {
 
 fn try_out(purpose: Purpose, time: Duration, stage: Stage) -> Result<Plan, Status> {
     match stage {
-        Stage::Running => Ok(Plan::Try(purpose, time)),
-        Stage::OnItsWay => Err(Status::failed_precondition(
+        Stage::Maintenance | Stage::Running => Ok(Plan::Try(purpose, time)),
+        Stage::OnItsWay | Stage::GoingBack => Err(Status::failed_precondition(
             "the machine is starting or going down: a configuration is tried on one that runs",
-        )),
-        Stage::Maintenance => Err(Status::unimplemented(
-            "in maintenance mode there is no configuration to go back to; use mode auto without \
-             confirmation",
         )),
     }
 }
@@ -220,12 +247,21 @@ pub(super) fn leave_words(start: Start, within: Option<Duration>) -> String {
     )
 }
 
-pub(super) fn trial_words(purpose: Purpose, time: Duration) -> String {
+pub(super) fn trial_words(purpose: Purpose, time: Duration, back: Back) -> String {
     let time = clock::Took(time);
-    match purpose {
-        Purpose::Try => format!("for {time}, without a reboot; it is not stored"),
-        Purpose::Confirm => format!(
+    match (purpose, back) {
+        (Purpose::Try, Back::Configured) => {
+            format!("for {time}, without a reboot; it is not stored")
+        }
+        (Purpose::Try, Back::Maintenance) => format!(
+            "for {time}; it is not stored, and after that the node starts again and waits for one"
+        ),
+        (Purpose::Confirm, Back::Configured) => format!(
             "without a reboot; it is not stored until it is confirmed, and goes back after {time}"
+        ),
+        (Purpose::Confirm, Back::Maintenance) => format!(
+            "without a reboot; it is not stored until it is confirmed, and after {time} the node \
+             starts again and waits for one"
         ),
     }
 }
@@ -255,10 +291,11 @@ mod tests {
 
     #[test]
     fn cfg_01_edit_02_edit_03_edit_04_a_mode_does_what_it_says_or_is_refused() {
-        use Stage::{Maintenance, OnItsWay, Running};
+        use Stage::{GoingBack, Maintenance, OnItsWay, Running};
         use Storage::{Disk, Memory};
         const NONE: &[&str] = &[];
         const FILES: &[&str] = &["machine.files"];
+        let again = Err(Code::FailedPrecondition);
         let unbuilt = Err(Code::Unimplemented);
         let now = Ok(Plan::Leave(Start::Now, None));
         let later = Ok(Plan::Leave(Start::Later, None));
@@ -316,7 +353,14 @@ mod tests {
                 NONE,
                 Err(Code::FailedPrecondition),
             ),
-            (Mode::Try, (Maintenance, Disk), NONE, unbuilt),
+            (Mode::Try, (Maintenance, Disk), NONE, tried),
+            (Mode::Try, (Maintenance, Memory), NONE, tried),
+            (Mode::Auto, (GoingBack, Memory), NONE, again),
+            (Mode::Auto, (GoingBack, Disk), NONE, again),
+            (Mode::Reboot, (GoingBack, Disk), NONE, again),
+            (Mode::NoReboot, (GoingBack, Disk), NONE, again),
+            (Mode::Staged, (GoingBack, Disk), NONE, again),
+            (Mode::Try, (GoingBack, Disk), NONE, again),
         ] {
             assert_eq!(
                 code(mode, None, at, keys),
@@ -356,17 +400,22 @@ mod tests {
                 NONE,
                 Err(Code::FailedPrecondition),
             ),
+            (Mode::Auto, (Maintenance, Disk), NONE, tried),
+            (Mode::Auto, (Maintenance, Memory), NONE, tried),
+            (Mode::Reboot, (Maintenance, Disk), NONE, tried),
+            (Mode::NoReboot, (Maintenance, Memory), NONE, tried),
+            (Mode::Staged, (Maintenance, Disk), NONE, later),
             (
-                Mode::Auto,
-                (Maintenance, Disk),
+                Mode::Staged,
+                (Maintenance, Memory),
                 NONE,
-                Err(Code::Unimplemented),
+                Err(Code::FailedPrecondition),
             ),
             (
-                Mode::Reboot,
+                Mode::Try,
                 (Maintenance, Disk),
                 NONE,
-                Err(Code::Unimplemented),
+                Err(Code::InvalidArgument),
             ),
             (Mode::Try, (Running, Disk), NONE, Err(Code::InvalidArgument)),
         ] {
