@@ -150,7 +150,11 @@ pub(crate) fn fault(error: &serde_yaml_ng::Error) -> Fault {
     }
 }
 
-const EXPECTATIONS: &[&str] = &["text", "a list", "a mapping", "a plain value"];
+/// What a merge key takes.
+const MERGED: &str = "a mapping or a list of mappings";
+
+/// The longer ones first: errors are told apart by how they begin.
+const EXPECTATIONS: &[&str] = &[MERGED, "text", "a list", "a mapping", "a plain value"];
 
 struct Seed<'a, 'm> {
     /// How it is read.
@@ -288,7 +292,8 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         self.state.occupy::<A::Error>(Memory::map)?;
         let mut values = Vec::new();
-        let mut merged = Vec::new();
+        let mut merged = None;
+        let mut doubles = Vec::new();
         while let Some(key) = map.next_key::<Key>()? {
             self.state.spend::<A::Error>(key.0.len())?;
             let (mut kind, shape) = (child_of(self.kind, &key.0), child_of(self.shape, &key.0));
@@ -298,37 +303,102 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
             }
             self.state
                 .occupy::<A::Error>(|memory| memory.entry(values.len(), key.0.len(), self.kind))?;
-            let value = map.next_value_seed(Seed {
+            let seed = Seed {
                 kind,
                 shape,
                 state: self.state,
-            })?;
+            };
             if key.0 == MERGE_KEY {
-                merged.push(value);
+                let others = map.next_value_seed(Merged::One(seed))?;
+                if merged.replace(others).is_some() {
+                    doubles.push(key.0);
+                }
             } else {
+                let value = map.next_value_seed(seed)?;
                 Map::grow(&mut values);
                 values.push((key.0, value));
             }
             self.state.path.0.pop();
         }
-        let (mut map, doubles) = Map::of(values);
+        let (mut map, found) = Map::of(values);
+        doubles.extend(found);
         for key in doubles {
             let path = self.state.path.key(&key);
             self.state
                 .problems
                 .push(Problem::new(path, Fault::DuplicateKey));
         }
-        if !merged.is_empty() {
-            let others = merged.into_iter().filter_map(|other| {
-                if let Value::Map(other) = other {
-                    Some(other)
-                } else {
-                    None
-                }
-            });
+        if let Some(others) = merged {
             map.add_missing(others);
         }
         Ok(Value::Map(map))
+    }
+}
+
+/// The value of a merge key: a mapping, or a list of mappings of which the first counts most (YAML 1.1,
+/// "Merge Key Language-Independent Type").
+enum Merged<'a, 'm> {
+    /// The value itself.
+    One(Seed<'a, 'm>),
+    /// An item of the list.
+    Item(Seed<'a, 'm>),
+}
+
+impl<'de> DeserializeSeed<'de> for Merged<'_, '_> {
+    type Value = Vec<Map>;
+
+    fn deserialize<D: Deserializer<'de>>(mut self, from: D) -> Result<Vec<Map>, D::Error> {
+        let (Self::One(seed) | Self::Item(seed)) = &mut self;
+        seed.state.spend::<D::Error>(1)?;
+        seed.state.occupy::<D::Error>(Memory::value)?;
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Merged<'_, '_> {
+    type Value = Vec<Map>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::One(_) => MERGED,
+            Self::Item(_) => "a mapping",
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Vec<Map>, A::Error> {
+        let (Self::One(seed) | Self::Item(seed)) = self;
+        Ok(match seed.visit_map(map)? {
+            Value::Map(map) => vec![map],
+            Value::Null
+            | Value::Bool(_)
+            | Value::Integer(_)
+            | Value::Unsigned(_)
+            | Value::Float(_)
+            | Value::Text(_)
+            | Value::List(_) => Vec::new(),
+        })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Map>, A::Error> {
+        let Self::One(seed) = self else {
+            return Err(de::Error::invalid_type(de::Unexpected::Seq, &self));
+        };
+        let state = seed.state;
+        state.occupy::<A::Error>(Memory::list)?;
+        let mut maps = Vec::new();
+        loop {
+            state.path.0.push(Step::Index(maps.len()));
+            let next = list.next_element_seed(Merged::Item(Seed {
+                kind: seed.kind,
+                shape: seed.shape,
+                state: &mut *state,
+            }))?;
+            state.path.0.pop();
+            match next {
+                Some(found) => maps.extend(found),
+                None => return Ok(maps),
+            }
+        }
     }
 }
 

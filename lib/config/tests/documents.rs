@@ -105,6 +105,63 @@ fn anchors_aliases_and_merge_keys_work() {
 }
 
 #[test]
+fn a_merge_key_takes_a_list_of_mappings_of_which_the_first_counts_most() {
+    for list in [
+        "    <<: [*one, *two]\n    own: x\n",
+        "    own: x\n    <<:\n      - *one\n      - {<<: *two, new: 1.10}\n",
+        "    <<: [*both]\n    own: x\n",
+    ] {
+        let machine = machine(&format!(
+            "  kubelet:\n    extraArgs: &one {{a: first, own: y}}\n    extraConfig:\n      two: &two \
+             {{a: second, b: yes}}\n      both: &both {{<<: [*one, *two]}}\n  env:\n{list}"
+        ));
+
+        assert_eq!(machine.env["a"], "first", "{list}");
+        assert_eq!(machine.env["b"], "yes", "{list}");
+        assert_eq!(machine.env["own"], "x", "{list}");
+        assert!(!list.contains("new") || machine.env["new"] == "1.10");
+    }
+}
+
+#[test]
+fn what_a_merge_key_cannot_take_is_refused_where_it_stands() {
+    for (value, says) in [
+        (
+            "text",
+            "machine.env.<<: wrong type, expected a mapping or a list of mappings, line 3",
+        ),
+        (
+            "null",
+            "machine.env.<<: wrong type, expected a mapping or a list of mappings, line 3",
+        ),
+        (
+            "[{a: b}, text]",
+            "machine.env.<<[1]: wrong type, expected a mapping, line 3",
+        ),
+        (
+            "[[{a: b}]]",
+            "machine.env.<<[0]: wrong type, expected a mapping, line 3",
+        ),
+        (
+            "{a: b}\n    <<: {c: d}",
+            "machine.env.<<: the key is there twice, line 5",
+        ),
+    ] {
+        let text = format!("version: v1alpha1\nmachine: {{env:\n    {{<<: {value}}}}}\n");
+        let text = match value.contains('\n') {
+            false => text,
+            true => format!("version: v1alpha1\nmachine:\n  env:\n    <<: {value}\n"),
+        };
+
+        let refused = Configuration::load(text.as_bytes())
+            .unwrap_err()
+            .to_string();
+
+        assert!(refused.starts_with(says), "{value}: {refused}");
+    }
+}
+
+#[test]
 fn free_form_parts_keep_their_types() {
     let machine =
         machine("  kubelet: {extraConfig: {a: true, b: 1, c: x, d: [1.5, null], e: 'yes'}}\n");
