@@ -10,7 +10,7 @@ use crate::error::{Fault, LoadError, Path, Problem};
 use crate::guard;
 use crate::locate::locate;
 use crate::memory::Memory;
-use crate::pairs::joined;
+use crate::pairs::{joined, restore};
 use crate::schema::{Cursor, Field, MAX_PROBLEMS};
 use crate::stream::{Piece, Which, read_shape, stream};
 use crate::value::Value;
@@ -257,15 +257,19 @@ pub(crate) fn name_of(value: &Value) -> String {
 
 /// Reads a text that is one document of a certain shape.
 pub(crate) fn load_one<T: Field>(bytes: &[u8]) -> Result<T, LoadError> {
-    let source = &*joined(guard::check(bytes)?);
+    let original = guard::check(bytes)?;
+    let source = &*joined(original);
     let mut documents = serde_yaml_ng::Deserializer::from_str(source);
     let first = documents
         .next()
         .ok_or_else(|| LoadError::one(Fault::Empty, None))?;
     let mut memory = Memory::of_file(source.len());
     let (value, mut problems) =
-        read_shape(source, 0, first, T::KIND, &mut memory).map_err(|problem| LoadError {
-            problems: vec![*problem],
+        read_shape(source, 0, first, T::KIND, &mut memory).map_err(|mut problem| {
+            restore(original, &mut problem.position);
+            LoadError {
+                problems: vec![*problem],
+            }
         })?;
     if value == Value::Null {
         return Err(LoadError::one(Fault::Empty, None));
@@ -280,7 +284,9 @@ pub(crate) fn load_one<T: Field>(bytes: &[u8]) -> Result<T, LoadError> {
         return Ok(taken);
     }
     problems.truncate(MAX_PROBLEMS);
-    locate(source, &mut problems);
+    let positions = problems.iter_mut();
+    restore(original, positions.filter_map(|p| p.position.as_mut()));
+    locate(original, &mut problems);
     sort(&mut problems);
     Err(LoadError { problems })
 }

@@ -6,7 +6,7 @@
 
 use crate::error::{Fault, LoadError, Position};
 use crate::memory::Memory;
-use crate::pairs::joined;
+use crate::pairs::{joined, restore};
 use crate::read::read;
 use crate::schema::Kind;
 
@@ -39,20 +39,19 @@ pub(crate) fn check(bytes: &[u8]) -> Result<&str, LoadError> {
     })?;
     let readable = &*joined(text);
     let bytes = readable.as_bytes();
+    let place = |at| {
+        let mut place = position(bytes, at);
+        restore(text, [&mut place]);
+        Some(place)
+    };
     let mut counter = Counter::default();
     for (at, c) in readable.char_indices() {
         if is_control(c) {
-            return Err(LoadError::one(
-                Fault::ControlCharacter(c),
-                Some(position(bytes, at)),
-            ));
+            return Err(LoadError::one(Fault::ControlCharacter(c), place(at)));
         }
         counter.take(c);
         if counter.items > MAX_ITEMS {
-            return Err(LoadError::one(
-                Fault::TooManyItems,
-                Some(position(bytes, at)),
-            ));
+            return Err(LoadError::one(Fault::TooManyItems, place(at)));
         }
         if counter.steps() > MAX_STEPS {
             probe(readable.get(..at).unwrap_or_default())?;
@@ -97,7 +96,9 @@ pub(crate) fn position(bytes: &[u8], at: usize) -> Position {
         .iter()
         .rposition(|b| *b == b'\n')
         .map_or(0, |n| n.saturating_add(1));
-    let column = at.saturating_sub(start).saturating_add(1);
+    // What continues a character of UTF-8 begins none.
+    let characters = before.iter().skip(start).filter(|b| **b & 0xc0 != 0x80);
+    let column = characters.count().saturating_add(1);
     Position { line, column }
 }
 

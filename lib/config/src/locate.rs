@@ -5,7 +5,7 @@
 //! Never: builds a tree.
 
 use crate::error::{Fault, Path, Position, Problem, Step};
-use crate::pairs::joined;
+use crate::pairs::{joined, restore};
 use crate::read::position;
 use core::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -19,14 +19,15 @@ pub(crate) fn locate(text: &str, problems: &mut [Problem]) {
     if problems.peek().is_none() {
         return;
     }
-    let text = &*joined(text);
+    let readable = &*joined(text);
     for problem in problems {
         let occurrence = if problem.fault == Fault::DuplicateKey {
             2
         } else {
             1
         };
-        problem.position = find(text, problem.document, &problem.path, occurrence);
+        problem.position = find(readable, problem.document, &problem.path, occurrence);
+        restore(text, &mut problem.position);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::document::{Document, Extra};
 use crate::error::{Fault, LoadError, Path, Problem};
 use crate::memory::Memory;
 use crate::newer;
-use crate::pairs::joined;
+use crate::pairs::{joined, restore};
 use crate::read::{self, read, read_any, read_with};
 use crate::schema::{Field as _, Kind};
 use crate::value::Value;
@@ -79,6 +79,7 @@ pub(crate) struct Stream {
 
 /// Reads all documents. A text that is not YAML ends everything, because its rest means nothing.
 pub(crate) fn stream(source: &str) -> Result<Stream, LoadError> {
+    let original = source;
     let source = &*joined(source);
     let mut stream = Stream::default();
     let mut memory = Memory::of_file(source.len());
@@ -87,13 +88,16 @@ pub(crate) fn stream(source: &str) -> Result<Stream, LoadError> {
         let Some(which) = head.and_then(|head| stream.judge(number, &head)) else {
             continue;
         };
-        let (value, problems) = read_shape(source, number, from, which.shape(), &mut memory)
+        let (value, mut problems) = read_shape(source, number, from, which.shape(), &mut memory)
             .map_err(|mut problem| {
                 problem.document = number;
+                restore(original, &mut problem.position);
                 LoadError {
                     problems: vec![*problem],
                 }
             })?;
+        let positions = problems.iter_mut();
+        restore(original, positions.filter_map(|p| p.position.as_mut()));
         stream.pieces.push(Piece {
             number,
             which,

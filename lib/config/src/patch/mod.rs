@@ -26,7 +26,7 @@ use crate::error::{Fault, LoadError, Path, Problem, Step};
 use crate::guard;
 use crate::locate::locate;
 use crate::memory::Memory;
-use crate::pairs::joined;
+use crate::pairs::{joined, restore};
 use crate::read::read;
 use crate::schema::{Cursor, Field as _, Kind, MAX_PROBLEMS};
 use crate::stream::{Stream, VERSION, Which, stream};
@@ -113,6 +113,8 @@ impl Patch {
     pub fn parse(name: &str, text: &[u8]) -> Result<Self, PatchError> {
         let refuse = |mut problems: Vec<Problem>, text: &str| {
             problems.truncate(MAX_PROBLEMS);
+            let positions = problems.iter_mut();
+            restore(text, positions.filter_map(|p| p.position.as_mut()));
             locate(text, &mut problems);
             sort(&mut problems);
             PatchError {
@@ -121,10 +123,12 @@ impl Patch {
             }
         };
         let text = guard::check(text).map_err(|error| refuse(error.problems, ""))?;
-        let text = &*joined(text);
-        let body = match parse_json(text) {
+        let readable = &*joined(text);
+        let body = match parse_json(readable) {
             Ok(Some(operations)) => Body::Json(operations),
-            Ok(None) => Body::Strategic(parse_strategic(text).map_err(|all| refuse(all, text))?),
+            Ok(None) => {
+                Body::Strategic(parse_strategic(readable).map_err(|all| refuse(all, text))?)
+            }
             Err(problems) => return Err(refuse(problems, text)),
         };
         Ok(Self {

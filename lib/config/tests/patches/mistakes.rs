@@ -5,7 +5,8 @@
 //! Never: tests an operation that fails.
 
 use crate::{main_of, patch, refused};
-use config::patch::apply;
+use config::Configuration;
+use config::patch::{Patch, apply};
 
 #[test]
 fn patches_with_mistakes_are_refused_with_name_path_and_line() {
@@ -79,4 +80,26 @@ fn a_configuration_that_does_not_load_is_not_patched() {
         error.to_string(),
         "configuration: machin: unknown key, line 2 column 1"
     );
+}
+
+/// Columns are those of the text as it was written, not of the text with characters for their escapes.
+#[test]
+fn what_stands_behind_a_pair_of_escapes_was_reported_eleven_columns_too_far_left() {
+    let (pair, as_long) = (r"\ud83d\ude00", "twelve chars");
+    for text in [
+        r#"[{"op": "add", "path": "/debug", "value": "PAIR"}, {"op": "nope", "path": "/a"}]"#,
+        r#"{"machine": {"token": "PAIR\\PAIR", "tokn": 1}}"#,
+        r#"{"machine": {"token": "PAIR", "certSANs": 7}}"#,
+        r#"{"machine": {"env": {"PAIR": "a"}, "tokn": 1}}"#,
+    ] {
+        let position = |with: &str| {
+            let text = text.replace("PAIR", with);
+            let error = Patch::parse("p", text.as_bytes()).unwrap_err();
+            let loaded = Configuration::load(text.as_bytes()).unwrap_err();
+            (error.problems[0].position, loaded.problems[0].position)
+        };
+
+        assert_eq!(position(pair), position(as_long), "{text}");
+        assert!(position(pair).0.is_some(), "{text}");
+    }
 }
