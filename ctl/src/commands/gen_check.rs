@@ -2,9 +2,9 @@
 //! What the rules say of a configuration that `gen config` is about to write.
 //!
 //! Owns: which flag each problem comes from, and what to do about it.
-//! Never: has rules of its own; lib/config does.
+//! Never: refuses by rules of its own; lib/config has them.
 
-use config::{Circumstances, Configuration, Mode, Problem, Report};
+use config::{Circumstances, Configuration, Document, Mode, Problem, Report};
 
 use crate::places;
 use crate::screen::Screen;
@@ -22,6 +22,10 @@ const fn source(path: &'static str, flag: &'static str, remedy: &'static str) ->
 }
 
 const OTHER_SECRETS: &str = "name a file of secrets that are valid, or leave it out for new ones";
+
+/// What is said of an endpoint that no rule refuses.
+pub(crate) const ENDPOINT: &str = "the endpoint: cluster.controlPlane.endpoint: the Kubernetes API is \
+                                   reached over https only";
 
 /// The first that fits counts.
 const SOURCES: &[Source] = &[
@@ -97,6 +101,9 @@ pub(crate) fn check(
             .filter(|_| is_among(warning, &before.warnings))
             .map_or(String::new(), |s| format!("{}: ", s.flag));
         screen.warn(format_args!("warning: {kind}: {source}{}", told(warning)));
+    }
+    if !patched.document().is_none_or(Document::has_secure_endpoint) {
+        screen.warn(format_args!("warning: {kind}: {ENDPOINT}"));
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use config::{
 };
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 
+use crate::commands::gen_check;
 use crate::trouble::Trouble;
 use form::{Action, Defaults, Form, Key, Question};
 
@@ -135,6 +136,7 @@ fn make(form: &Form, secrets: &SecretsBundle) -> Result<Document, String> {
     // A warning as well: whoever answers can still answer otherwise.
     match report.errors.iter().chain(&report.warnings).next() {
         Some(error) => Err(error.to_string()),
+        None if !document.has_secure_endpoint() => Err(gen_check::ENDPOINT.to_owned()),
         None => Ok(document),
     }
 }

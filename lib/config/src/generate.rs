@@ -171,6 +171,19 @@ fn complete_endpoint(text: &str) -> Result<(Url, bool), GenerateError> {
     Ok((url, is_ipv6))
 }
 
+impl Document {
+    /// Whether the endpoint of the Kubernetes API, if there is one, is reached over https. Any other is
+    /// valid by the documents, so no rule says anything about it; but nothing answers there.
+    #[must_use]
+    pub fn has_secure_endpoint(&self) -> bool {
+        let control_plane = self.cluster.as_ref().and_then(|c| c.control_plane.as_ref());
+        control_plane
+            .and_then(|control_plane| control_plane.endpoint.as_deref())
+            .and_then(Url::parse)
+            .is_none_or(|url| url.scheme == "https")
+    }
+}
+
 fn release(options: &GenerateOptions) -> Result<Release, GenerateError> {
     Release::parse(&options.talos_version)
         .ok_or_else(|| GenerateError::BadVersion(options.talos_version.clone()))

@@ -28,16 +28,6 @@ pub(super) const RULES: &[Rule] = &[
             )
         },
     ),
-    Rule::warning(
-        Fault::Rule("the Kubernetes API is reached over https only"),
-        |s| {
-            let url = endpoint(s).and_then(Url::parse);
-            only(
-                url.is_some_and(|url| url.scheme != "https"),
-                "cluster.controlPlane.endpoint",
-            )
-        },
-    ),
     Rule::error(Fault::BadValue("a port from 1 to 65535"), |s| {
         let port = s
             .cluster

@@ -48,12 +48,6 @@ fn old_ways_are_warnings_that_count_when_strict() {
             "machine.network.interfaces[0].cidr: write addresses instead",
         ),
         (
-            "worker",
-            "",
-            "controlPlane: {endpoint: 'http://10.0.0.1:6443'}",
-            "cluster.controlPlane.endpoint: the Kubernetes API is reached over https only",
-        ),
-        (
             "controlplane",
             "",
             "network: {cni: {name: custom}}",
@@ -67,5 +61,20 @@ fn old_ways_are_warnings_that_count_when_strict() {
             report.warnings[0].to_string().starts_with(warning),
             "{report}"
         );
+    }
+}
+
+#[test]
+fn an_endpoint_without_tls_is_valid_and_known_as_such() {
+    for (endpoint, is_secure) in [
+        ("http://10.0.0.1:6443", false),
+        ("https://10.0.0.1:6443", true),
+    ] {
+        let cluster = format!("controlPlane: {{endpoint: '{endpoint}'}}");
+        let text = text("worker", "", &cluster);
+
+        assert!(report(&text).is_usable(Strictness::Strict), "{endpoint}");
+        let loaded = Configuration::load(text.as_bytes()).unwrap();
+        assert_eq!(loaded.document().unwrap().has_secure_endpoint(), is_secure);
     }
 }
