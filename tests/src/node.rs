@@ -183,7 +183,14 @@ impl Node {
     /// The client cannot be started.
     pub fn apply_with(&self, file: &str, flags: &[&str]) -> Result<Output> {
         let address = self.address();
-        let apply = ["apply-config", "--insecure", "--nodes", &address, "-f", file];
+        let apply = [
+            "apply-config",
+            "--insecure",
+            "--nodes",
+            &address,
+            "-f",
+            file,
+        ];
         self.client(&[&apply[..], flags].concat())
     }
 

@@ -289,8 +289,20 @@ impl<T: Field> Field for BTreeMap<String, T> {
 impl Field for Value {
     const KIND: &'static Kind = &Kind::Free;
 
-    fn take(value: Value, _: &mut Cursor) -> Self {
-        value
+    /// What is free are the keys: all such places hold a mapping.
+    fn take(value: Value, at: &mut Cursor) -> Self {
+        match value {
+            Self::Map(_) | Self::Null => value,
+            Self::Bool(_)
+            | Self::Integer(_)
+            | Self::Unsigned(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::List(_) => {
+                at.wrong_type("a mapping");
+                Self::Null
+            }
+        }
     }
 
     fn emit(&self, out: &mut Emitter) {
