@@ -14,6 +14,7 @@ use crate::files::{Files, Kind};
 use crate::folder;
 use crate::layer::Builder;
 use crate::manifest::{MANIFEST, MANIFEST_MAX, Manifest};
+use crate::modules::{self, Modules};
 use crate::oci::{self, Store};
 use crate::problem::Problem;
 use crate::rules::{self, ROOT};
@@ -25,6 +26,7 @@ use crate::spool::Spool;
 pub struct Extension {
     manifest: Manifest,
     services: Vec<Service>,
+    modules: Modules,
     reference: Option<String>,
     notes: Vec<Problem>,
     files: Files,
@@ -45,10 +47,14 @@ impl Extension {
         })?;
         let mut builder = Builder::new(spool);
         let reference = read_any(&mut builder, path, arch).map_err(|problem| vec![problem])?;
-        Self::check(builder, reference)
+        Self::check(builder, reference, arch)
     }
 
-    fn check(builder: Builder, reference: Option<String>) -> Result<Self, Vec<Problem>> {
+    fn check(
+        builder: Builder,
+        reference: Option<String>,
+        arch: Arch,
+    ) -> Result<Self, Vec<Problem>> {
         let Builder {
             files,
             spool,
@@ -66,10 +72,13 @@ impl Extension {
         problems.extend(rules::check(&files));
         let (services, more) = services::find(&files, &spool);
         problems.extend(more);
+        let (modules, more) = modules::find(&files, &spool, arch);
+        problems.extend(more);
         match manifest {
             Some(manifest) if problems.is_empty() => Ok(Self {
                 manifest,
                 services,
+                modules,
                 reference,
                 notes,
                 files,
@@ -89,6 +98,12 @@ impl Extension {
     #[must_use]
     pub fn services(&self) -> &[Service] {
         &self.services
+    }
+
+    /// The kernel modules that it brings along.
+    #[must_use]
+    pub fn modules(&self) -> &Modules {
+        &self.modules
     }
 
     /// What the image is called, if it says so.

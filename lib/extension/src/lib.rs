@@ -8,13 +8,16 @@
 mod arch;
 pub mod constraint;
 mod digest;
+mod elf;
 mod extension;
 mod files;
 mod folder;
+pub mod index;
 mod layer;
 mod limits;
 pub mod list;
 pub mod manifest;
+pub mod modules;
 mod oci;
 pub mod pack;
 mod path;
@@ -29,6 +32,8 @@ mod yaml;
 
 pub use arch::Arch;
 pub use extension::Extension;
+pub use index::Index;
 pub use limits::{BYTES_MAX, ENTRIES_MAX};
 pub use manifest::Manifest;
+pub use modules::Modules;
 pub use problem::Problem;
