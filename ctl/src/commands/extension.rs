@@ -98,6 +98,13 @@ fn validate(path: &Path, arch: Arch, environment: &Environment, screen: &mut Scr
             for service in extension.services() {
                 screen.print(format_args!("  service ext-{}\n", service.name));
             }
+            let modules = extension.modules();
+            for module in &modules.all {
+                screen.print(format_args!(
+                    "  module {} for Linux {}\n",
+                    module.name, modules.release
+                ));
+            }
         }
         Err(trouble) => screen.complain(&trouble),
     }

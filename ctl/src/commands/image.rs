@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use extension::list::{self, Layer};
-use extension::{Arch, Extension};
+use extension::{Arch, Extension, Index, Modules};
 use image::layers::{self, Base, Layers, Machine};
 use image::squashfs::{self, Contents};
 
@@ -37,25 +37,44 @@ pub(crate) fn run(
     }
 }
 
-/// A layer to be: its line in the list, and its files; the schematic has none.
+/// A layer to be: its line in the list, and its files.
 struct Planned {
     layer: Layer,
-    extension: Option<Extension>,
+    files: Files,
+}
+
+/// Where the files of a layer are from.
+enum Files {
+    /// An extension that was asked for.
+    Extension(Box<Extension>),
+    /// The index of the modules of all of them.
+    Index(Index),
+    /// Nowhere: the schematic has none.
+    None,
 }
 
 impl Planned {
     fn tree(&self) -> squashfs::Tree {
-        self.extension.as_ref().map_or_else(empty, Extension::tree)
+        match &self.files {
+            Files::Extension(extension) => extension.tree(),
+            Files::Index(index) => index.tree(),
+            Files::None => empty(),
+        }
     }
 
     fn size(&self) -> u64 {
-        self.extension.as_ref().map_or(0, Extension::size)
+        match &self.files {
+            Files::Extension(extension) => extension.size(),
+            Files::Index(_) | Files::None => 0,
+        }
     }
 
     fn contents(&self) -> &dyn Contents {
-        self.extension
-            .as_ref()
-            .map_or(&Nothing, Extension::contents)
+        match &self.files {
+            Files::Extension(extension) => extension.contents(),
+            Files::Index(index) => index,
+            Files::None => &Nothing,
+        }
     }
 }
 
@@ -228,18 +247,58 @@ fn plan(
         })?;
         planned.push(Planned {
             layer: Layer { image, manifest },
-            extension: Some(extension),
+            files: Files::Extension(Box::new(extension)),
         });
+    }
+    if let Some(index) = index(&planned)? {
+        planned.push(index);
     }
     if let Some(id) = &asked.schematic {
         let layer = list::schematic(planned.len(), id)
             .map_err(|problem| Trouble::new(format!("--schematic: {problem}")))?;
         planned.push(Planned {
             layer,
-            extension: None,
+            files: Files::None,
         });
     }
     Ok(planned)
+}
+
+/// The index of the modules of all extensions, if there are any.
+fn index(planned: &[Planned]) -> Result<Option<Planned>, Trouble> {
+    let modules: Vec<&Modules> = planned
+        .iter()
+        .filter_map(|planned| match &planned.files {
+            Files::Extension(extension) => Some(extension.modules()),
+            Files::Index(_) | Files::None => None,
+        })
+        .collect();
+    let index = Index::of(&modules).map_err(|problems| {
+        let mut story = "the kernel modules of these extensions do not fit together:".to_owned();
+        for problem in problems {
+            story.push_str(&format!("\n  {problem}"));
+        }
+        Trouble::new(story)
+    })?;
+    let Some(index) = index else {
+        return Ok(None);
+    };
+    let manifest = index.manifest();
+    if planned
+        .iter()
+        .any(|other| other.layer.manifest.name == manifest.name)
+    {
+        return Err(Trouble::new(format!(
+            "an extension is called {}, as the index of kernel modules is",
+            manifest.name
+        )));
+    }
+    let image = list::file_name(planned.len(), &manifest.name)
+        .map_err(|problem| Trouble::new(problem.to_string()))?;
+    Ok(Some(Planned {
+        layer: Layer { image, manifest },
+        files: Files::Index(index),
+    }))
 }
 
 /// Splits `REFERENCE=PATH`; a path that is there may have an equals sign itself.

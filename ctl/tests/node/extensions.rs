@@ -39,7 +39,7 @@ fn bytes(desk: &Desk, name: &str) -> Vec<u8> {
 }
 
 /// Writes an initramfs as the build makes it.
-fn write_initramfs(desk: &Desk, list: &str) {
+pub(crate) fn write_initramfs(desk: &Desk, list: &str) {
     write_initramfs_of(desk, b"program", list);
 }
 
