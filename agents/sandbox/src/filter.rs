@@ -143,9 +143,8 @@ mod tests {
     #[test]
     fn xtn_07_only_who_has_the_capability_gets_to_the_call() {
         let everything_else = CapabilitySet::all().difference(CapabilitySet::SYS_MODULE);
-        let verdict = |capabilities: CapabilitySet| {
-            agent(capabilities.bits()).get(call::__NR_finit_module)
-        };
+        let verdict =
+            |capabilities: CapabilitySet| agent(capabilities.bits()).get(call::__NR_finit_module);
 
         assert_eq!(verdict(everything_else), Verdict::Refuse);
         assert_eq!(verdict(CapabilitySet::SYS_MODULE), Verdict::Allow);
