@@ -148,7 +148,7 @@ impl<'e> Puller<'e> {
             units::size(image.size())
         ));
         assembly
-            .finish(name.clone())
+            .finish(name.clone(), arch)
             .map_err(|problems| refused(&name, problems))
     }
 }

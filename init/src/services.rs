@@ -104,7 +104,7 @@ pub const CORE: &[CoreService] = &[
         listeners: &[for_root(LOGD_SOCKET, Kind::Messages)],
     },
     // Device nodes and links: user 0, because devtmpfs is root's. MKNOD, CHOWN and FOWNER for
-    // nodes; NET_ADMIN to name interfaces.
+    // nodes; NET_ADMIN to name interfaces; SYS_MODULE for drivers: nobody else on the node has it.
     CoreService {
         name: "udevd",
         path: "/usr/lib/ichor/udevd",
@@ -112,7 +112,8 @@ pub const CORE: &[CoreService] = &[
         capabilities: CapabilitySet::MKNOD
             .union(CapabilitySet::CHOWN)
             .union(CapabilitySet::FOWNER)
-            .union(CapabilitySet::NET_ADMIN),
+            .union(CapabilitySet::NET_ADMIN)
+            .union(CapabilitySet::SYS_MODULE),
         memory_max: 8 * MIB,
         pids_max: 4,
         cpu_weight: BACKGROUND,
@@ -230,6 +231,16 @@ mod tests {
         let all: u64 = CORE.iter().map(|row| row.memory_max).sum();
 
         assert!(all <= 104 * MIB, "{all}");
+    }
+
+    #[test]
+    fn xtn_07_only_the_device_agent_may_load_modules() {
+        for row in CORE {
+            let may = row
+                .capabilities
+                .contains(sys::thread::CapabilitySet::SYS_MODULE);
+            assert_eq!(may, row.name == "udevd", "{}", row.name);
+        }
     }
 
     #[test]

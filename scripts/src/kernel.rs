@@ -1,36 +1,30 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Builds the kernel from Debian's source package and the fragments, or finds it in the cache.
 //!
-//! Owns: the recipe, and the check that every asked-for symbol took effect.
-//! Never: changes the sources, or uses a kernel whose configuration differs from the fragments.
+//! The key that signs its modules is made by the build and lives as long as the build: the kernel and
+//! its modules come from one entry of the cache, or they do not know each other.
+//!
+//! Owns: the recipe; what is asked for and whether it took effect is in `kernel_config`.
+//! Never: changes the sources, uses a kernel whose configuration differs from the fragments, or
+//! keeps the signing key.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::arch::Arch;
-use crate::command;
+use crate::kernel_config::{self, Symbols};
 use crate::places::{Places, install, make_folder, sha256};
 use crate::say::{self, Step};
+use crate::{command, kernel_modules};
 
 /// The package that carries the sources. Debian keeps one long-term version per release.
 const SOURCE_PACKAGE: &str = "linux-source-6.12";
 
-/// Fragments of every architecture; the one of the architecture comes last.
-const FRAGMENTS: &[&str] = &[
-    "base",
-    "network",
-    "container",
-    "storage",
-    "virt",
-    "hardening",
-];
-
 /// Part of the cache key: raise it when this file changes what comes out.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 
 /// What the kernel says in `uname -v`: fixed, so that the same inputs give the same bytes.
 const BUILD_STAMP: &[(&str, &str)] = &[
@@ -42,102 +36,97 @@ const BUILD_STAMP: &[(&str, &str)] = &[
 ];
 
 /// Lines that a build prints; only for the progress display.
-const STEPS_ABOUT: usize = 3200;
+const STEPS_ABOUT: usize = 3300;
 
-/// What a symbol is set to: `y`, `n`, a number or a quoted text.
-type Symbols = BTreeMap<String, String>;
+/// The file that says what `uname -r` says.
+const RELEASE: &str = "kernel.release";
 
-/// Makes `out/<arch>/vmlinuz` and `kernel.config`; from the cache when the inputs are the same.
+/// Where the build puts the key that it makes for signing modules, below its folder.
+const SIGNING_KEY: &str = "certs/signing_key.pem";
+
+/// A kernel that is built, with the modules that it takes.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// What it is found by: equal inputs, equal key.
+    pub key: String,
+    /// `vmlinuz`, `kernel.config`, `System.map`, and `modules/` as it is on a node.
+    pub folder: PathBuf,
+}
+
+impl Built {
+    /// Returns what `uname -r` says with this kernel.
+    ///
+    /// # Errors
+    /// When the entry of the cache is damaged.
+    pub fn release(&self) -> Result<String> {
+        let text = read(&self.folder.join(RELEASE))?;
+        Ok(text.trim_end().to_owned())
+    }
+
+    /// Returns the folder that is `/lib/modules/<release>` on a node.
+    ///
+    /// # Errors
+    /// When the entry of the cache is damaged.
+    pub fn modules(&self) -> Result<PathBuf> {
+        Ok(self
+            .folder
+            .join("modules/lib/modules")
+            .join(self.release()?))
+    }
+}
+
+/// Makes `out/<arch>/vmlinuz`, `kernel.config`, what the root has of both, and the extensions with the kernel's modules; from
+/// the cache when the inputs are the same.
 ///
 /// # Errors
 /// When the sources are missing, a symbol did not take effect, or the build fails.
 pub fn build(places: &Places, arch: Arch) -> Result<()> {
-    let wanted = wanted_symbols(places, arch)?;
-    let exceptions = exceptions(places, arch)?;
-    let key = cache_key(arch, &wanted, &exceptions)?;
-    let cached = places.cache.join("kernel").join(format!("{arch}-{key}"));
-    if !cached.join("vmlinuz").is_file() {
-        compile(places, arch, &wanted, &exceptions, &cached)?;
-    }
+    let built = built(places, arch)?;
     let out = places.out_of(arch);
-    for file in ["vmlinuz", "kernel.config"] {
-        install(&cached.join(file), &out.join(file))?;
+    for file in ["vmlinuz", "kernel.config", RELEASE] {
+        install(&built.folder.join(file), &out.join(file))?;
     }
+    for file in kernel_modules::FOR_THE_ROOT {
+        let target = modules_of_root(places, arch).join(file);
+        install(&built.modules()?.join(file), &target)?;
+    }
+    kernel_modules::pack(places, arch, &built)?;
     say::note(format!(
-        "kernel {arch}: {} ({key})",
-        places.shown(&out.join("vmlinuz"))
+        "kernel {arch}: {} ({})",
+        places.shown(&out.join("vmlinuz")),
+        built.key
     ));
     Ok(())
 }
 
-/// Reads a fragment: every `CONFIG_X=value` line; anything else must be a comment.
-fn read_symbols(text: &str) -> Result<Symbols> {
-    let mut symbols = Symbols::new();
-    for (number, line) in (1_usize..).zip(text.lines()) {
-        let line = line.trim_end();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let (name, value) = line
-            .split_once('=')
-            .filter(|(name, value)| name.starts_with("CONFIG_") && !value.is_empty())
-            .with_context(|| format!("line {number}: expected CONFIG_NAME=value"))?;
-        let before = symbols.insert(name.to_owned(), value.to_owned());
-        ensure!(before.is_none(), "line {number}: {name} is set twice");
+/// Returns what `uname -r` says with the kernel that [`build`] put into `out/<arch>`.
+///
+/// # Errors
+/// When there is none.
+pub fn release(places: &Places, arch: Arch) -> Result<String> {
+    let text = read(&places.out_of(arch).join(RELEASE)).context("build the kernel first")?;
+    Ok(text.trim_end().to_owned())
+}
+
+/// Returns where [`build`] puts what the root has of the kernel's modules folder.
+#[must_use]
+pub fn modules_of_root(places: &Places, arch: Arch) -> PathBuf {
+    places.out_of(arch).join("modules")
+}
+
+/// Finds the kernel of this tree in the cache, or builds it.
+///
+/// # Errors
+/// When the sources are missing, a symbol did not take effect, or the build fails.
+pub fn built(places: &Places, arch: Arch) -> Result<Built> {
+    let wanted = kernel_config::wanted(places, arch)?;
+    let exceptions = kernel_config::exceptions(places, arch)?;
+    let key = cache_key(arch, &wanted, &exceptions)?;
+    let folder = places.cache.join("kernel").join(format!("{arch}-{key}"));
+    if !folder.join("vmlinuz").is_file() {
+        compile(places, arch, &wanted, &exceptions, &folder)?;
     }
-    Ok(symbols)
-}
-
-/// Reads all fragments of an architecture; a symbol may be asked for only once.
-fn wanted_symbols(places: &Places, arch: Arch) -> Result<Symbols> {
-    let mut all = Symbols::new();
-    for name in FRAGMENTS.iter().copied().chain([arch.name()]) {
-        let path = places
-            .root
-            .join("kernel-config")
-            .join(format!("{name}.config"));
-        let text = read(&path)?;
-        let symbols = read_symbols(&text).with_context(|| format!("in {}", path.display()))?;
-        for (symbol, value) in symbols {
-            if all.insert(symbol.clone(), value).is_some() {
-                bail!("{}: {symbol} is also in another fragment", path.display());
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// Reads the recommendations that are deliberately not followed on this architecture.
-fn exceptions(places: &Places, arch: Arch) -> Result<Symbols> {
-    let path = places.root.join("kernel-config/hardening.exceptions");
-    let symbols = read_symbols(&read(&path)?).with_context(|| format!("in {}", path.display()))?;
-    Ok(symbols
-        .into_iter()
-        .filter_map(|(symbol, value)| match value.split_once(' ') {
-            None => Some((symbol, value)),
-            Some((value, only)) => (only == arch.name()).then(|| (symbol, value.to_owned())),
-        })
-        .collect())
-}
-
-/// Lists every symbol whose effective value is not the one asked for.
-fn disagreements(wanted: &Symbols, effective: &Symbols) -> Vec<String> {
-    wanted
-        .iter()
-        .filter_map(|(symbol, value)| {
-            let is = effective.get(symbol).map_or("n", String::as_str);
-            (is != value).then(|| format!("{symbol}: asked for {value}, is {is}"))
-        })
-        .collect()
-}
-
-/// Lists every exception that is none, because the recommendation is in fact followed.
-fn stale_exceptions(exceptions: &Symbols, effective: &Symbols) -> Vec<String> {
-    exceptions
-        .iter()
-        .filter(|(symbol, value)| effective.get(*symbol).map_or("n", String::as_str) == *value)
-        .map(|(symbol, value)| format!("{symbol}={value} is followed: remove the exception"))
-        .collect()
+    Ok(Built { key, folder })
 }
 
 /// Names everything that the result depends on.
@@ -223,29 +212,82 @@ fn compile(
     make_folder(&places.out_of(arch))?;
     configure(places, arch, wanted, &sources, &build, &log, &mut step)?;
 
-    let effective = read_effective(&read(&build.join(".config"))?);
-    let mut wrong = disagreements(wanted, &effective);
-    wrong.extend(stale_exceptions(exceptions, &effective));
+    let effective = read(&build.join(".config"))?;
+    let wrong = kernel_config::check(wanted, exceptions, &effective);
     ensure!(
         wrong.is_empty(),
         "kernel configuration for {arch}:\n  {}",
         wrong.join("\n  ")
     );
 
-    let (target, image) = arch.kernel_image();
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut command = make(arch, &sources, &build, places);
-    command.arg(format!("-j{jobs}")).arg(target);
-    command::run_logged(&mut command, &log, &mut step, STEPS_ABOUT)?;
+    let made = make_all(places, arch, &sources, &build, &log, &mut step);
+    // Whatever became of the build, nobody signs with its key again.
+    forget_key(&build)?;
+    made?;
 
-    install(&build.join(".config"), &cached.join("kernel.config"))?;
-    install(&build.join("System.map"), &cached.join("System.map"))?;
-    // Last, because its presence says that the entry is whole.
-    install(&build.join(image), &cached.join("vmlinuz"))?;
-    std::fs::remove_dir_all(&build)
-        .with_context(|| format!("cannot remove {}", build.display()))?;
+    let modules = build.join("install/lib/modules");
+    remove_folder(&cached.join("modules"))?;
+    kernel_modules::keep(&modules, &cached.join("modules/lib/modules"))?;
+    for (from, to) in [
+        (".config", "kernel.config"),
+        ("System.map", "System.map"),
+        ("include/config/kernel.release", RELEASE),
+        // Last, because its presence says that the entry is whole.
+        (arch.kernel_image().1, "vmlinuz"),
+    ] {
+        install(&build.join(from), &cached.join(to))?;
+    }
+    remove_folder(&build)?;
     step.done();
     Ok(())
+}
+
+/// Compiles the kernel and its modules, and installs the modules, signed, below the build folder.
+fn make_all(
+    places: &Places,
+    arch: Arch,
+    sources: &Path,
+    build: &Path,
+    log: &Path,
+    step: &mut Step,
+) -> Result<()> {
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut command = make(arch, sources, build, places);
+    command
+        .arg(format!("-j{jobs}"))
+        .args([arch.kernel_image().0, "modules"]);
+    command::run_logged(&mut command, log, step, STEPS_ABOUT)?;
+    let mut command = make(arch, sources, build, places);
+    command
+        // The index is made over all layers of an image, not here.
+        .arg("DEPMOD=true")
+        .arg("INSTALL_MOD_STRIP=1")
+        .arg(format!(
+            "INSTALL_MOD_PATH={}",
+            build.join("install").display()
+        ))
+        .arg("modules_install");
+    command::run_logged(&mut command, log, step, STEPS_ABOUT)
+}
+
+/// Deletes the key that signed the modules, if the build came so far as to make one.
+fn forget_key(build: &Path) -> Result<()> {
+    let key = build.join(SIGNING_KEY);
+    match std::fs::remove_file(&key) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot delete the signing key {}", key.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn remove_folder(folder: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Writes `.config`: everything off, then what the fragments ask for.
@@ -272,83 +314,7 @@ fn configure(
     command::run_logged(&mut command, log, step, STEPS_ABOUT)
 }
 
-/// Reads a finished `.config`, where what is off is a comment or absent.
-fn read_effective(text: &str) -> Symbols {
-    text.lines()
-        .filter_map(|line| line.split_once('='))
-        .map(|(symbol, value)| (symbol.to_owned(), value.to_owned()))
-        .collect()
-}
-
 /// Reads a text file and says which one cannot be read.
 fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn symbols(text: &str) -> Symbols {
-        read_symbols(text).unwrap()
-    }
-
-    #[test]
-    fn a_symbol_that_did_not_take_effect_is_named() {
-        let wanted = symbols("CONFIG_A=y\nCONFIG_B=64\nCONFIG_C=n\n");
-        let effective = read_effective("CONFIG_A=y\nCONFIG_B=32\n# CONFIG_C is not set\n");
-
-        assert_eq!(
-            disagreements(&wanted, &effective),
-            ["CONFIG_B: asked for 64, is 32"]
-        );
-    }
-
-    #[test]
-    fn a_symbol_that_kconfig_does_not_know_counts_as_off() {
-        let wanted = symbols("CONFIG_GONE=y\nCONFIG_OFF=n\n");
-
-        assert_eq!(
-            disagreements(&wanted, &Symbols::new()),
-            ["CONFIG_GONE: asked for y, is n"]
-        );
-    }
-
-    #[test]
-    fn a_symbol_that_should_be_off_but_is_selected_is_named() {
-        let wanted = symbols("CONFIG_A=n\n");
-        let effective = read_effective("CONFIG_A=y\n");
-
-        assert_eq!(
-            disagreements(&wanted, &effective),
-            ["CONFIG_A: asked for n, is y"]
-        );
-    }
-
-    #[test]
-    fn an_exception_that_is_followed_is_stale() {
-        let exceptions = symbols("CONFIG_A=y\nCONFIG_B=n\nCONFIG_C=y\n");
-        let effective = read_effective("CONFIG_A=y\n");
-
-        let stale = stale_exceptions(&exceptions, &effective);
-
-        assert_eq!(stale.len(), 2);
-        assert!(stale.iter().any(|line| line.starts_with("CONFIG_A=y")));
-        assert!(stale.iter().any(|line| line.starts_with("CONFIG_B=n")));
-    }
-
-    #[test]
-    fn a_line_that_is_no_setting_is_refused_with_its_number() {
-        for bad in ["CONFIG_A", "A=y", "CONFIG_A=", "# x\nCONFIG B=y"] {
-            let error = read_symbols(bad).unwrap_err().to_string();
-            assert!(error.starts_with("line "), "{bad:?}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_symbol_set_twice_is_refused() {
-        let error = read_symbols("CONFIG_A=y\nCONFIG_A=n\n").unwrap_err();
-
-        assert_eq!(error.to_string(), "line 2: CONFIG_A is set twice");
-    }
 }

@@ -11,6 +11,8 @@ pub mod checks;
 pub mod client;
 pub mod command;
 pub mod kernel;
+mod kernel_config;
+pub mod kernel_modules;
 pub mod places;
 pub mod programs;
 pub mod qemu;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::arch::Arch;
 use crate::places::{Places, install};
 use crate::say::Step;
-use crate::{boot_image, programs};
+use crate::{boot_image, kernel, programs};
 
 /// Builds the image of `arch` in a folder of another name and depth, and compares it with `out/`.
 ///
@@ -43,6 +43,7 @@ fn build_copy(places: &Places, arch: Arch, folder: &Path) -> Result<Places> {
         target: folder.join("objects"),
         cache: places.cache.clone(),
     };
+    kernel::build(&copy, arch)?;
     programs::build(&copy, arch)?;
     boot_image::build(&copy, arch)?;
     Ok(copy)

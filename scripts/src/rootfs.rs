@@ -15,6 +15,7 @@ use image::root_list::{self, Origin, Root};
 
 use crate::arch::Arch;
 use crate::command;
+use crate::kernel;
 use crate::places::{Places, make_folder, sha256};
 use crate::programs;
 
@@ -60,7 +61,7 @@ pub fn build(places: &Places, arch: Arch) -> Result<PathBuf> {
 /// # Errors
 /// When a list is wrong, an origin is missing, or mksquashfs fails.
 pub fn pack(places: &Places, arch: Arch, lists: &Path, target: &Path) -> Result<()> {
-    let root = read_lists(lists)?;
+    let root = read_lists(places, arch, lists)?;
     let contents = gather(places, arch, &lists.join("files"), &root)?;
     make_folder(target.parent().context("a file needs a folder")?)?;
     let key_file = target.with_extension("key");
@@ -79,16 +80,22 @@ pub fn pack(places: &Places, arch: Arch, lists: &Path, target: &Path) -> Result<
     std::fs::write(&key_file, key).with_context(|| format!("cannot write {}", key_file.display()))
 }
 
+/// What stands in lists for the kernel's release (`uname -r`).
+const RELEASE: &str = "@kernel-release@";
+
 /// Reads every list of a folder, in order of name.
-fn read_lists(folder: &Path) -> Result<Root> {
+fn read_lists(places: &Places, arch: Arch, folder: &Path) -> Result<Root> {
     let mut root = Root::new();
     for path in files_of(folder)? {
         if path
             .extension()
             .is_some_and(|extension| extension == "list")
         {
-            let text = std::fs::read_to_string(&path)
+            let mut text = std::fs::read_to_string(&path)
                 .with_context(|| format!("cannot read {}", path.display()))?;
+            if text.contains(RELEASE) {
+                text = text.replace(RELEASE, &kernel::release(places, arch)?);
+            }
             root_list::parse(&text, &mut root).with_context(|| path.display().to_string())?;
         }
     }
@@ -126,6 +133,7 @@ fn gather(
             Origin::Program(name) => read(&programs::folder(places, arch).join(name)),
             Origin::Tree(name) => read(&tree.join(name)),
             Origin::Package(name, folder) => read_package(name, Path::new(folder)),
+            Origin::Kernel(name) => read(&kernel::modules_of_root(places, arch).join(name)),
         };
         contents.insert(path.clone(), bytes.with_context(|| format!("for {path}"))?);
     }
@@ -182,7 +190,7 @@ fn stage_root(stage: &Path, root: &Root, contents: &BTreeMap<String, Vec<u8>>) -
             Origin::Link(target) => {
                 symlink(target, &at).with_context(context)?;
             }
-            Origin::Program(_) | Origin::Tree(_) | Origin::Package(..) => {
+            Origin::Program(_) | Origin::Tree(_) | Origin::Package(..) | Origin::Kernel(_) => {
                 let bytes = contents.get(path).with_context(context)?;
                 std::fs::write(&at, bytes).with_context(context)?;
                 let mode = std::fs::Permissions::from_mode(0o644);

@@ -7,14 +7,14 @@ use std::path::Path;
 use image::cpio::{Archive, Kind};
 use xtask::arch::Arch;
 use xtask::places::Places;
-use xtask::{boot_image, programs, rootfs};
+use xtask::{boot_image, kernel, programs, rootfs};
 
 /// The programs that rootfs/base.list names.
 const PROGRAMS: [&str; 7] = [
     "init", "sandbox", "udevd", "netd", "logd", "machined", "apid",
 ];
 
-/// Results in `folder`, with made-up programs, written in the given order.
+/// Results in `folder`, with a made-up kernel and programs, written in the given order.
 #[expect(
     clippy::unwrap_used,
     reason = "a test that cannot prepare its folder has failed"
@@ -29,6 +29,11 @@ fn prepared<'a>(folder: &Path, order: impl Iterator<Item = &'a str>) -> Places {
     for name in order {
         std::fs::write(target.join(name), format!("program {name}").repeat(1000)).unwrap();
     }
+    let modules = kernel::modules_of_root(&places, Arch::Amd64);
+    std::fs::create_dir_all(&modules).unwrap();
+    std::fs::write(modules.join("modules.builtin"), "kernel/fs/ext4/ext4.ko\n").unwrap();
+    let release = places.out_of(Arch::Amd64).join("kernel.release");
+    std::fs::write(release, "6.12.1-made-up\n").unwrap();
     places
 }
 

@@ -43,6 +43,8 @@ pub struct Setup {
     pub disks: Vec<PathBuf>,
     /// What becomes of the machine when it starts again.
     pub reboot: Reboot,
+    /// Further arguments of QEMU, for devices.
+    pub devices: Vec<String>,
 }
 
 impl Setup {
@@ -57,6 +59,7 @@ impl Setup {
             network: Network::User,
             disks: Vec::new(),
             reboot: Reboot::Ends,
+            devices: Vec::new(),
         }
     }
 
@@ -308,6 +311,7 @@ fn boot(places: &Places, setup: &Setup, folder: &Path) -> Result<Running> {
     machine.forwards = vec![PROBE_PORT];
     machine.disks.clone_from(&setup.disks);
     machine.reboot = setup.reboot;
+    machine.extra.clone_from(&setup.devices);
     if let Some(initramfs) = &setup.initramfs {
         machine.initramfs.clone_from(initramfs);
     } else if !setup.layers.is_empty() {

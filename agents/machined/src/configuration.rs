@@ -22,6 +22,8 @@ pub(crate) struct Machine {
     pub extra_hosts: Vec<(String, Vec<String>)>,
     /// `machine.sysctls`.
     pub sysctls: BTreeMap<String, String>,
+    /// `machine.kernel.modules`: names, with the parameters of each.
+    pub modules: Vec<(String, Vec<String>)>,
     /// `machine.certSANs`.
     pub cert_sans: Vec<String>,
     /// The certificate of `machine.ca`, PEM, and of the other accepted ones.

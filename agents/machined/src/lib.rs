@@ -21,6 +21,7 @@ mod extensions;
 mod files;
 pub mod journal;
 mod kernel_arguments;
+mod kernel_modules;
 mod layers;
 mod life;
 mod lower;
@@ -84,6 +85,8 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(news::init::watch(Arc::clone(&node)));
     tokio::spawn(news::network::watch(Arc::clone(&node)));
     services::health::watch(&node);
+    tokio::spawn(kernel_modules::keep(Arc::clone(&node)));
+    tokio::spawn(kernel_modules::watch(Arc::clone(&node)));
     tokio::spawn(extensions::start(Arc::clone(&node)));
     tokio::spawn(door::serve(Arc::clone(&node), door));
     tokio::spawn(life::live(Arc::clone(&node), resumed));

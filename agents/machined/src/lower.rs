@@ -157,6 +157,10 @@ fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) ->
                 .collect()
         }),
         sysctls: written.sysctls.clone(),
+        modules: (written.kernel.iter())
+            .flat_map(|kernel| &kernel.modules)
+            .map(|module| (module.name.clone(), module.parameters.clone()))
+            .collect(),
         cert_sans: written.cert_sans.clone(),
         ca_certificate: ca,
         accepted_cas: Vec::new(),

@@ -20,6 +20,7 @@ use crate::events::{self, Ring};
 use crate::extensions::Keepers;
 use crate::journal::Journal;
 use crate::kernel_arguments::KernelArguments;
+use crate::kernel_modules::Wanted;
 use crate::places::Places;
 use crate::resources::{MachineConfig, MachineStage, MachineStatus};
 use crate::sequence::Sequencer;
@@ -67,6 +68,8 @@ pub(crate) struct Node {
     pub orders: tokio::sync::Mutex<()>,
     /// Who keeps the extension services.
     pub extensions: Keepers,
+    /// The kernel modules that the configuration names.
+    pub modules: watch::Sender<Vec<Wanted>>,
 }
 
 impl Node {
@@ -82,7 +85,8 @@ impl Node {
         let arguments = std::fs::read_to_string(places.kernel_arguments()).unwrap_or_default();
         let arguments = KernelArguments::parse(&arguments);
         let mut engine = Engine::new();
-        controllers::register(&mut engine, &places, &arguments)?;
+        let modules = watch::Sender::default();
+        controllers::register(&mut engine, &places, &arguments, &modules)?;
         let mut store = Store::new();
         resources::announce(&mut store, clock::now().wall)?;
         let node = Self {
@@ -103,6 +107,7 @@ impl Node {
             services_changed: Notify::new(),
             orders: tokio::sync::Mutex::new(()),
             extensions: Keepers::default(),
+            modules,
         };
         Ok(Arc::new(node))
     }

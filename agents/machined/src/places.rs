@@ -103,6 +103,12 @@ impl Places {
         self.at("/run/ichor/machined.sysctls")
     }
 
+    /// The modules that the kernel has loaded; not there in a kernel without modules.
+    #[must_use]
+    pub fn loaded_modules(&self) -> PathBuf {
+        self.at("/proc/modules")
+    }
+
     /// What is wanted of an extension service, while that is not what init was told.
     #[must_use]
     pub fn wanted(&self, id: &str) -> PathBuf {

@@ -9,6 +9,7 @@ use proto::service::{Seccomp, ServiceSpec};
 use sys::io::Errno;
 use sys::seccomp::numbers as call;
 use sys::seccomp::{Filter, Test, Verdict};
+use sys::thread::CapabilitySet;
 
 use crate::profile;
 
@@ -18,9 +19,8 @@ pub(crate) const NEW_NAMESPACES: u32 = 0x7e02_0000;
 
 /// What agents are denied. They get EPERM.
 const DENIED: &[u32] = &[
-    // New code in the kernel; there are no modules, and init would load them.
+    // New code in the kernel, from memory, or taken out again: nobody here does either.
     call::__NR_init_module,
-    call::__NR_finit_module,
     call::__NR_delete_module,
     // Another kernel, or none: init brings the machine down.
     call::__NR_kexec_load,
@@ -92,11 +92,22 @@ const DENIED: &[u32] = &[
     call::__NR_uselib,
 ];
 
-/// The filter of agents.
-fn agent() -> Filter {
+/// What agents are denied unless a capability of theirs is about nothing else.
+const DENIED_WITHOUT: &[(u32, CapabilitySet)] = &[
+    // New code in the kernel, from a file: udevd alone loads modules.
+    (call::__NR_finit_module, CapabilitySet::SYS_MODULE),
+];
+
+/// The filter of agents with these capabilities.
+fn agent(capabilities: u64) -> Filter {
     let mut filter = Filter::new(Verdict::Allow, u32::MAX, Verdict::Allow);
     for number in DENIED {
         filter.set(*number, Verdict::Refuse);
+    }
+    for (number, capability) in DENIED_WITHOUT {
+        if !CapabilitySet::from_bits_retain(capabilities).contains(*capability) {
+            filter.set(*number, Verdict::Refuse);
+        }
     }
     filter.set(call::__NR_clone, Verdict::If(Test::Without(NEW_NAMESPACES)));
     // Its flags are in memory, which a filter cannot read. C libraries then use clone.
@@ -107,7 +118,7 @@ fn agent() -> Filter {
 /// Installs the service's filter.
 pub(crate) fn install(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
     match spec.seccomp {
-        Seccomp::Agent => agent().install(),
+        Seccomp::Agent => agent(spec.capabilities).install(),
         Seccomp::Container => profile::of(spec).install(),
         Seccomp::Unconfined => Ok(()),
     }
@@ -115,14 +126,27 @@ pub(crate) fn install(spec: &ServiceSpec<'_>) -> Result<(), Errno> {
 
 #[cfg(test)]
 mod tests {
+    use sys::seccomp::numbers as call;
+    use sys::thread::CapabilitySet;
+
     use super::{DENIED, Verdict, agent};
 
     #[test]
     fn what_agents_are_denied_fails() {
-        let filter = agent();
+        let filter = agent(u64::MAX);
         for number in DENIED {
             assert_eq!(filter.get(*number), Verdict::Refuse, "{number}");
         }
         assert!(filter.fits());
+    }
+
+    #[test]
+    fn xtn_07_only_who_has_the_capability_gets_to_the_call() {
+        let everything_else = CapabilitySet::all().difference(CapabilitySet::SYS_MODULE);
+        let verdict =
+            |capabilities: CapabilitySet| agent(capabilities.bits()).get(call::__NR_finit_module);
+
+        assert_eq!(verdict(everything_else), Verdict::Refuse);
+        assert_eq!(verdict(CapabilitySet::SYS_MODULE), Verdict::Allow);
     }
 }

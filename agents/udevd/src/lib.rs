@@ -5,15 +5,16 @@
 //! `/dev/disk` and `/dev/mapper`. It keeps no table of devices: sysfs says what there is, the
 //! links themselves say who has a name, so a udevd that is killed forgets nothing.
 //!
-//! Owns: permissions and links below `/dev`.
-//! Never: renames an interface, loads a module or firmware (there are none to load), or keeps
-//! anything that sysfs can tell again.
+//! Owns: permissions and links below `/dev`, and loading kernel modules.
+//! Never: renames an interface, loads firmware (there is none to load), or keeps anything that sysfs
+//! can tell again.
 #![no_std]
 #![forbid(unsafe_code)]
 
 pub mod attribute;
 pub mod device;
 pub mod links;
+pub mod modules;
 pub mod names;
 pub mod place;
 pub mod probe;

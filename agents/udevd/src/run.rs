@@ -12,6 +12,7 @@ use wire::uevent::{Action, MESSAGE_MAX, Properties, Uevent};
 use crate::attribute::{Sysfs, folder};
 use crate::device;
 use crate::links::Tree;
+use crate::modules::{Kernel, Modules};
 use crate::serve::{Callers, Work};
 use crate::uevents::{Received, Uevents};
 
@@ -20,7 +21,6 @@ const EVENTS_PER_TURN: usize = 64;
 
 /// udevd, as it runs.
 struct Udevd {
-    sysfs: Sysfs,
     tree: Tree,
     uevents: Uevents,
     callers: Callers,
@@ -49,12 +49,12 @@ impl Udevd {
         let listener = sys::inherited::take(FIRST_LISTENER_FD)
             .map_err(|errno| ("no socket was given", errno))?;
         let dev = folder(c"/dev").map_err(|errno| ("cannot open /dev", errno))?;
+        let sysfs = Sysfs::open().map_err(|errno| ("cannot open /sys", errno))?;
         let mut udevd = Self {
-            sysfs: Sysfs::open().map_err(|errno| ("cannot open /sys", errno))?,
             tree: Tree::open(dev),
             uevents: Uevents::open().map_err(|errno| ("cannot hear the kernel", errno))?,
             callers: Callers::new(listener).map_err(|errno| ("cannot serve", errno))?,
-            work: Work::default(),
+            work: Work::new(sysfs, Modules::open()),
             stale: false,
         };
         udevd.look_at_all();
@@ -122,23 +122,34 @@ impl Udevd {
         let (path, properties) = (event.devpath, event.properties);
         let freed = match event.action {
             Action::Add | Action::Change | Action::Move | Action::Online => {
-                device::appeared(&self.sysfs, &mut self.tree, path, properties)
+                device::appeared(&self.work.sysfs, &mut self.tree, path, properties)
             }
             Action::Remove => device::disappeared(&mut self.tree, path, properties),
             Action::Offline | Action::Bind | Action::Unbind => false,
         };
+        if event.action == Action::Add
+            && let Some(modalias) = properties.text("MODALIAS")
+        {
+            let Work { modules, sysfs, .. } = &self.work;
+            modules.plugged(&mut Kernel(sysfs), modalias);
+        }
         // Somebody else may be waiting for the name.
         if freed && core::mem::take(&mut self.tree.contested) {
             self.stale = true;
         }
     }
 
-    /// Looks at every device that has a node. sysfs lists them by number, so nothing is walked.
+    /// Looks at every device that has a node: sysfs lists them by number, so nothing is walked. Where
+    /// modules say for which devices they are, it looks at the devices of all buses besides.
     fn look_at_all(&mut self) {
         self.tree.prune();
-        let Self {
-            sysfs, tree, work, ..
-        } = self;
+        let Self { tree, work, .. } = self;
+        let Work {
+            sysfs,
+            modules,
+            events,
+            ..
+        } = work;
         for class in ["char", "block"] {
             let mut path = heapless::String::<16>::new();
             let _ = core::fmt::Write::write_fmt(&mut path, format_args!("dev/{class}"));
@@ -147,10 +158,11 @@ impl Udevd {
                     return;
                 };
                 let text = sysfs.read(&devpath, "uevent");
-                work.events = work.events.saturating_add(1);
+                *events = events.saturating_add(1);
                 let _ = device::appeared(sysfs, tree, &devpath, Properties::of_file(&text));
             });
         }
+        modules.plug_all(&mut Kernel(sysfs), sysfs);
     }
 }
 

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What udevd is asked.
 //!
-//! Owns: who waits for quiet, and the counts that they hear.
-//! Never: answers before everything that the kernel had said is done.
+//! Owns: who waits for quiet, and the counts that they hear; and modules that are asked for.
+//! Never: answers for quiet before everything that the kernel had said is done.
 
 use proto::greeting;
 use proto::paths::UID_ROOT;
-use proto::udev::{Reply, Request, Settled};
+use proto::udev::{MESSAGE_MAX, Reply, Request, Settled};
 use proto::{Greeting, Refusal};
 use sys::seqpacket::{Manners, Next, Peer, Server, Service};
 
+use crate::attribute::Sysfs;
+use crate::modules::{Kernel, Modules};
+
 /// The most callers at once: machined, and one more while it starts again.
 const CALLERS_MAX: usize = 8;
-/// The longest message; all of them are a few bytes.
-const MESSAGE_MAX: usize = 64;
 
 /// The server of udevd's socket.
 pub type Callers = Server<Caller, CALLERS_MAX, MESSAGE_MAX>;
@@ -33,9 +34,13 @@ struct Wait {
     known: Option<Settled>,
 }
 
-/// What callers hear of udevd's work.
-#[derive(Debug, Default, Clone, Copy)]
+/// What callers hear of udevd's work, and what they can have done.
+#[derive(Debug)]
 pub struct Work {
+    /// What there is of devices and loaded modules.
+    pub sysfs: Sysfs,
+    /// What there is of modules.
+    pub modules: Modules,
     /// Events dealt with.
     pub events: u32,
     /// Overruns of the socket.
@@ -75,6 +80,11 @@ impl Service for Work {
             }
             Ok(Request::Settle(())) => self.wait(caller, None),
             Ok(Request::Changed(known)) => self.wait(caller, Some(known)),
+            // While a driver starts, events wait in the kernel's queue.
+            Ok(Request::Load(wanted)) => {
+                let loaded = self.modules.load(&mut Kernel(&self.sysfs), wanted);
+                Some(Reply::Loaded(loaded).encode(reply).unwrap_or(0))
+            }
         }
     }
 
@@ -97,6 +107,19 @@ impl Service for Work {
 }
 
 impl Work {
+    /// Nothing is done yet.
+    #[must_use]
+    pub const fn new(sysfs: Sysfs, modules: Modules) -> Self {
+        Self {
+            sysfs,
+            modules,
+            events: 0,
+            overruns: 0,
+            rounds: 0,
+            asked: false,
+        }
+    }
+
     /// Remembers what a caller waits for, and has the loop look whether there is quiet already.
     fn wait(&mut self, caller: &mut Caller, known: Option<Settled>) -> Option<usize> {
         caller.waits = Some(Wait {

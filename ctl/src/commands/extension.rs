@@ -103,6 +103,13 @@ async fn validate(source: &str, arch: Arch, puller: &mut Puller<'_>, screen: &mu
             for service in extension.services() {
                 screen.print(format_args!("  service ext-{}\n", service.name));
             }
+            let modules = extension.modules();
+            for module in &modules.all {
+                screen.print(format_args!(
+                    "  module {} for Linux {}\n",
+                    module.name, modules.release
+                ));
+            }
         }
         Err(trouble) => screen.complain(&trouble),
     }

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use extension::list::{self, Layer};
 use extension::services::SERVICES_MAX;
-use extension::{Arch, Extension};
+use extension::{Arch, Extension, Index, Modules};
 use image::layers::{self, Base, Layers, Machine};
 use image::squashfs::{self, Contents};
 
@@ -40,25 +40,44 @@ pub(crate) async fn run(
     }
 }
 
-/// A layer to be: its line in the list, and its files; the schematic has none.
+/// A layer to be: its line in the list, and its files.
 struct Planned {
     layer: Layer,
-    extension: Option<Extension>,
+    files: Files,
+}
+
+/// Where the files of a layer are from.
+enum Files {
+    /// An extension that was asked for.
+    Extension(Box<Extension>),
+    /// The index of the modules of all of them.
+    Index(Index),
+    /// Nowhere: the schematic has none.
+    None,
 }
 
 impl Planned {
     fn tree(&self) -> squashfs::Tree {
-        self.extension.as_ref().map_or_else(empty, Extension::tree)
+        match &self.files {
+            Files::Extension(extension) => extension.tree(),
+            Files::Index(index) => index.tree(),
+            Files::None => empty(),
+        }
     }
 
     fn size(&self) -> u64 {
-        self.extension.as_ref().map_or(0, Extension::size)
+        match &self.files {
+            Files::Extension(extension) => extension.size(),
+            Files::Index(_) | Files::None => 0,
+        }
     }
 
     fn contents(&self) -> &dyn Contents {
-        self.extension
-            .as_ref()
-            .map_or(&Nothing, Extension::contents)
+        match &self.files {
+            Files::Extension(extension) => extension.contents(),
+            Files::Index(index) => index,
+            Files::None => &Nothing,
+        }
     }
 }
 
@@ -231,15 +250,18 @@ async fn plan(
         })?;
         planned.push(Planned {
             layer: Layer { image, manifest },
-            extension: Some(extension),
+            files: Files::Extension(Box::new(extension)),
         });
+    }
+    if let Some(index) = index(&planned)? {
+        planned.push(index);
     }
     if let Some(id) = &asked.schematic {
         let layer = list::schematic(planned.len(), id)
             .map_err(|problem| Trouble::new(format!("--schematic: {problem}")))?;
         planned.push(Planned {
             layer,
-            extension: None,
+            files: Files::None,
         });
     }
     check_services(&planned)?;
@@ -252,7 +274,10 @@ fn check_services(planned: &[Planned]) -> Result<(), Trouble> {
     let mut count: usize = 0;
     for one in planned {
         let extension = one.layer.manifest.name.as_str();
-        let services = one.extension.as_ref().map_or(&[][..], Extension::services);
+        let services = match &one.files {
+            Files::Extension(extension) => extension.services(),
+            Files::Index(_) | Files::None => &[],
+        };
         for service in services {
             count = count.saturating_add(1);
             if let Some(other) = names.insert(service.name.as_str(), extension) {
@@ -271,6 +296,260 @@ fn check_services(planned: &[Planned]) -> Result<(), Trouble> {
         .hint("nothing is written; leave some extensions out"));
     }
     Ok(())
+}
+
+/// The index of the modules of all of them.
+    Index(Index),
+    /// Nowhere: the schematic has none.
+    None,
+}
+
+impl Planned {
+    fn tree(&self) -> squashfs::Tree {
+        match &self.files {
+            Files::Extension(extension) => extension.tree(),
+            Files::Index(index) => index.tree(),
+            Files::None => empty(),
+        }
+    }
+
+    fn size(&self) -> u64 {
+        match &self.files {
+            Files::Extension(extension) => extension.size(),
+            Files::Index(_) | Files::None => 0,
+        }
+    }
+
+    fn contents(&self) -> &dyn Contents {
+        match &self.files {
+            Files::Extension(extension) => extension.contents(),
+            Files::Index(index) => index,
+            Files::None => &Nothing,
+        }
+    }
+}
+
+/// No contents, for a tree without files.
+struct Nothing;
+
+impl Contents for Nothing {
+    fn open(&self, _: u64) -> std::io::Result<Box<dyn std::io::Read + '_>> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+}
+
+/// A root without anything in it.
+fn empty() -> squashfs::Tree {
+    let root = squashfs::Entry {
+        kind: squashfs::Kind::Directory,
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+    };
+    squashfs::Tree::from([(String::new(), root)])
+}
+
+fn extend(
+    asked: &Extend,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    if asked.extension.is_empty() && asked.schematic.is_none() {
+        return Err(Trouble::new("there is nothing to add")
+            .hint("name an extension with --extension, or a schematic with --schematic"));
+    }
+    // Reading as many would take long.
+    let count = asked
+        .extension
+        .len()
+        .saturating_add(usize::from(asked.schematic.is_some()));
+    if count > layers::LAYERS_MAX {
+        return Err(too_many(&layers::Error::TooMany));
+    }
+    let path = environment.path(&asked.output);
+    let from = environment.path(&asked.initramfs);
+    if is_same(&from, &path) {
+        return Err(Trouble::new(format!(
+            "{} is the initramfs to begin with",
+            asked.output.display()
+        ))
+        .hint("it is kept as it is; name another file with --output"));
+    }
+    let (base, machine) = read_base(&from)?;
+    let arch = arch(asked, machine)?;
+    let planned = plan(asked, arch, environment, screen)?;
+    let listed: Vec<Layer> = planned
+        .iter()
+        .map(|planned| planned.layer.clone())
+        .collect();
+    layers::check_names(listed.iter().map(|layer| layer.image.as_str()))
+        .map_err(|error| too_many(&error))?;
+    let list = list::emit(&listed);
+    if list.len() > list::LIST_MAX {
+        return Err(Trouble::new(format!(
+            "the manifests are {} bytes together, and nodes read {}",
+            list.len(),
+            list::LIST_MAX
+        ))
+        .hint("shorten their descriptions, or add fewer extensions"));
+    }
+
+    let sizes = planned
+        .iter()
+        .map(|planned| squashfs::size_max(&planned.tree()));
+    let size_max = sizes
+        .fold(HEADERS_MAX, u64::saturating_add)
+        .saturating_add(base.len() as u64)
+        .saturating_add(list.len() as u64);
+    let (written, file) = Written::begin(&path, size_max)?;
+    let file = write(&base, &planned, &list, file, screen)
+        .map_err(|error| Trouble::new(format!("cannot write {}: {error}", path.display())))?;
+    let size = file
+        .metadata()
+        .map_err(|error| Trouble::file("look at", &path, &error))?
+        .len();
+    written.finish(&file)?;
+    for layer in &listed {
+        screen.print(format_args!("{}\n", layer.image));
+    }
+    screen.warn(format_args!(
+        "created {} ({})",
+        asked.output.display(),
+        units::size(size)
+    ));
+    Ok(())
+}
+
+/// Whether two paths lead to one file, by whatever names and links.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let [one, other] = [one, other].map(|path| std::fs::metadata(path).ok());
+    one.zip(other)
+        .is_some_and(|(one, other)| (one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
+/// What nodes do not take, said before anything is written.
+fn too_many(error: &layers::Error) -> Trouble {
+    Trouble::new(format!("nodes do not take these layers: {error}"))
+}
+
+/// Reads the initramfs, as far as it is kept, and what processor it is for.
+fn read_base(path: &Path) -> Result<(Vec<u8>, Option<Machine>), Trouble> {
+    let size = std::fs::metadata(path)
+        .map_err(|error| Trouble::file("read", path, &error))?
+        .len();
+    if size > INITRAMFS_MAX {
+        return Err(Trouble::new(format!(
+            "{} is larger than 512 MiB",
+            path.display()
+        )));
+    }
+    let mut base = places::read(path)?;
+    let Base { len, machine } = layers::check_base(&base)
+        .map_err(|error| Trouble::new(format!("{}: {error}", path.display())))?;
+    base.truncate(len);
+    // What follows begins at a whole block, as the first one did.
+    base.resize(base.len().next_multiple_of(512), 0);
+    Ok((base, machine))
+}
+
+/// The architecture of the extensions: that of the initramfs, if it says so.
+fn arch(asked: &Extend, machine: Option<Machine>) -> Result<Arch, Trouble> {
+    let of_base = machine.map(|machine| match machine {
+        Machine::Amd64 => Arch::Amd64,
+        Machine::Arm64 => Arch::Arm64,
+    });
+    match (asked.arch.map(Arch::from), of_base) {
+        (Some(arch), Some(other)) if arch != other => Err(Trouble::new(format!(
+            "{} is for {other}, not for {arch}",
+            asked.initramfs.display()
+        ))),
+        (Some(arch), Some(_) | None) | (None, Some(arch)) => Ok(arch),
+        (None, None) => Ok(Arch::of_host()),
+    }
+}
+
+/// Reads everything that is to be added, so that one that is wrong holds up all.
+fn plan(
+    asked: &Extend,
+    arch: Arch,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<Vec<Planned>, Trouble> {
+    let mut planned: Vec<Planned> = Vec::new();
+    for text in &asked.extension {
+        let (reference, path) = split(text, environment);
+        let extension = one::read(&path, arch, environment, screen)?;
+        let manifest = extension.manifest().clone();
+        if planned
+            .iter()
+            .any(|other| other.layer.manifest.name == manifest.name)
+        {
+            return Err(Trouble::new(format!(
+                "{}: an extension called {} is there already",
+                path.display(),
+                manifest.name
+            )));
+        }
+        let reference = reference
+            .or_else(|| extension.reference().map(str::to_owned))
+            .unwrap_or_else(|| format!("{}-{}", manifest.name, manifest.version));
+        let image = list::file_name(planned.len(), &reference).map_err(|problem| {
+            Trouble::new(problem.to_string()).hint("say --extension REFERENCE=PATH")
+        })?;
+        planned.push(Planned {
+            layer: Layer { image, manifest },
+            files: Files::Extension(Box::new(extension)),
+        });
+    }
+    if let Some(index) = index(&planned)? {
+        planned.push(index);
+    }
+    if let Some(id) = &asked.schematic {
+        let layer = list::schematic(planned.len(), id)
+            .map_err(|problem| Trouble::new(format!("--schematic: {problem}")))?;
+        planned.push(Planned {
+            layer,
+            files: Files::None,
+        });
+    }
+    Ok(planned)
+}
+
+/// The index of the modules of all extensions, if there are any.
+fn index(planned: &[Planned]) -> Result<Option<Planned>, Trouble> {
+    let modules: Vec<&Modules> = planned
+        .iter()
+        .filter_map(|planned| match &planned.files {
+            Files::Extension(extension) => Some(extension.modules()),
+            Files::Index(_) | Files::None => None,
+        })
+        .collect();
+    let index = Index::of(&modules).map_err(|problems| {
+        let mut story = "the kernel modules of these extensions do not fit together:".to_owned();
+        for problem in problems {
+            story.push_str(&format!("\n  {problem}"));
+        }
+        Trouble::new(story)
+    })?;
+    let Some(index) = index else {
+        return Ok(None);
+    };
+    let manifest = index.manifest();
+    if planned
+        .iter()
+        .any(|other| other.layer.manifest.name == manifest.name)
+    {
+        return Err(Trouble::new(format!(
+            "an extension is called {}, as the index of kernel modules is",
+            manifest.name
+        )));
+    }
+    let image = list::file_name(planned.len(), &manifest.name)
+        .map_err(|problem| Trouble::new(problem.to_string()))?;
+    Ok(Some(Planned {
+        layer: Layer { image, manifest },
+        files: Files::Index(index),
+    }))
 }
 
 /// Splits `REFERENCE=PATH`; a path that is there may have an equals sign itself.

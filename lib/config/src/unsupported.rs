@@ -40,7 +40,6 @@ const MACHINE: &[Row<MachineConfig>] = rows! { MachineConfig:
     "machine.systemDiskEncryption" system_disk_encryption,
     "machine.udev" udev,
     "machine.logging" logging,
-    "machine.kernel" kernel,
     "machine.seccompProfiles" seccomp_profiles,
     "machine.nodeLabels" node_labels,
     "machine.nodeTaints" node_taints,

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::arch::Arch;
 use crate::digest::Digest;
 use crate::extension::Extension;
 use crate::layer::Builder;
@@ -84,12 +85,12 @@ impl Assembly {
         Ok(())
     }
 
-    /// Checks what came together. `reference` is what the image is called.
+    /// Checks what came together for machines of `arch`. `reference` is what the image is called.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn finish(self, reference: String) -> Result<Extension, Vec<Problem>> {
-        Extension::check(self.builder, Some(reference))
+    pub fn finish(self, reference: String, arch: Arch) -> Result<Extension, Vec<Problem>> {
+        Extension::check(self.builder, Some(reference), arch)
     }
 }
 
@@ -114,7 +115,7 @@ mod tests {
             );
         }
         // Zeros are an archive without members, and so no extension.
-        let problems = assembly.finish("a".to_owned()).unwrap_err();
+        let problems = assembly.finish("a".to_owned(), Arch::Amd64).unwrap_err();
         assert!(
             problems
                 .iter()

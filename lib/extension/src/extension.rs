@@ -15,6 +15,7 @@ use crate::files::{Files, Kind};
 use crate::folder;
 use crate::layer::Builder;
 use crate::manifest::{MANIFEST, MANIFEST_MAX, Manifest};
+use crate::modules::{self, Modules};
 use crate::oci::{self, Store};
 use crate::problem::Problem;
 use crate::rules::{self, ROOT};
@@ -29,6 +30,7 @@ const OWNERS_MAX: usize = 65_535;
 pub struct Extension {
     manifest: Manifest,
     services: Vec<Service>,
+    modules: Modules,
     reference: Option<String>,
     notes: Vec<Problem>,
     files: Files,
@@ -49,10 +51,14 @@ impl Extension {
         })?;
         let mut builder = Builder::new(spool);
         let reference = read_any(&mut builder, path, arch).map_err(|problem| vec![problem])?;
-        Self::check(builder, reference)
+        Self::check(builder, reference, arch)
     }
 
-    pub(crate) fn check(builder: Builder, reference: Option<String>) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn check(
+        builder: Builder,
+        reference: Option<String>,
+        arch: Arch,
+    ) -> Result<Self, Vec<Problem>> {
         let Builder {
             files,
             spool,
@@ -71,10 +77,13 @@ impl Extension {
         problems.extend(too_many_owners(&files));
         let (services, more) = services::find(&files, &spool);
         problems.extend(more);
+        let (modules, more) = modules::find(&files, &spool, arch);
+        problems.extend(more);
         match manifest {
             Some(manifest) if problems.is_empty() => Ok(Self {
                 manifest,
                 services,
+                modules,
                 reference,
                 notes,
                 files,
@@ -94,6 +103,12 @@ impl Extension {
     #[must_use]
     pub fn services(&self) -> &[Service] {
         &self.services
+    }
+
+    /// The kernel modules that it brings along.
+    #[must_use]
+    pub fn modules(&self) -> &Modules {
+        &self.modules
     }
 
     /// What the image is called, if it says so.

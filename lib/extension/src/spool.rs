@@ -142,6 +142,17 @@ impl Spool {
         Ok(bytes)
     }
 
+    /// Reads `len` bytes of a content, from `at` on; fewer where it ends.
+    pub(crate) fn part(&self, content: u64, at: u64, len: u64) -> io::Result<Vec<u8>> {
+        let mut range = self.range(content)?;
+        let skipped = at.min(range.left);
+        range.at = range.at.saturating_add(skipped);
+        range.left = range.left.saturating_sub(skipped);
+        let mut bytes = Vec::new();
+        range.take(len).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     fn range(&self, content: u64) -> io::Result<Range<'_>> {
         let range = usize::try_from(content)
             .ok()

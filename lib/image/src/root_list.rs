@@ -23,6 +23,8 @@ pub enum Origin {
     Tree(String),
     /// All files of a folder of an installed Debian package, in order of name, one after the other.
     Package(String, String),
+    /// A file of the kernel's own modules folder, by its path below it.
+    Kernel(String),
 }
 
 /// One line of a list.
@@ -79,8 +81,8 @@ impl fmt::Display for Error {
             Reason::BadMode => "the mode must be octal and at most 7777",
             Reason::BadOwner => "uid and gid must be numbers",
             Reason::BadOrigin => {
-                "the origin must be - for dir, a target for link, and program:NAME, tree:PATH or \
-                 package:NAME:/FOLDER for file"
+                "the origin must be - for dir, a target for link, and program:NAME, tree:PATH, \
+                 kernel:PATH or package:NAME:/FOLDER for file"
             }
             Reason::Duplicate => "the path stands in the list already",
             Reason::NoParent => "the folder above it does not stand in the list",
@@ -176,6 +178,10 @@ fn parse_origin(origin: &str) -> Result<Origin, Reason> {
         "tree" => {
             check_path(&format!("/{rest}")).map_err(|_| Reason::BadOrigin)?;
             Ok(Origin::Tree(rest.to_owned()))
+        }
+        "kernel" => {
+            check_path(&format!("/{rest}")).map_err(|_| Reason::BadOrigin)?;
+            Ok(Origin::Kernel(rest.to_owned()))
         }
         "package" => {
             let (name, folder) = rest.split_once(':').ok_or(Reason::BadOrigin)?;
@@ -290,6 +296,8 @@ mod tests {
             "file /a 644 0 0 -",
             "file /a 644 0 0 http://x",
             "file /a 644 0 0 tree:../x",
+            "file /a 644 0 0 kernel:../x",
+            "file /a 644 0 0 kernel:",
             "file /a 644 0 0 program:",
             "file /a 644 0 0 program:../init",
             "file /a 644 0 0 package:x",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Bytes we did not write: netlink, uevent, kernel log, DHCP, superblocks.
+//! Bytes we did not write: netlink, uevent, kernel log, index of modules, DHCP, superblocks.
 //!
 //! Outside bytes meet one `parse`; after it nothing can be short or out of range. What we send in
 //! these formats has an `emit` beside its `parse`.
@@ -14,6 +14,7 @@ extern crate std;
 
 pub mod dhcp;
 pub mod kmsg;
+pub mod modules;
 pub mod netlink;
 pub mod rtnetlink;
 pub mod superblock;

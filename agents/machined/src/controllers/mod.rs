@@ -10,6 +10,8 @@ mod etc_files;
 mod hostname_config;
 mod hostname_merge;
 mod hostname_spec;
+mod kernel_module_config;
+mod kernel_module_spec;
 mod kernel_param_config;
 mod kernel_param_spec;
 mod machine_type;
@@ -19,15 +21,17 @@ mod resolvers;
 pub(crate) use kernel_param_config::KSPP_SYSCTLS;
 
 use resource::{Engine, Output, RegisterError};
+use tokio::sync::watch;
 
 use crate::kernel_arguments::KernelArguments;
+use crate::kernel_modules::Wanted;
 use crate::news::{init, network};
 use crate::places::Places;
 use crate::resources::{
-    self, AddressStatus, ExtensionStatus, LeaseStatus, LinkStatus, MachineConfig, MachineStatus,
-    Namespace, ResourceDefinition, RouteStatus, Service,
+    self, AddressStatus, ExtensionStatus, LeaseStatus, LinkStatus, LoadedKernelModule,
+    MachineConfig, MachineStatus, Namespace, ResourceDefinition, RouteStatus, Service,
 };
-use crate::{layers, node};
+use crate::{kernel_modules, layers, node};
 
 /// Who writes the configuration that was accepted.
 pub(crate) const CONFIGURATION: &str = "config.AcquireController";
@@ -40,6 +44,7 @@ pub(crate) fn register(
     engine: &mut Engine,
     places: &Places,
     arguments: &KernelArguments,
+    modules: &watch::Sender<Vec<Wanted>>,
 ) -> Result<(), RegisterError> {
     engine.register_source(
         resources::META,
@@ -53,6 +58,7 @@ pub(crate) fn register(
         (node::RUNTIME, Output::of::<MachineStatus>()),
         (init::OWNER, Output::of::<Service>()),
         (layers::OWNER, Output::of::<ExtensionStatus>()),
+        (kernel_modules::OWNER, Output::of::<LoadedKernelModule>()),
         (network::LINKS, Output::of::<LinkStatus>()),
         (network::ADDRESSES, Output::of::<AddressStatus>()),
         (network::ROUTES, Output::of::<RouteStatus>()),
@@ -69,6 +75,8 @@ pub(crate) fn register(
         hostname_merge::controller(),
         hostname_spec::controller(places),
         etc_files::controller(places),
+        kernel_module_config::controller(),
+        kernel_module_spec::controller(modules.clone()),
         kernel_param_config::controller(arguments),
         kernel_param_spec::controller(places),
         cert_sans::controller(),

@@ -117,7 +117,9 @@ impl Line {
         match proto::udev::Reply::decode(line.receive().await?) {
             Ok(proto::udev::Reply::Welcome(_)) => Ok(line),
             Ok(proto::udev::Reply::Refused(refusal)) => Err(Error::Refused(refusal)),
-            Ok(proto::udev::Reply::Settled(_)) | Err(_) => Err(Error::Unexpected),
+            Ok(proto::udev::Reply::Settled(_) | proto::udev::Reply::Loaded(_)) | Err(_) => {
+                Err(Error::Unexpected)
+            }
         }
     }
 

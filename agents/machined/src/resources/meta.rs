@@ -11,9 +11,10 @@ use std::time::SystemTime;
 use resource::{AnySpec, Kind, ResourceSpec, Store, StoreError};
 
 use super::{
-    AddressStatus, CertSan, ExtensionStatus, HostnameSpec, HostnameStatus, KernelParamSpec,
-    KernelParamStatus, LinkStatus, MachineConfig, MachineStatus, MachineType, NETWORK_CONFIG,
-    NodeAddress, ResolverStatus, RouteStatus, Service, wire,
+    AddressStatus, CertSan, ExtensionStatus, HostnameSpec, HostnameStatus, KernelModuleSpec,
+    KernelParamSpec, KernelParamStatus, LinkStatus, LoadedKernelModule, MachineConfig,
+    MachineStatus, MachineType, NETWORK_CONFIG, NodeAddress, ResolverStatus, RouteStatus, Service,
+    wire,
 };
 
 /// Who writes them.
@@ -59,8 +60,10 @@ const SHOWN: &[&Kind] = &[
     ResolverStatus::KIND,
     RouteStatus::KIND,
     ExtensionStatus::KIND,
+    KernelModuleSpec::KIND,
     KernelParamSpec::KIND,
     KernelParamStatus::KIND,
+    LoadedKernelModule::KIND,
     MachineStatus::KIND,
     Service::KIND,
     CertSan::KIND,

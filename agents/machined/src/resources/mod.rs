@@ -18,8 +18,8 @@ pub(crate) use network::{
     Prefix, ResolverStatus, RouteStatus,
 };
 pub(crate) use runtime::{
-    ExtensionStatus, KernelParamSpec, KernelParamStatus, MachineStage, MachineStatus, Service,
-    UnmetCondition,
+    ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus, LoadedKernelModule,
+    MachineStage, MachineStatus, Service, UnmetCondition,
 };
 pub(crate) use secrets::{ApiCertificate, CertSan};
 

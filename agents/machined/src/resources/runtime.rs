@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Resources of the running machine.
 //!
-//! Owns: services, extensions, kernel parameters and the state of the machine as resources.
+//! Owns: services, extensions, kernel modules and parameters and the state of the machine as resources.
 //! Never: talks to init or the kernel.
 
 /// A service. Its id is its name.
@@ -56,6 +56,49 @@ super::kind!(
     ],
     Public,
     super::wire::extension_status
+);
+
+/// A kernel module that is to be loaded. Its id is its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KernelModuleSpec {
+    /// The name, as the configuration has it.
+    pub name: String,
+    /// `name=value` each.
+    pub parameters: Vec<String>,
+}
+
+super::kind!(
+    KernelModuleSpec,
+    "KernelModuleSpecs.runtime.talos.dev" in "runtime",
+    ["modules", "kernelmodulespec", "kms"],
+    [],
+    Public,
+    super::wire::kernel_module_spec
+);
+
+/// A kernel module that is loaded. Its id is its name, as the kernel has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LoadedKernelModule {
+    /// Its memory, in bytes.
+    pub size: i64,
+    /// How many users it has; -1 when the kernel does not say.
+    pub reference_count: i64,
+    /// The names of the modules that use it.
+    pub dependencies: Vec<String>,
+    /// `Live`, `Loading` or `Unloading`.
+    pub state: String,
+    /// Where it is in memory; zeros for those who may not know.
+    pub address: String,
+}
+
+// The documents give it the alias `modules`, too, which was that of the specs before.
+super::kind!(
+    LoadedKernelModule,
+    "LoadedKernelModules.runtime.talos.dev" in "runtime",
+    ["module", "loadedkernelmodule", "lkm", "lkms"],
+    [],
+    Public,
+    super::wire::loaded_kernel_module
 );
 
 /// A kernel parameter as it should be. Its id is `proc.sys.` and the parameter's name.

@@ -156,7 +156,9 @@ async fn greet(node: &Node, check: Check, id: &str) -> Result<(), String> {
             match udev::Reply::decode(line.receive().await?) {
                 Ok(udev::Reply::Settled(_)) => {}
                 Ok(udev::Reply::Refused(refusal)) => return Err(Error::Refused(refusal)),
-                Ok(udev::Reply::Welcome(_)) | Err(_) => return Err(Error::Unexpected),
+                Ok(udev::Reply::Welcome(_) | udev::Reply::Loaded(_)) | Err(_) => {
+                    return Err(Error::Unexpected);
+                }
             }
         }
         Ok(())

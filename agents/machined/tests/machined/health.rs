@@ -16,7 +16,7 @@ use prost::Message as _;
 fn never_settles(bytes: &[u8], out: &mut [u8]) -> usize {
     match udev::Request::decode(bytes).unwrap() {
         udev::Request::Hello(_) => answer_as_udevd(bytes, out),
-        udev::Request::Settle(()) | udev::Request::Changed(_) => 0,
+        udev::Request::Settle(()) | udev::Request::Changed(_) | udev::Request::Load(_) => 0,
     }
 }
 

@@ -11,7 +11,7 @@ use ::api::machine::apply_configuration_request::Mode;
 use ::api::machine::machine_status_event::MachineStage;
 use ::api::wire::CONFIRM;
 use proto::supervisor::{Action, Mounting};
-use proto::{Greeting, udev};
+use proto::{Greeting, Refusal, udev};
 use tonic::{Code, Request};
 
 use crate::api::{apply, run};
@@ -340,6 +340,7 @@ fn udevd_with_news(bytes: &[u8], out: &mut [u8]) -> usize {
             DEVICES.fetch_add(1, Ordering::Relaxed);
             udev::Reply::Settled(settled)
         }
+        udev::Request::Load(_) => udev::Reply::Refused(Refusal::NotFound),
     };
     reply.encode(out).unwrap()
 }

@@ -214,6 +214,7 @@ pub(crate) fn answer_as_udevd(bytes: &[u8], out: &mut [u8]) -> usize {
         // No device ever comes or goes.
         udev::Request::Changed(known) if known == settled => return 0,
         udev::Request::Settle(()) | udev::Request::Changed(_) => udev::Reply::Settled(settled),
+        udev::Request::Load(_) => udev::Reply::Loaded(udev::Loaded::Now),
     };
     reply.encode(out).unwrap()
 }

@@ -19,7 +19,10 @@ pub(super) use network::{
     address_status, hostname_spec, hostname_status, link_status, node_address, resolver_status,
     route_status,
 };
-pub(super) use runtime::{kernel_param_spec, kernel_param_status, machine_status, service};
+pub(super) use runtime::{
+    kernel_module_spec, kernel_param_spec, kernel_param_status, loaded_kernel_module,
+    machine_status, service,
+};
 pub(super) use secrets::cert_san;
 
 use resource::Encoded;

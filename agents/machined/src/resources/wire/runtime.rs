@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use super::both;
 use crate::resources::{
-    KernelParamSpec, KernelParamStatus, MachineStage, MachineStatus, Service, UnmetCondition,
+    KernelModuleSpec, KernelParamSpec, KernelParamStatus, LoadedKernelModule, MachineStage,
+    MachineStatus, Service, UnmetCondition,
 };
 
 #[derive(Serialize)]
@@ -31,6 +32,54 @@ pub(crate) fn service(spec: &Service) -> Option<Encoded> {
         running: spec.running,
         healthy: spec.healthy,
         unknown: spec.unknown,
+    };
+    both(&yaml, &message)
+}
+
+#[derive(Serialize)]
+struct ModuleSpec<'a> {
+    // The documents' own name of this key.
+    #[serde(rename = "string")]
+    name: &'a str,
+    parameters: &'a [String],
+}
+
+pub(crate) fn kernel_module_spec(spec: &KernelModuleSpec) -> Option<Encoded> {
+    let yaml = ModuleSpec {
+        name: &spec.name,
+        parameters: &spec.parameters,
+    };
+    let message = proto::KernelModuleSpecSpec {
+        name: spec.name.clone(),
+        parameters: spec.parameters.clone(),
+    };
+    both(&yaml, &message)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LoadedModule<'a> {
+    size: i64,
+    reference_count: i64,
+    dependencies: &'a [String],
+    state: &'a str,
+    address: &'a str,
+}
+
+pub(crate) fn loaded_kernel_module(spec: &LoadedKernelModule) -> Option<Encoded> {
+    let yaml = LoadedModule {
+        size: spec.size,
+        reference_count: spec.reference_count,
+        dependencies: &spec.dependencies,
+        state: &spec.state,
+        address: &spec.address,
+    };
+    let message = proto::LoadedKernelModuleSpec {
+        size: spec.size,
+        reference_count: spec.reference_count,
+        dependencies: spec.dependencies.clone(),
+        state: spec.state.clone(),
+        address: spec.address.clone(),
     };
     both(&yaml, &message)
 }
