@@ -223,6 +223,10 @@ impl fmt::Display for Cause {
                 "sent a {what} that is not of {wanted} bytes as it should be; it is damaged or forged, and not taken"
             ),
             Self::TooLarge(what) => write!(f, "sent {what} that is too large; it is not taken"),
+            Self::Malformed(what, why) if what == "answer" => write!(
+                f,
+                "sent an answer that is no HTTP ({why}); check that it is a registry"
+            ),
             Self::Malformed(what, why) => {
                 write!(f, "sent a {what} that is none ({why}); check that it is a registry")
             }

@@ -168,6 +168,9 @@ async fn receive<W: Write>(
             .min(piece.len());
         again = again.saturating_sub(skipped as u64);
         let piece = piece.get(skipped..).unwrap_or_default();
+        if piece.is_empty() {
+            continue;
+        }
         if piece.len() as u64 > blob.size.saturating_sub(received.at) {
             return Err(wrong_length());
         }

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
+use pki::Key;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 
 use crate::error::Cause;
 use crate::settings::{Identity, Tls};
@@ -33,7 +34,7 @@ pub(crate) fn rules(roots: &[u8], settings: &Tls) -> Result<Arc<ClientConfig>, C
         Some(Identity { certificate, key }) => {
             let bad = |what: &str| Cause::Setting(format!("tls.clientIdentity: no usable {what}"));
             let chain = certificates(certificate).ok_or_else(|| bad("crt"))?;
-            let key = PrivateKeyDer::from_pem_slice(key.expose()).map_err(|_| bad("key"))?;
+            let key = private_key(key.expose()).ok_or_else(|| bad("key"))?;
             builder
                 .with_client_auth_cert(chain, key)
                 .map_err(|_| bad("pair of crt and key"))?
@@ -58,6 +59,15 @@ fn store(roots: &[u8], ca: &[u8]) -> Result<RootCertStore, Cause> {
         return Err(Cause::Setting(what.to_owned()));
     }
     Ok(store)
+}
+
+/// Reads a key: one of ours, whose label says the algorithm, or one of the usual labels.
+fn private_key(pem: &[u8]) -> Option<PrivateKeyDer<'static>> {
+    if let Ok(key) = Key::from_pem(pem) {
+        let pkcs8 = PrivatePkcs8KeyDer::from(key.pkcs8_der().to_vec());
+        return Some(PrivateKeyDer::Pkcs8(pkcs8));
+    }
+    PrivateKeyDer::from_pem_slice(pem).ok()
 }
 
 fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
