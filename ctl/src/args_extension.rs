@@ -32,24 +32,42 @@ pub(crate) enum Extension {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
-    /// Check extensions: folders, OCI layouts, or archives of images
-    #[command(after_help = "Example: ichorctl extension validate ./hello hello.tar")]
+    /// Check extensions: folders, OCI layouts, archives of images, or images in registries
+    #[command(
+        after_help = "Examples: ichorctl extension validate ./hello hello.tar\n          \
+                      ichorctl extension validate ghcr.io/siderolabs/gvisor:v1.0.0"
+    )]
     Validate {
-        /// The extensions
+        /// The extensions: as folders, OCI layouts, archives of images, or references of images in registries
         #[arg(required = true)]
-        paths: Vec<PathBuf>,
+        sources: Vec<String>,
         #[command(flatten)]
         platform: Platform,
+        #[command(flatten)]
+        pulling: Pulling,
     },
 }
 
 /// An extension.
 #[derive(Debug, Args)]
 pub(crate) struct Source {
-    /// A folder with manifest.yaml and rootfs/, an OCI layout, or an archive of an image
-    pub(crate) path: PathBuf,
+    /// A folder with manifest.yaml and rootfs/, an OCI layout, an archive of an image, or the reference of
+    /// an image in a registry
+    #[arg(value_name = "PATH|REFERENCE")]
+    pub(crate) source: String,
     #[command(flatten)]
     pub(crate) platform: Platform,
+    #[command(flatten)]
+    pub(crate) pulling: Pulling,
+}
+
+/// How images are pulled.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Pulling {
+    /// Machine configuration, or a part of one, whose machine.registries says how to pull images;
+    /// credentials are also taken from docker's config.json
+    #[arg(long, value_name = "FILE")]
+    pub(crate) registries: Option<PathBuf>,
 }
 
 /// What it is for.
@@ -89,7 +107,7 @@ pub(crate) enum Image {
     /// Add system extensions to an initramfs
     #[command(
         after_help = "Example: ichorctl image extend initramfs -o initramfs.new \\\n           \
-                      --extension ghcr.io/siderolabs/gvisor:v1.0.0=./gvisor.tar"
+                      --extension ghcr.io/siderolabs/gvisor:v1.0.0 --extension ./hello"
     )]
     Extend(Extend),
 }
@@ -99,11 +117,11 @@ pub(crate) struct Extend {
     /// The initramfs of a release
     pub(crate) initramfs: PathBuf,
     /// Extension to add, in order: a folder, OCI layout or archive, with the reference that it has
-    /// in a registry before it
+    /// in a registry before it, or the reference alone to pull it
     #[arg(
         long,
         visible_alias = "system-extension-image",
-        value_name = "[REFERENCE=]PATH"
+        value_name = "[REFERENCE=]PATH|REFERENCE"
     )]
     pub(crate) extension: Vec<String>,
     /// Id of the schematic that the image is made of
@@ -115,4 +133,6 @@ pub(crate) struct Extend {
     /// Architecture of the nodes; that of the initramfs, which says it itself
     #[arg(long)]
     pub(crate) arch: Option<Arch>,
+    #[command(flatten)]
+    pub(crate) pulling: Pulling,
 }

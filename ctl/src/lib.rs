@@ -15,6 +15,8 @@ mod dial;
 mod editor;
 mod patches;
 mod places;
+mod pulling;
+mod registries;
 mod resources;
 mod screen;
 mod session;

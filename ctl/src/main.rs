@@ -5,7 +5,7 @@
 //! Never: decides anything; the library does.
 #![forbid(unsafe_code)]
 
-use std::io::{BufWriter, stderr, stdout};
+use std::io::{BufWriter, IsTerminal as _, stderr, stdout};
 use std::process::ExitCode;
 
 use ichorctl::{Environment, Outcome, Screen};
@@ -13,7 +13,11 @@ use ichorctl::{Environment, Outcome, Screen};
 fn main() -> ExitCode {
     let mut out = BufWriter::new(stdout().lock());
     let mut err = stderr().lock();
+    let is_watched = err.is_terminal();
     let mut screen = Screen::new(&mut out, &mut err);
+    if is_watched {
+        screen = screen.on_terminal();
+    }
     match ichorctl::run(std::env::args_os(), &Environment::of_process(), &mut screen) {
         Outcome::Done => ExitCode::SUCCESS,
         Outcome::Failed => ExitCode::FAILURE,

@@ -34,6 +34,10 @@ pub struct Environment {
     pub editor: Option<OsString>,
     /// Where files for a while go; `None`: where the system has them.
     pub temporary: Option<PathBuf>,
+    /// `$DOCKER_CONFIG`, the folder of docker's configuration, when it is set and not empty.
+    pub docker: Option<PathBuf>,
+    /// `$SSL_CERT_FILE`, the authorities that are trusted, when it is set and not empty.
+    pub authorities: Option<PathBuf>,
     /// The time that ages in tables are counted to; `None`: that of the clock when the answer is there.
     pub ages_until: Option<UnixTime>,
 }
@@ -49,6 +53,8 @@ impl Environment {
             folder: None,
             editor: value("TALOS_EDITOR").or_else(|| value("EDITOR")),
             temporary: None,
+            docker: value("DOCKER_CONFIG").map(PathBuf::from),
+            authorities: value("SSL_CERT_FILE").map(PathBuf::from),
             ages_until: None,
         }
     }
@@ -56,6 +62,11 @@ impl Environment {
     /// The time that ages in tables are counted to. To be asked when what happened before is known.
     pub(crate) fn ages_until(&self) -> UnixTime {
         self.ages_until.unwrap_or_else(now)
+    }
+
+    /// The folder for what is needed for a while.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.temporary.clone().unwrap_or_else(std::env::temp_dir)
     }
 
     /// Resolves a path from the command line.

@@ -16,6 +16,9 @@ pub struct Screen<'a> {
     err: &'a mut dyn Write,
     failures: usize,
     closed: bool,
+    on_terminal: bool,
+    /// Whether the last line of errors and news is one that is written over.
+    has_status: bool,
 }
 
 impl fmt::Debug for Screen<'_> {
@@ -34,6 +37,36 @@ impl<'a> Screen<'a> {
             err,
             failures: 0,
             closed: false,
+            on_terminal: false,
+            has_status: false,
+        }
+    }
+
+    /// Somebody watches the errors and news: how far something is may be written over.
+    #[must_use]
+    pub fn on_terminal(self) -> Self {
+        Self {
+            on_terminal: true,
+            ..self
+        }
+    }
+
+    /// Whether somebody watches.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.on_terminal
+    }
+
+    /// Writes a line that the next one takes the place of. Only for those who watch.
+    pub(crate) fn status(&mut self, text: fmt::Arguments<'_>) {
+        // Back to the beginning, and what is longer goes (ECMA-48 §8.3.41, EL).
+        let _ = write!(self.err, "\r{text}\x1b[K").and_then(|()| self.err.flush());
+        self.has_status = true;
+    }
+
+    fn clear_status(&mut self) {
+        if self.has_status {
+            let _ = write!(self.err, "\r\x1b[K").and_then(|()| self.err.flush());
+            self.has_status = false;
         }
     }
 
@@ -44,6 +77,7 @@ impl<'a> Screen<'a> {
 
     /// Writes bytes of the result and sends them off.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.clear_status();
         // A reader that went away (`| head`) wants no more; that is not an error.
         if self
             .out
@@ -65,6 +99,7 @@ impl<'a> Screen<'a> {
 
     /// Writes a line that is no result.
     pub(crate) fn warn(&mut self, text: fmt::Arguments<'_>) {
+        self.clear_status();
         // There is nowhere left to say that this failed.
         let _ = writeln!(self.err, "{}", text.to_string().trim_end());
     }
@@ -82,5 +117,24 @@ impl<'a> Screen<'a> {
     /// Whether nobody reads the result any more: streams should end.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_written_over_and_never_stays_before_a_line() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut screen = Screen::new(&mut out, &mut err).on_terminal();
+
+        screen.status(format_args!("1 of 2"));
+        screen.status(format_args!("2 of 2"));
+        screen.warn(format_args!("done"));
+        screen.warn(format_args!("more"));
+
+        assert!(screen.is_watched());
+        assert_eq!(err, b"\r1 of 2\x1b[K\r2 of 2\x1b[K\r\x1b[Kdone\nmore\n");
     }
 }

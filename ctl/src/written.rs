@@ -105,13 +105,15 @@ pub(crate) fn check_room(folder: &Path, wanted: u64) -> Result<(), Trouble> {
             folder.display(),
             units::size(free)
         ))
-        .hint("nothing is written; make room, or name another place with --output"));
+        .hint("nothing is written; make room, or name another place with --output or TMPDIR"));
     }
     Ok(())
 }
 
-/// How often it is said how far something is.
+/// How often it is said how far something is, on a line of its own.
 const PACE: Duration = Duration::from_secs(2);
+/// The same for a line that is written over.
+const PACE_WATCHED: Duration = Duration::from_millis(100);
 
 /// Says how far something is, when it takes long.
 #[derive(Debug)]
@@ -133,16 +135,22 @@ impl Progress {
 
     /// So many bytes are done.
     pub(crate) fn at(&mut self, done: u64, screen: &mut Screen<'_>) {
-        if self.said_at.elapsed() < PACE {
+        let pace = if screen.is_watched() {
+            PACE_WATCHED
+        } else {
+            PACE
+        };
+        if self.said_at.elapsed() < pace {
             return;
         }
         self.said_at = Instant::now();
-        screen.warn(format_args!(
-            "{}: {} of {}",
-            self.what,
-            units::size(done),
-            units::size(self.whole)
-        ));
+        let (done, whole) = (units::size(done), units::size(self.whole));
+        let what = &self.what;
+        if screen.is_watched() {
+            screen.status(format_args!("{what}: {done} of {whole}"));
+        } else {
+            screen.warn(format_args!("{what}: {done} of {whole}"));
+        }
     }
 }
 

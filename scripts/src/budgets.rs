@@ -3,7 +3,7 @@
 //!
 //! Owns: the table of promised and measured, and the verdict.
 //! Never: measures inside a machine or a library itself; `measure` of `tests/`, which has the client
-//! and the probe, and `measure` of `lib/config` do, and print `measured NAME VALUE` lines.
+//! and the probe, and `measure` of `lib/config` and `ctl` do, and print `measured NAME VALUE` lines.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -128,12 +128,18 @@ fn parse(text: &str) -> Result<Named<Budget>> {
 
 /// Measures what our libraries do on this machine.
 fn measure_here(places: &Places) -> Result<Named<f64>> {
-    let step = Step::start("this machine: measure configurations");
-    let mut cargo = Toolchain::find(places)?.cargo(places);
-    cargo.args(["run", "-q", "--locked", "--profile", "host"]);
-    cargo.args(["-p", "config", "--example", "measure"]);
-    let measured = read_measured(&command::output(&mut cargo)?)?;
-    step.done();
+    let mut measured = Named::new();
+    for (what, package) in [
+        ("measure configurations", "config"),
+        ("measure pulling an extension", "ichorctl"),
+    ] {
+        let step = Step::start(format!("this machine: {what}"));
+        let mut cargo = Toolchain::find(places)?.cargo(places);
+        cargo.args(["run", "-q", "--locked", "--profile", "host"]);
+        cargo.args(["-p", package, "--example", "measure"]);
+        measured.extend(read_measured(&command::output(&mut cargo)?)?);
+        step.done();
+    }
     Ok(measured)
 }
 

@@ -2,11 +2,11 @@
 //! `extension`: making and checking system extensions.
 //!
 //! Owns: what is said of them, and the files that are made of them.
-//! Never: asks a node or a registry.
+//! Never: asks a node, or a registry itself; `pulling` does.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use extension::{Arch, Extension, Problem, constraint, pack};
 use image::squashfs;
@@ -14,12 +14,13 @@ use image::squashfs;
 use crate::args_extension::{self, Source};
 use crate::commands::extension_new;
 use crate::places::Environment;
+use crate::pulling::{Origin, Puller};
 use crate::screen::Screen;
 use crate::trouble::Trouble;
 use crate::units;
 use crate::written::{Progress, Written, check_room};
 
-pub(crate) fn run(
+pub(crate) async fn run(
     what: &args_extension::Extension,
     environment: &Environment,
     screen: &mut Screen<'_>,
@@ -29,11 +30,16 @@ pub(crate) fn run(
             extension_new::run(name, *service, environment, screen)
         }
         args_extension::Extension::Pack { source, output } => {
-            pack_one(source, output, environment, screen)
+            pack_one(source, output, environment, screen).await
         }
-        args_extension::Extension::Validate { paths, platform } => {
-            for path in paths {
-                validate(path, platform.arch(), environment, screen);
+        args_extension::Extension::Validate {
+            sources,
+            platform,
+            pulling,
+        } => {
+            let mut puller = Puller::new(pulling, environment);
+            for source in sources {
+                validate(source, platform.arch(), &mut puller, screen).await;
             }
             Ok(())
         }
@@ -41,56 +47,55 @@ pub(crate) fn run(
 }
 
 /// Reads an extension that fits our nodes. What is wrong is one error of as many lines.
-pub(crate) fn read(
-    path: &Path,
+pub(crate) async fn read(
+    source: &str,
     arch: Arch,
-    environment: &Environment,
+    puller: &mut Puller<'_>,
     screen: &mut Screen<'_>,
 ) -> Result<Extension, Trouble> {
-    let temporary = temporary(environment);
-    let refused = |problems: Vec<Problem>| {
-        let count = problems.len();
-        let s = if count == 1 { "" } else { "s" };
-        let mut story = format!("{}: {count} problem{s}", path.display());
-        for problem in problems {
-            story.push_str(&format!("\n  {problem}"));
+    let extension = match Origin::of(source, puller.environment)? {
+        Origin::Path(path) => {
+            let path = puller.environment.path(&path);
+            let temporary = puller.environment.temporary();
+            Extension::read(&path, arch, &temporary)
+                .map_err(|problems| refused(source, problems))?
         }
-        Trouble::new(story)
+        Origin::Reference(reference) => puller.pull(&reference, arch, screen).await?,
     };
-    let extension = Extension::read(&environment.path(path), arch, &temporary).map_err(refused)?;
     let talos = constraint::version(config::TALOS_VERSION);
     // The kernel is the image's, which is not here; what wants a certain one is told apart.
     let problems = extension.manifest().misfits(talos.as_ref(), None);
     if !problems.is_empty() {
-        return Err(refused(problems));
+        return Err(refused(source, problems));
     }
     for note in extension.notes() {
-        screen.warn(format_args!("warning: {}: {note}", path.display()));
+        screen.warn(format_args!("warning: {source}: {note}"));
     }
     if let Some(linux) = &extension.manifest().linux {
         screen.warn(format_args!(
-            "warning: {}: only for Linux {linux}; what kernel the nodes have is not known here",
-            path.display()
+            "warning: {source}: only for Linux {linux}; what kernel the nodes have is not known here"
         ));
     }
     Ok(extension)
 }
 
-/// The folder for what is needed for a while.
-pub(crate) fn temporary(environment: &Environment) -> PathBuf {
-    environment
-        .temporary
-        .clone()
-        .unwrap_or_else(std::env::temp_dir)
+/// Everything that is wrong with an extension.
+pub(crate) fn refused(source: &str, problems: Vec<Problem>) -> Trouble {
+    let count = problems.len();
+    let s = if count == 1 { "" } else { "s" };
+    let mut story = format!("{source}: {count} problem{s}");
+    for problem in problems {
+        story.push_str(&format!("\n  {problem}"));
+    }
+    Trouble::new(story)
 }
 
-fn validate(path: &Path, arch: Arch, environment: &Environment, screen: &mut Screen<'_>) {
-    match read(path, arch, environment, screen) {
+async fn validate(source: &str, arch: Arch, puller: &mut Puller<'_>, screen: &mut Screen<'_>) {
+    match read(source, arch, puller, screen).await {
         Ok(extension) => {
             let manifest = extension.manifest();
             screen.print(format_args!(
-                "{} is valid: {} {}, {} of files\n",
-                path.display(),
+                "{source} is valid: {} {}, {} of files\n",
                 manifest.name,
                 manifest.version,
                 units::size(extension.size())
@@ -110,7 +115,7 @@ enum Form {
     Image,
 }
 
-fn pack_one(
+async fn pack_one(
     source: &Source,
     output: &Path,
     environment: &Environment,
@@ -128,13 +133,14 @@ fn pack_one(
         }
     };
     let arch = source.platform.arch();
-    let extension = read(&source.path, arch, environment, screen)?;
+    let mut puller = Puller::new(&source.pulling, environment);
+    let extension = read(&source.source, arch, &mut puller, screen).await?;
     let path = environment.path(output);
     let size_max = match form {
         Form::Layer => squashfs::size_max(&extension.tree()),
         Form::Image => pack::image_size_max(&extension),
     };
-    let temporary = temporary(environment);
+    let temporary = environment.temporary();
     if let Form::Image = form {
         // The layer waits there until its digest is known.
         check_room(&temporary, size_max)?;

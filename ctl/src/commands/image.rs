@@ -2,14 +2,16 @@
 //! `image`: boot images with system extensions.
 //!
 //! Owns: the order of layers and their names, and that nothing is written unless all of them fit.
-//! Never: asks a registry, or changes the image that it begins with.
+//! Never: asks a registry itself, or changes the image that it begins with.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use extension::list::{self, Layer};
+use extension::services::SERVICES_MAX;
 use extension::{Arch, Extension};
 use image::layers::{self, Base, Layers, Machine};
 use image::squashfs::{self, Contents};
@@ -17,6 +19,7 @@ use image::squashfs::{self, Contents};
 use crate::args_extension::{Extend, Image};
 use crate::commands::extension as one;
 use crate::places::{self, Environment};
+use crate::pulling::Puller;
 use crate::screen::Screen;
 use crate::trouble::Trouble;
 use crate::units;
@@ -27,13 +30,13 @@ const INITRAMFS_MAX: u64 = 512 << 20;
 /// More than the headers and lists of all layers.
 const HEADERS_MAX: u64 = 64 * 1024;
 
-pub(crate) fn run(
+pub(crate) async fn run(
     what: &Image,
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
     match what {
-        Image::Extend(asked) => extend(asked, environment, screen),
+        Image::Extend(asked) => extend(asked, environment, screen).await,
     }
 }
 
@@ -79,7 +82,7 @@ fn empty() -> squashfs::Tree {
     squashfs::Tree::from([(String::new(), root)])
 }
 
-fn extend(
+async fn extend(
     asked: &Extend,
     environment: &Environment,
     screen: &mut Screen<'_>,
@@ -107,7 +110,8 @@ fn extend(
     }
     let (base, machine) = read_base(&from)?;
     let arch = arch(asked, machine)?;
-    let planned = plan(asked, arch, environment, screen)?;
+    let planned = plan(asked, arch, environment, screen).await?;
+    check_services(&planned)?;
     let listed: Vec<Layer> = planned
         .iter()
         .map(|planned| planned.layer.clone())
@@ -199,24 +203,24 @@ fn arch(asked: &Extend, machine: Option<Machine>) -> Result<Arch, Trouble> {
 }
 
 /// Reads everything that is to be added, so that one that is wrong holds up all.
-fn plan(
+async fn plan(
     asked: &Extend,
     arch: Arch,
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Result<Vec<Planned>, Trouble> {
     let mut planned: Vec<Planned> = Vec::new();
+    let mut puller = Puller::new(&asked.pulling, environment);
     for text in &asked.extension {
-        let (reference, path) = split(text, environment);
-        let extension = one::read(&path, arch, environment, screen)?;
+        let (reference, source) = split(text, environment);
+        let extension = one::read(source, arch, &mut puller, screen).await?;
         let manifest = extension.manifest().clone();
         if planned
             .iter()
             .any(|other| other.layer.manifest.name == manifest.name)
         {
             return Err(Trouble::new(format!(
-                "{}: an extension called {} is there already",
-                path.display(),
+                "{source}: an extension called {} is there already",
                 manifest.name
             )));
         }
@@ -242,13 +246,40 @@ fn plan(
     Ok(planned)
 }
 
-/// Splits `REFERENCE=PATH`; a path that is there may have an equals sign itself.
-fn split(text: &str, environment: &Environment) -> (Option<String>, PathBuf) {
-    match text.split_once('=') {
-        Some((reference, path)) if !environment.path(Path::new(text)).exists() => {
-            (Some(reference.to_owned()), PathBuf::from(path))
+/// Refuses more services than a node takes, and two of one name, of all extensions together.
+fn check_services(planned: &[Planned]) -> Result<(), Trouble> {
+    let mut names = BTreeMap::new();
+    let mut count: usize = 0;
+    for one in planned {
+        let extension = one.layer.manifest.name.as_str();
+        let services = one.extension.as_ref().map_or(&[][..], Extension::services);
+        for service in services {
+            count = count.saturating_add(1);
+            if let Some(other) = names.insert(service.name.as_str(), extension) {
+                return Err(Trouble::new(format!(
+                    "the extensions {other} and {extension} both have a service ext-{}",
+                    service.name
+                ))
+                .hint("a node runs one of that name; leave one of them out"));
+            }
         }
-        Some(_) | None => (None, PathBuf::from(text)),
+    }
+    if count > SERVICES_MAX {
+        return Err(Trouble::new(format!(
+            "the extensions have {count} services together, and a node takes {SERVICES_MAX}"
+        ))
+        .hint("nothing is written; leave some extensions out"));
+    }
+    Ok(())
+}
+
+/// Splits `REFERENCE=PATH`; a path that is there may have an equals sign itself.
+fn split<'t>(text: &'t str, environment: &Environment) -> (Option<String>, &'t str) {
+    match text.split_once('=') {
+        Some((reference, source)) if !environment.path(Path::new(text)).exists() => {
+            (Some(reference.to_owned()), source)
+        }
+        Some(_) | None => (None, text),
     }
 }
 

@@ -33,6 +33,7 @@ mod validate;
 mod version;
 
 use crate::args::{Command, Line};
+pub(crate) use crate::commands::extension::refused;
 use crate::places::Environment;
 use crate::screen::Screen;
 use crate::session::{Session, Target};
@@ -61,10 +62,10 @@ pub(crate) async fn run(
             edit::run(&asked, &target, environment, screen).await
         }
         Command::Events(asked) => events::run(&open().await?, &asked, screen).await,
-        Command::Extension(what) => extension::run(&what, environment, screen),
+        Command::Extension(what) => extension::run(&what, environment, screen).await,
         Command::Gen { force, what } => generate::run(&what, force, environment, screen),
         Command::Get(asked) => get::run(&asked, globals, environment, screen).await,
-        Command::Image(what) => image::run(&what, environment, screen),
+        Command::Image(what) => image::run(&what, environment, screen).await,
         Command::Inject(what) => inject::run(&what, environment, screen),
         Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
         Command::Machineconfig(what) => machineconfig::run(&what, environment, screen),

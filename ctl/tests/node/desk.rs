@@ -60,6 +60,8 @@ impl Desk {
             folder: Some(folder.clone()),
             editor: None,
             temporary: Some(folder.with_extension("tmp")),
+            docker: None,
+            authorities: None,
             ages_until: Some(LATER),
         };
         std::fs::create_dir_all(folder.with_extension("tmp")).unwrap();

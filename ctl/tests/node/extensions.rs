@@ -14,7 +14,7 @@ use serde_yaml_ng::Value;
 use crate::desk::Desk;
 
 /// A desk with an extension that brings a service.
-fn with_hello() -> Desk {
+pub(crate) fn with_hello() -> Desk {
     let desk = Desk::empty();
     desk.run("extension new hello --service").done();
     let program = "hello/rootfs/usr/local/lib/containers/hello/hello";
@@ -25,7 +25,7 @@ fn with_hello() -> Desk {
 }
 
 /// The names on a desk, hidden ones too.
-fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -34,12 +34,12 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-fn bytes(desk: &Desk, name: &str) -> Vec<u8> {
+pub(crate) fn bytes(desk: &Desk, name: &str) -> Vec<u8> {
     std::fs::read(desk.folder.join(name)).unwrap()
 }
 
 /// Writes an initramfs as the build makes it.
-fn write_initramfs(desk: &Desk, list: &str) {
+pub(crate) fn write_initramfs(desk: &Desk, list: &str) {
     write_initramfs_of(desk, b"program", list);
 }
 
@@ -63,14 +63,14 @@ fn write_initramfs_of(desk: &Desk, init: &[u8], list: &str) {
 }
 
 /// The two archives of an initramfs with layers.
-fn archives(desk: &Desk, name: &str) -> (Archive, Archive) {
+pub(crate) fn archives(desk: &Desk, name: &str) -> (Archive, Archive) {
     let bytes = bytes(desk, name);
     let (first, len) = Archive::parse_prefix(&bytes).unwrap();
     let second = Archive::parse(bytes.get(len.next_multiple_of(512)..).unwrap()).unwrap();
     (first, second)
 }
 
-fn file<'a>(archive: &'a Archive, name: &str) -> &'a [u8] {
+pub(crate) fn file<'a>(archive: &'a Archive, name: &str) -> &'a [u8] {
     match &archive.get(name).unwrap().kind {
         Kind::File(bytes) => bytes,
         Kind::Directory | Kind::Symlink(_) => unreachable!("{name} is no file"),

@@ -18,6 +18,7 @@ mod generating;
 mod interactive;
 mod keys;
 mod machineconfig;
+mod pulling;
 mod resources;
 mod shelf;
 mod tables;

@@ -4,6 +4,7 @@
 //! Owns: the order of the checks, and the tree that a layer is made of.
 //! Never: is there in part; there is a whole one or a list of problems.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
@@ -19,6 +20,9 @@ use crate::problem::Problem;
 use crate::rules::{self, ROOT};
 use crate::services::{self, Service};
 use crate::spool::Spool;
+
+/// The most owners and groups of a squashfs.
+const OWNERS_MAX: usize = 65_535;
 
 /// An extension.
 #[derive(Debug)]
@@ -48,7 +52,7 @@ impl Extension {
         Self::check(builder, reference)
     }
 
-    fn check(builder: Builder, reference: Option<String>) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn check(builder: Builder, reference: Option<String>) -> Result<Self, Vec<Problem>> {
         let Builder {
             files,
             spool,
@@ -64,6 +68,7 @@ impl Extension {
             }
         };
         problems.extend(rules::check(&files));
+        problems.extend(too_many_owners(&files));
         let (services, more) = services::find(&files, &spool);
         problems.extend(more);
         match manifest {
@@ -156,6 +161,19 @@ impl Extension {
     }
 }
 
+/// Owners and groups together are as many as a squashfs has numbers for.
+fn too_many_owners(files: &Files) -> Option<Problem> {
+    // The root and the folders of the system are root's.
+    let mut ids = BTreeSet::from([0]);
+    for node in files.0.values() {
+        ids.extend([node.uid, node.gid]);
+    }
+    (ids.len() > OWNERS_MAX).then(|| {
+        let what = format!("has more than {OWNERS_MAX} owners and groups, which no layer can hold");
+        Problem::new(ROOT, what)
+    })
+}
+
 /// A folder of the system.
 fn shared() -> Entry {
     Entry {
@@ -202,5 +220,37 @@ fn read_manifest(files: &Files, spool: &Spool) -> Result<Manifest, Vec<Problem>>
         // That it is no file is said with the other paths.
         Some(Kind::Directory | Kind::Symlink(_)) => Err(Vec::new()),
         None => Err(problem("is missing".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::Node;
+
+    #[test]
+    fn more_owners_than_a_layer_holds_are_found_before_it_is_written() {
+        let mut files = Files::default();
+        let owners = u32::try_from(OWNERS_MAX).unwrap();
+        for id in 0..owners {
+            let node = Node {
+                uid: id,
+                gid: id,
+                ..Node::folder()
+            };
+            files.0.insert(format!("rootfs/usr/{id}"), node);
+        }
+        assert_eq!(too_many_owners(&files), None);
+
+        let one_more = Node {
+            gid: owners,
+            ..Node::folder()
+        };
+        files.0.insert("rootfs/usr/last".to_owned(), one_more);
+        let problem = too_many_owners(&files).unwrap();
+        assert!(
+            problem.to_string().contains("more than 65535 owners"),
+            "{problem}"
+        );
     }
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod arch;
+mod assembly;
 pub mod constraint;
 mod digest;
 mod extension;
@@ -28,6 +29,7 @@ mod unpack;
 mod yaml;
 
 pub use arch::Arch;
+pub use assembly::{Assembly, unnamed};
 pub use extension::Extension;
 pub use limits::{BYTES_MAX, ENTRIES_MAX};
 pub use manifest::Manifest;

@@ -19,7 +19,7 @@ const TEXT_MAX: u64 = 64 * 1024;
 /// The longest name: with `ext-` before it, it has the 63 bytes that init takes.
 const NAME_MAX: usize = 59;
 /// The most descriptions: a node takes no more, those of all its extensions together.
-const SERVICES_MAX: usize = 48;
+pub const SERVICES_MAX: usize = 48;
 
 /// A service of an extension.
 #[derive(Clone, Debug, PartialEq, Eq)]

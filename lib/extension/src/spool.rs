@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The contents of files while an extension is looked at: one file without a name.
 //!
-//! Owns: keeping what does not belong in memory on disk, for as long as the extension is held.
-//! Never: leaves anything behind; the file loses its name as soon as it is open.
+//! Owns: keeping what does not belong in memory on disk, for as long as the extension is held, and each
+//! content once.
+//! Never: leaves anything behind; the file loses its name as soon as it is open. Begins what the disk has
+//! no room for.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use image::squashfs::Contents;
+use ring::digest::{Context, SHA256};
 
 /// How much is copied at once.
 const CHUNK: usize = 64 * 1024;
@@ -23,56 +27,92 @@ pub(crate) struct Spool {
     file: File,
     len: u64,
     ranges: Vec<(u64, u64)>,
+    /// Numbers of contents by their digests.
+    known: BTreeMap<[u8; 32], u64>,
+}
+
+/// Makes a file that nobody else can open: its name is gone before it is returned.
+pub(crate) fn unnamed(folder: &Path) -> io::Result<File> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+    for _ in 0..TRIES {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!(".extension-{}-{count}", std::process::id()));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        match file {
+            Ok(file) => {
+                std::fs::remove_file(&path)?;
+                return Ok(file);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Refuses what the disk of a file has no room for.
+fn check_room(file: &File, wanted: u64) -> io::Result<()> {
+    let disk = rustix::fs::fstatvfs(file)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if wanted > free {
+        let what = format!(
+            "{wanted} bytes are wanted in the folder for temporary files, and {free} are free; make \
+             room, or name another one in TMPDIR"
+        );
+        return Err(io::Error::new(io::ErrorKind::StorageFull, what));
+    }
+    Ok(())
 }
 
 impl Spool {
     /// Makes an empty one in a folder.
     pub(crate) fn new(folder: &Path) -> io::Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
-        for _ in 0..TRIES {
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let path = folder.join(format!(".extension-{}-{count}", std::process::id()));
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&path);
-            match file {
-                Ok(file) => {
-                    std::fs::remove_file(&path)?;
-                    return Ok(Self {
-                        file,
-                        len: 0,
-                        ranges: Vec::new(),
-                    });
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        Ok(Self {
+            file: unnamed(folder)?,
+            len: 0,
+            ranges: Vec::new(),
+            known: BTreeMap::new(),
+        })
     }
 
-    /// Adds `len` bytes and returns their number.
+    /// Adds `len` bytes and returns their number. What is there already gets the number that it has.
     pub(crate) fn add(&mut self, from: &mut dyn Read, len: u64) -> io::Result<u64> {
+        check_room(&self.file, len)?;
         let start = self.len;
         let mut from = from.take(len);
         let mut buffer = vec![0; CHUNK];
+        let mut sum = Context::new(&SHA256);
         loop {
             let count = from.read(&mut buffer)?;
             if count == 0 {
                 break;
             }
-            self.file
-                .write_all(buffer.get(..count).unwrap_or_default())?;
+            let piece = buffer.get(..count).unwrap_or_default();
+            sum.update(piece);
+            self.file.write_all(piece)?;
             self.len = self.len.saturating_add(count as u64);
         }
         if self.len.saturating_sub(start) != len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        let next = self.ranges.len() as u64;
+        let Ok(digest) = <[u8; 32]>::try_from(sum.finish().as_ref()) else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        if let Some(known) = self.known.get(&digest) {
+            self.file.set_len(start)?;
+            self.file.seek(SeekFrom::Start(start))?;
+            self.len = start;
+            return Ok(*known);
+        }
+        self.known.insert(digest, next);
         self.ranges.push((start, len));
-        Ok((self.ranges.len() as u64).saturating_sub(1))
+        Ok(next)
     }
 
     /// What is written becomes a part of the content that [`Spool::close`] ends.
@@ -152,5 +192,44 @@ impl Read for Range<'_> {
         self.at = self.at.saturating_add(count as u64);
         self.left = self.left.saturating_sub(count as u64);
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_contents_are_kept_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = Spool::new(folder.path()).unwrap();
+        let mut add = |bytes: &[u8]| spool.add(&mut &bytes[..], bytes.len() as u64).unwrap();
+
+        let numbers = [
+            add(b"one"),
+            add(b"two"),
+            add(b"one"),
+            add(b""),
+            add(b"three"),
+            add(b""),
+        ];
+
+        assert_eq!(numbers, [0, 1, 0, 2, 3, 2]);
+        assert_eq!(spool.file.metadata().unwrap().len(), 11);
+        for (number, bytes) in [(0, &b"one"[..]), (1, b"two"), (2, b""), (3, b"three")] {
+            assert_eq!(spool.read(number, 10).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn what_the_disk_has_no_room_for_is_not_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = Spool::new(folder.path()).unwrap();
+
+        let error = spool.add(&mut io::repeat(0), u64::MAX).unwrap_err();
+
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(error.to_string().contains("are free; make room"), "{error}");
+        assert_eq!(spool.file.metadata().unwrap().len(), 0);
     }
 }

@@ -9,6 +9,8 @@
 pub mod configuration;
 pub mod manifest;
 pub mod mutate;
+pub mod pieces;
+pub mod registry;
 
 /// A target.
 #[derive(Debug, Clone, Copy)]
@@ -30,4 +32,10 @@ pub const TARGETS: &[Target] = &[
     configuration::JSON_PATCH,
     configuration::PATCHED_TEXT,
     manifest::MANIFEST,
+    pieces::LAYER,
+    pieces::SERVICE,
+    pieces::LIST,
+    registry::REPLY,
+    registry::CHALLENGE,
+    registry::REFERENCE,
 ];

@@ -98,3 +98,33 @@ fn every_target_has_a_smoke_test_and_takes_its_own_seeds() {
 fn manifests_keep_their_promises_when_they_are_damaged() {
     smoke("extension-manifest");
 }
+
+#[test]
+fn layers_keep_their_promises_when_they_are_damaged() {
+    smoke("extension-layer");
+}
+
+#[test]
+fn descriptions_of_services_keep_their_promises_when_they_are_damaged() {
+    smoke("extension-service");
+}
+
+#[test]
+fn lists_of_layers_keep_their_promises_for_any_names() {
+    smoke("layer-list");
+}
+
+#[test]
+fn replies_of_registries_keep_their_promises_when_they_are_damaged() {
+    smoke("registry-reply");
+}
+
+#[test]
+fn challenges_keep_their_promises_when_they_are_damaged() {
+    smoke("registry-challenge");
+}
+
+#[test]
+fn references_keep_their_promises_when_they_are_damaged() {
+    smoke("registry-reference");
+}
