@@ -69,7 +69,8 @@ fn extension_services(configuration: &Configuration) -> Vec<ExtensionService> {
                 .collect(),
             environment: written.environment.clone(),
         }),
-        Extra::SideroLinkConfig(_)
+        Extra::ContainerConfig(_)
+        | Extra::SideroLinkConfig(_)
         | Extra::EventSinkConfig(_)
         | Extra::KmsgLogConfig(_)
         | Extra::NetworkDefaultActionConfig(_)
