@@ -10,8 +10,8 @@ use xtask::places::Places;
 use xtask::{boot_image, programs, rootfs};
 
 /// The programs that rootfs/base.list names.
-const PROGRAMS: [&str; 7] = [
-    "init", "sandbox", "udevd", "netd", "logd", "machined", "apid",
+const PROGRAMS: [&str; 8] = [
+    "init", "sandbox", "udevd", "netd", "logd", "machined", "apid", "imaged",
 ];
 
 /// Results in `folder`, with made-up programs, written in the given order.

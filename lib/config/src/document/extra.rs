@@ -121,6 +121,14 @@ extras! {
 }
 
 impl Extra {
+    /// Writes the document.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        let mut out = Emitter::new();
+        self.emit(&mut out);
+        out.finish()
+    }
+
     /// Its kind and name: what a file may have only once.
     #[must_use]
     pub fn identity(&self) -> (&'static str, &str) {
