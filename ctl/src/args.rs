@@ -182,9 +182,11 @@ pub(crate) enum Command {
         wait: Wait,
     },
     /// Run a container on a node
-    #[command(after_help = "Examples: ichorctl -n 10.0.0.2 run --rm busybox:1.36 echo hello\n          \
+    #[command(
+        after_help = "Examples: ichorctl -n 10.0.0.2 run --rm busybox:1.36 echo hello\n          \
                       ichorctl -n 10.0.0.2 run -d --restart always --memory 64MiB -v /var/www:/srv:ro \\\n            \
-                      busybox:1.36 httpd -f -p 8080 -h /srv")]
+                      busybox:1.36 httpd -f -p 8080 -h /srv"
+    )]
     Run(Box<Run>),
     /// Show services, or start, stop and restart one
     #[command(

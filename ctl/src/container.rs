@@ -35,8 +35,9 @@ pub(crate) fn document(asked: &Run) -> Result<String, Trouble> {
     };
     let memory = match &asked.memory {
         None => DiskSize::default(),
-        Some(text) => DiskSize::parse(text)
-            .ok_or_else(|| Trouble::new(format!("--memory: {text:?} is not a size such as 64MiB")))?,
+        Some(text) => DiskSize::parse(text).ok_or_else(|| {
+            Trouble::new(format!("--memory: {text:?} is not a size such as 64MiB"))
+        })?,
     };
     let mounts = asked.volume.iter().map(|text| mount(text));
     let written = ContainerConfig {
@@ -102,13 +103,17 @@ fn mount(text: &str) -> Result<ContainerMount, Trouble> {
     let (Some(source), Some(destination), access, None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
     else {
-        return Err(Trouble::new(format!("--volume: {text:?} is not SOURCE:DESTINATION[:ro]")));
+        return Err(Trouble::new(format!(
+            "--volume: {text:?} is not SOURCE:DESTINATION[:ro]"
+        )));
     };
     let options = match access {
         None => Vec::new(),
         Some(access @ ("ro" | "rw")) => vec![access.to_owned()],
         Some(access) => {
-            return Err(Trouble::new(format!("--volume: {access:?} is neither ro nor rw")));
+            return Err(Trouble::new(format!(
+                "--volume: {access:?} is neither ro nor rw"
+            )));
         }
     };
     Ok(ContainerMount {
@@ -128,8 +133,11 @@ pub(crate) fn added(before: &str, document: &str, name: &str) -> Result<String, 
         .iter()
         .any(|extra| extra.identity() == ("ContainerConfig", name));
     if has {
-        return Err(Trouble::new(format!("there is a container {name:?} already"))
-            .hint("give another --name, or change that one with `ichorctl patch machineconfig`"));
+        return Err(
+            Trouble::new(format!("there is a container {name:?} already")).hint(
+                "give another --name, or change that one with `ichorctl patch machineconfig`",
+            ),
+        );
     }
     let end = if before.ends_with('\n') { "" } else { "\n" };
     Ok(format!("{before}{end}---\n{document}"))
@@ -215,6 +223,9 @@ mod tests {
         assert!(super::added(&added, &document, "busybox").is_err());
         let patch = config::patch::Patch::parse("removal", removal("busybox").as_bytes()).unwrap();
         let removed = config::patch::apply(&added, &[patch]).unwrap();
-        assert_eq!(Configuration::load(removed.as_bytes()).unwrap().extras(), []);
+        assert_eq!(
+            Configuration::load(removed.as_bytes()).unwrap().extras(),
+            []
+        );
     }
 }

@@ -57,12 +57,10 @@ impl Lab {
             registry: Some(registry),
             address,
         };
-        // As a node has it: the reference names one registry, and a mirror has the images.
+        // A registry without TLS is one that settings name so.
         let endpoint = format!("http://{}", lab.address);
-        let settings = json!({
-            "mirrors": { "example.org": { "endpoints": [endpoint], "override_path": false } },
-            "config": {},
-        });
+        let mirror = json!({ "endpoints": [endpoint], "override_path": false });
+        let settings = json!({ "mirrors": { &lab.address: mirror }, "config": {} });
         std::fs::write(lab.at("registries.json"), settings.to_string()).unwrap();
         lab.start();
         lab
@@ -92,6 +90,11 @@ impl Lab {
         });
         // Readiness is a newline.
         reader.read_exact(&mut [0]).unwrap();
+    }
+
+    /// A reference to what the registry has.
+    fn named(&self, image: &str) -> String {
+        format!("{}/{image}", self.address)
     }
 
     fn registry(&self) -> &Real {
@@ -250,7 +253,7 @@ fn an_image_comes_once_and_is_there_when_its_registry_is_not() {
     let mut lab = Lab::new();
     lab.registry().push("tools/hello", "v1", &good("one"));
 
-    let (first, told) = lab.ensure("example.org/tools/hello:v1", Pull::IfNotPresent, "");
+    let (first, told) = lab.ensure(&lab.named("tools/hello:v1"), Pull::IfNotPresent, "");
 
     let first = first.unwrap();
     assert_eq!(first.program, "/bin/hello");
@@ -262,19 +265,19 @@ fn an_image_comes_once_and_is_there_when_its_registry_is_not() {
 
     lab.registry = None;
     for pull in [Pull::IfNotPresent, Pull::Never, Pull::Always] {
-        let (again, _) = lab.ensure("example.org/tools/hello:v1", pull, "other");
+        let (again, _) = lab.ensure(&lab.named("tools/hello:v1"), pull, "other");
         let again = again.unwrap();
         assert_eq!((again.uid, again.gid), (7, 8), "{pull:?}");
         assert_eq!(again.path, first.path);
     }
-    let pinned = format!("example.org/tools/hello@{}", good("one").digest());
+    let pinned = lab.named(&format!("tools/hello@{}", good("one").digest()));
     assert!(lab.ensure(&pinned, Pull::Always, "").0.is_ok());
 }
 
 #[test]
 fn a_tag_that_moves_is_followed_when_asked_for() {
     let lab = Lab::new();
-    let reference = "example.org/tools/hello:v1";
+    let reference = &lab.named("tools/hello:v1");
     lab.registry().push("tools/hello", "v1", &good("one"));
     let first = lab.ensure(reference, Pull::IfNotPresent, "").0.unwrap();
     lab.registry().push("tools/hello", "v1", &good("two"));
@@ -300,19 +303,23 @@ fn what_does_not_come_says_why_and_leaves_nothing() {
     lab.registry().push("bad/path", "v1", &hostile);
     let userless = image(&layer, &digest(&layer));
     lab.registry().push("bad/user", "v1", &userless);
-    let wrong = format!("example.org/bad/user@{}", digest(b"nothing"));
+    let wrong = lab.named(&format!("bad/user@{}", digest(b"nothing")));
     let asked = Pull::IfNotPresent;
     for (reference, pull, words) in [
-        ("example.org/not/there:v1", asked, "has no such manifest (404"),
+        (
+            &*lab.named("not/there:v1"),
+            asked,
+            "has no such manifest (404",
+        ),
         (wrong.as_str(), asked, "has no such manifest (404"),
         (
-            "example.org/bad/id:v1",
+            &*lab.named("bad/id:v1"),
             asked,
             "is not the layer that the configuration names",
         ),
-        ("example.org/bad/path:v1", asked, "the name leads out"),
+        (&*lab.named("bad/path:v1"), asked, "the name leads out"),
         (
-            "example.org/not/there:v1",
+            &*lab.named("not/there:v1"),
             Pull::Never,
             "its pull policy is Never",
         ),
@@ -324,7 +331,7 @@ fn what_does_not_come_says_why_and_leaves_nothing() {
         assert_eq!(lab.files(), [""; 0], "{reference}");
     }
     // Whole, but nobody for this container.
-    let reason = lab.ensure("example.org/bad/user:v1", asked, "").0;
+    let reason = lab.ensure(&lab.named("bad/user:v1"), asked, "").0;
     let reason = reason.unwrap_err();
     assert!(reason.contains("no user \"web\""), "{reason}");
     assert_eq!(lab.files().len(), 2);
@@ -334,7 +341,7 @@ fn what_does_not_come_says_why_and_leaves_nothing() {
 fn a_registry_that_is_down_is_waited_for_with_the_reason() {
     let mut lab = Lab::new();
     lab.registry = None;
-    let reference = "example.org/tools/hello:v1";
+    let reference = &lab.named("tools/hello:v1");
 
     let (ended, told) = lab.ensure(reference, Pull::IfNotPresent, "");
 

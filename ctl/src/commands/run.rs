@@ -36,8 +36,9 @@ pub(crate) async fn run(
     let name = container::name(asked);
     let readers = Reader::each(session);
     let [reader] = readers.as_slice() else {
-        return Err(Trouble::new("a container is run on one node")
-            .hint("name it with -n; for several nodes put a ContainerConfig into their configurations"));
+        return Err(Trouble::new("a container is run on one node").hint(
+            "name it with -n; for several nodes put a ContainerConfig into their configurations",
+        ));
     };
     let change = change_of();
     let before = change::read(reader, &change).await.map_err(|trouble| {

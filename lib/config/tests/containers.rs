@@ -103,6 +103,7 @@ fn a_name_and_an_image_are_enough() {
     let loaded = load(text);
 
     assert_eq!(loaded.validate(Circumstances::default()).errors, []);
+    assert_eq!(loaded.unsupported(), [""; 0]);
     let spec = ContainerSpec::from_document(container(&loaded)).unwrap();
     assert_eq!(
         (spec.pull, spec.restart),

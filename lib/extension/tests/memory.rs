@@ -46,7 +46,8 @@ impl Read for Archive {
                     self.buffer.extend_from_slice(&[7; 16]);
                 }
                 self.buffer.truncate(512 + FILE);
-                self.buffer.resize(self.buffer.len().next_multiple_of(512), 0);
+                self.buffer
+                    .resize(self.buffer.len().next_multiple_of(512), 0);
             } else {
                 self.buffer.resize(1024, 0);
             }
@@ -61,7 +62,8 @@ impl Read for Archive {
 
 fn header(number: usize) -> Vec<u8> {
     let mut block = vec![0; 512];
-    let mut put = |at: usize, text: &str| block[at..at + text.len()].copy_from_slice(text.as_bytes());
+    let mut put =
+        |at: usize, text: &str| block[at..at + text.len()].copy_from_slice(text.as_bytes());
     put(0, &format!("usr/lib/file{number}"));
     put(100, "0000644\x000000000\x000000000\x00");
     put(124, &format!("{FILE:011o}\x0014000000000\x00        0"));
@@ -74,7 +76,10 @@ fn header(number: usize) -> Vec<u8> {
 /// The most memory that this program ever had, in kB.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
