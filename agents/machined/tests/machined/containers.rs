@@ -201,7 +201,7 @@ async fn an_operator_stops_and_starts_a_container_also_while_its_image_comes() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_restarted_machined_leaves_a_container_as_it_is_and_removes_it_when_told() {
+async fn a_restarted_machined_leaves_a_container_as_it_is() {
     let mut lab = Lab::new().await;
     lab.apply(&[WEB]).await;
     lab.until_ordered(&FIRST).await;
