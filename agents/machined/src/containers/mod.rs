@@ -41,6 +41,17 @@ fn wanted(node: &Node) -> Vec<ContainerSpec> {
     found.map_or_else(Vec::new, |found| found.0.machine.containers.clone())
 }
 
+/// Containers that are known and not kept: the configuration that had them went while machined was
+/// away. Who keeps one without a document ends it.
+fn left_over(node: &Node) -> Vec<String> {
+    let state = node.state();
+    let ids = state.services.iter().map(|(id, _)| id);
+    ids.filter(|id| !node.keepers.has(id))
+        .filter_map(|id| id.strip_prefix(PREFIX))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// Has the containers of the configuration kept, for ever.
 pub(crate) async fn follow(node: Arc<Node>) {
     wait_for_core(&node).await;
@@ -64,6 +75,11 @@ pub(crate) async fn follow(node: Arc<Node>) {
                 let reason = format!("more than {KEPT_MAX} extension services and containers");
                 keeper::refuse(&node, Container::KIND, &id, &reason);
                 refused.insert(spec.name.clone());
+            }
+        }
+        for name in left_over(&node) {
+            if !refused.contains(&name) {
+                keeper::keep(&node, Container::new(&name, limits));
             }
         }
         images::hand_over(&node);

@@ -10,9 +10,10 @@ use ::api::machine;
 use ::api::machine::apply_configuration_request::Mode;
 use ::api::machine::machine_status_event::MachineStage;
 use proto::images::{Progress, Stage};
+use proto::service::State;
 
 use crate::api::apply;
-use crate::node::{Client, TestNode, as_admin, configuration};
+use crate::node::{Client, TestNode, as_admin, configuration, status};
 use crate::stand_ins::ImagedState;
 
 struct Lab {
@@ -211,6 +212,24 @@ async fn a_restarted_machined_leaves_a_container_as_it_is() {
     lab.until_asked(&["busybox one", "keep busybox", "keep busybox"])
         .await;
     assert_eq!(lab.orders(), FIRST);
+}
+
+/// A trial ends with machined, and the configuration before it has no such container.
+#[tokio::test(flavor = "current_thread")]
+async fn a_container_whose_configuration_went_with_machined_is_removed() {
+    let mut lab = Lab::new().await;
+    lab.node.set_service(status("ctr-old", State::Running, 90));
+    lab.apply(&[WEB]).await;
+
+    lab.node
+        .until("the old one is gone", async || {
+            let orders = lab.orders();
+            let gone = ["stop ctr-old", "remove ctr-old"];
+            gone.iter()
+                .all(|order| orders.iter().any(|known| known == order))
+                .then_some(())
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "current_thread")]
