@@ -96,6 +96,7 @@ fn read_one(path: &Path) -> Result<Extension, Refused> {
 pub(crate) async fn start(node: Arc<Node>) {
     let all = read_all(&node.places.extension_services());
     if all.is_empty() {
+        node.keepers.all_are_kept();
         return;
     }
     wait_for_core(&node).await;
