@@ -9,14 +9,12 @@ use std::io::{self, Read, Seek, Write};
 
 use image::squashfs::{Entry, Error, Kind as ImageKind, Packer, Tree};
 
-use crate::files::{Files, Kind, Node};
+use crate::files::{Kind, Node};
 use crate::layer::{Builder, Keep, Purpose};
 use crate::problem::Problem;
 
 /// The longest of the two files that is looked at, in bytes: thousands of users.
 pub const USERS_MAX: u64 = 64 * 1024;
-/// The most programs that are remembered: a whole desktop has fewer.
-const PROGRAMS_MAX: usize = 8192;
 const PASSWD: &str = "etc/passwd";
 const GROUP: &str = "etc/group";
 
@@ -42,8 +40,6 @@ pub struct Finished<W> {
     pub passwd: String,
     /// `/etc/group`, likewise.
     pub group: String,
-    /// Where the programs are that have a name along the path: the first folder counts.
-    pub programs: BTreeMap<String, String>,
     /// What is not as the image has it.
     pub notes: Vec<Problem>,
 }
@@ -115,11 +111,11 @@ impl<W: Write + Seek> Root<W> {
         self.builder.spool.packer.is_empty()
     }
 
-    /// Ends the image. Programs are looked for in the folders of `path`, as in `PATH`.
+    /// Ends the image.
     ///
     /// # Errors
     /// It is larger than an image can be, or cannot be written.
-    pub fn finish(self, path: &str) -> Result<Finished<W>, Problem> {
+    pub fn finish(self) -> Result<Finished<W>, Problem> {
         let Builder {
             files,
             spool,
@@ -135,7 +131,6 @@ impl<W: Write + Seek> Root<W> {
             text.unwrap_or_default().to_owned()
         };
         let (passwd, group) = (text(PASSWD), text(GROUP));
-        let programs = programs(&files, path);
         let mut tree: Tree = files.0.into_iter().map(entry).collect();
         tree.insert(String::new(), entry((String::new(), Node::folder())).1);
         let (out, len) = spool
@@ -147,42 +142,9 @@ impl<W: Write + Seek> Root<W> {
             len,
             passwd,
             group,
-            programs,
             notes,
         })
     }
-}
-
-/// The programs in the folders of a path, by name. Links count: where they lead is found when they are
-/// followed.
-fn programs(files: &Files, path: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    for folder in path.split(':').filter(|folder| folder.starts_with('/')) {
-        let shown = folder.trim_end_matches('/');
-        let Some(inner) = files.folder(shown.trim_start_matches('/')) else {
-            continue;
-        };
-        let start = if inner.is_empty() {
-            inner
-        } else {
-            format!("{inner}/")
-        };
-        let below = files.0.range(start.clone()..);
-        for (at, node) in below.take_while(|(at, _)| at.starts_with(&start)) {
-            let name = at.get(start.len()..).unwrap_or_default();
-            let runs = match node.kind {
-                Kind::File { .. } => node.mode & 0o111 != 0,
-                Kind::Symlink(_) => true,
-                Kind::Directory => false,
-            };
-            if runs && !name.contains('/') && found.len() < PROGRAMS_MAX {
-                found
-                    .entry(name.to_owned())
-                    .or_insert_with(|| format!("{shown}/{name}"));
-            }
-        }
-    }
-    found
 }
 
 fn entry((path, node): (String, Node)) -> (String, Entry) {

@@ -141,16 +141,6 @@ impl Files {
         Ok(())
     }
 
-    /// The folder that a path leads to, links followed; `None` when it leads to none.
-    pub(crate) fn folder(&self, at: &str) -> Option<String> {
-        // What is below it is where it is, too.
-        let inner = self.settled(format!("{at}/x")).ok()?;
-        let (folder, _) = path::split(&inner);
-        let is_folder = |node: &Node| node.kind == Kind::Directory;
-        let is_there = folder.is_empty() || self.0.get(folder).is_some_and(is_folder);
-        is_there.then(|| folder.to_owned())
-    }
-
     /// Where an entry comes to be when links above it are followed, none of which leads out of the top.
     fn settled(&self, at: String) -> Result<String, Problem> {
         let mut left: Vec<String> = at.rsplit('/').map(str::to_owned).collect();

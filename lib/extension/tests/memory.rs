@@ -93,7 +93,7 @@ fn an_image_of_500_mb_is_made_in_32_mb() {
     };
 
     root.add_layer(&mut archive).unwrap();
-    let finished = root.finish("/bin").unwrap();
+    let finished = root.finish().unwrap();
 
     assert!(finished.len > 150_000_000, "{}", finished.len);
     assert!(peak() < MEMORY_MAX, "{} kB", peak());

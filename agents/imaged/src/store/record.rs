@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest record, in bytes: two files of users of 64 KiB each, escaped, some thousand programs, and
-/// a configuration.
+/// The longest record, in bytes: two files of users of 64 KiB each, escaped, and a configuration.
 pub(crate) const RECORD_MAX: u64 = 1 << 20;
 /// The most references that one image remembers.
 pub(crate) const REFERENCES_MAX: usize = 16;
@@ -30,8 +29,6 @@ pub(crate) struct Record {
     /// `/etc/passwd` and `/etc/group` of the image.
     pub(crate) passwd: String,
     pub(crate) group: String,
-    /// Where the programs are that have a name along its `PATH`.
-    pub(crate) programs: BTreeMap<String, String>,
 }
 
 /// How an image is run.
@@ -74,7 +71,6 @@ mod tests {
             run: Run::default(),
             passwd: String::new(),
             group: String::new(),
-            programs: BTreeMap::new(),
         };
         for number in 0..40 {
             record.note(&format!("r{number}"), number);

@@ -19,7 +19,6 @@ fn record(reference: &str, at: u64) -> Record {
         run: record::Run::default(),
         passwd: String::new(),
         group: String::new(),
-        programs: BTreeMap::new(),
     }
 }
 

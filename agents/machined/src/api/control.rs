@@ -73,9 +73,7 @@ async fn order(node: &Node, id: &str, verb: Verb) -> Result<String, Status> {
     };
     let Some(result) = node.keepers.order(id, verb).await else {
         return Err(if node.keepers.are_kept() {
-            Status::failed_precondition(format!(
-                "service \"{id}\": its description was refused"
-            ))
+            Status::failed_precondition(format!("service \"{id}\": its description was refused"))
         } else {
             Status::unavailable(format!(
                 "service \"{id}\": extension services are looked at when logd, udevd and netd run"

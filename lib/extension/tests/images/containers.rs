@@ -16,7 +16,7 @@ fn root_of(layers: &[Vec<u8>]) -> Finished<Cursor<Vec<u8>>> {
     for layer in layers {
         root.add_layer(&mut layer.as_slice()).unwrap();
     }
-    root.finish("/bin:/usr/bin").unwrap()
+    root.finish().unwrap()
 }
 
 /// `mode owner size path [-> target]` of each entry, as `unsquashfs` lists them.
@@ -166,33 +166,4 @@ fn what_cannot_be_in_an_image_is_refused_by_name() {
         let problem = root.add_layer(&mut tar(&[member]).as_slice()).unwrap_err();
         assert!(problem.to_string().starts_with(words), "{problem}");
     }
-}
-
-#[test]
-fn programs_are_found_along_the_path_through_links() {
-    let layer = tar(&[
-        member("bin", b'2', 0o777, "usr/bin", b""),
-        member("usr/bin/sh", b'2', 0o777, "busybox", b""),
-        member("usr/bin/busybox", b'0', 0o755, "", b"x"),
-        file("usr/bin/text", "x"),
-        member("usr/bin/folder/a", b'0', 0o755, "", b"x"),
-        member("usr/local/bin/sh", b'0', 0o755, "", b"x"),
-    ]);
-    let found = |path: &str| {
-        let mut root = Root::new(Cursor::new(Vec::new())).unwrap();
-        root.add_layer(&mut layer.as_slice()).unwrap();
-        root.finish(path).unwrap().programs
-    };
-
-    let programs = found("/usr/local/bin:/bin::relative:/none");
-    let programs: Vec<(&str, &str)> = programs
-        .iter()
-        .map(|(a, b)| (a.as_str(), b.as_str()))
-        .collect();
-    assert_eq!(
-        programs,
-        [("busybox", "/bin/busybox"), ("sh", "/usr/local/bin/sh")]
-    );
-    assert_eq!(found("/usr/bin").get("sh").unwrap(), "/usr/bin/sh");
-    assert!(found("").is_empty());
 }
