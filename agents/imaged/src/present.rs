@@ -42,12 +42,7 @@ impl Present {
             path: store.root(name).display().to_string(),
             digest: record.digest.clone(),
             size: record.size,
-            command: command::command(
-                &record.run,
-                &record.programs,
-                &wanted.entrypoint,
-                &wanted.args,
-            )?,
+            command: command::command(&record.run, &wanted.entrypoint, &wanted.args)?,
             environment: record.run.environment.clone(),
             working_folder: record.run.working_folder.clone(),
             who: users::identify(known, &wanted.user, &wanted.group)?,

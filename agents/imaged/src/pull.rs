@@ -20,7 +20,7 @@ use crate::present::Present;
 use crate::retry::Pauses;
 use crate::store::record::{Record, Run};
 use crate::store::{Store, plan};
-use crate::{Places, command, journal, settings, store};
+use crate::{Places, journal, settings, store};
 
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,9 +259,7 @@ impl Works {
             }
         }
         let run = &image.configuration.run;
-        let finished = root
-            .finish(command::path_of(&run.env))
-            .map_err(|problem| broken(None, &problem))?;
+        let finished = root.finish().map_err(|problem| broken(None, &problem))?;
         for note in finished.notes {
             journal::say(format_args!("{}: {note}", image.reference));
         }
@@ -283,7 +281,6 @@ impl Works {
             },
             passwd: finished.passwd,
             group: finished.group,
-            programs: finished.programs,
         };
         let kept = self.store().commit(new, name, record);
         kept.map_err(|error| unkept(&error))?;

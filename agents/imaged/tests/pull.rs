@@ -256,7 +256,7 @@ fn an_image_comes_once_and_is_there_when_its_registry_is_not() {
     let (first, told) = lab.ensure(&lab.named("tools/hello:v1"), Pull::IfNotPresent, "");
 
     let first = first.unwrap();
-    assert_eq!(first.program, "/bin/hello");
+    assert_eq!(first.program, "hello");
     assert_eq!(first.args, ["-a", "-x"]);
     assert_eq!((first.uid, first.gid), (101, 102));
     assert_eq!(read(&first.path, "bin/hello"), "one");

@@ -130,7 +130,7 @@ pub struct Ready<'a> {
     pub digest: &'a str,
     /// How many bytes its root takes.
     pub size: u64,
-    /// The program, an absolute path in it.
+    /// The program: a path in it, or a name along its `PATH`.
     pub program: &'a str,
     /// Its arguments.
     #[serde(borrow)]
