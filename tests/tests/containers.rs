@@ -3,13 +3,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use ichor_registry::{Form, Real, Sample, Setup as Registry, digest};
 use ichor_tests::services::{until_gone, until_logged, until_row, until_state};
-use ichor_tests::{Arch, Node, Setup, on_each_architecture};
-use serde_json::json;
+use ichor_tests::{Arch, Node, Setup, debian, on_each_architecture};
+use serde_json::{Value, json};
 use xtask::places::Places;
 
 on_each_architecture! {
@@ -20,37 +21,51 @@ on_each_architecture! {
 const IMAGE: &str = "example.org/tools/probe";
 
 /// An image of the probe, for a user of its own.
-fn image(arch: Arch) -> Result<Sample> {
+fn probe(arch: Arch) -> Result<Sample> {
     let folder = tempfile::tempdir()?;
-    let root = folder.path().join("root");
-    for folder in ["bin", "etc"] {
-        fs::create_dir_all(root.join(folder))?;
+    for name in ["bin", "etc"] {
+        fs::create_dir(folder.path().join(name))?;
     }
     let program = Places::find()?.out_of(arch).join("programs/probe");
-    fs::copy(program, root.join("bin/probe"))?;
-    fs::set_permissions(root.join("bin/probe"), fs::Permissions::from_mode(0o755))?;
-    fs::write(
-        root.join("etc/passwd"),
-        "root:x:0:0::/:\nprobe:x:101:102::/:\n",
-    )?;
+    let own = folder.path().join("bin/probe");
+    fs::copy(program, &own)?;
+    fs::set_permissions(own, fs::Permissions::from_mode(0o755))?;
+    let users = "root:x:0:0::/:\nprobe:x:101:102::/:\n";
+    fs::write(folder.path().join("etc/passwd"), users)?;
+    let run = json!({
+        "Entrypoint": ["probe"], "Cmd": ["report"], "User": "probe", "Env": ["PATH=/bin", "A=image"],
+    });
+    image(arch, folder.path(), &run)
+}
+
+/// An image of what a distribution ships.
+fn busybox(arch: Arch) -> Result<Sample> {
+    let folder = tempfile::tempdir()?;
+    debian::unpack(&Places::find()?, arch, &["busybox-static"], folder.path())?;
+    image(arch, folder.path(), &json!({ "Entrypoint": ["busybox"] }))
+}
+
+/// An image of one layer with all that is in a folder, as root's.
+fn image(arch: Arch, root: &Path, run: &Value) -> Result<Sample> {
+    let folder = tempfile::tempdir()?;
     let archive = folder.path().join("layer.tar");
     let packed = Command::new("tar")
         .args(["--sort=name", "--owner=0", "--group=0", "-C"])
-        .arg(&root)
+        .arg(root)
         .arg("-cf")
         .arg(&archive)
-        .args(["bin", "etc"])
+        .arg(".")
         .status()?;
     ensure!(packed.success(), "tar: {packed}");
     let id = digest(&fs::read(&archive)?);
-    let zipped = Command::new("gzip").args(["-nc"]).arg(&archive).output()?;
+    let zipped = Command::new("gzip").arg("-nc").arg(&archive).output()?;
     ensure!(zipped.status.success(), "gzip: {}", zipped.status);
     let configuration = json!({
-        "architecture": arch.name(), "os": "linux",
-        "config": { "Entrypoint": ["probe"], "Cmd": ["report"], "User": "probe", "Env": ["PATH=/bin", "A=image"] },
+        "architecture": arch.name(), "os": "linux", "config": run,
         "rootfs": { "type": "layers", "diff_ids": [id] },
     });
-    Ok(Sample::with(Form::Oci, &configuration, &[&zipped.stdout]))
+    let layers: [&[u8]; 1] = [&zipped.stdout];
+    Ok(Sample::with(Form::Oci, &configuration, &layers))
 }
 
 /// Lays a patch over the configuration of the node, without a reboot.
@@ -78,8 +93,9 @@ fn container(name: &str, image: &str, more: &str) -> String {
 
 fn images_are_pulled_through_a_mirror_and_run_changed_and_removed(arch: Arch) -> Result<()> {
     let registry = Real::start(&Registry::default());
-    let sample = image(arch)?;
+    let sample = probe(arch)?;
     registry.push("tools/probe", "v1", &sample);
+    registry.push("tools/busybox", "latest", &busybox(arch)?);
     // The machine sees this host, and with it its loopback, as 10.0.2.2.
     let port = registry.address.rsplit(':').next().context("no port")?;
     let node = Node::running(&Setup::new(arch))?;
@@ -138,18 +154,12 @@ fn images_are_pulled_through_a_mirror_and_run_changed_and_removed(arch: Arch) ->
     }
 
     // From a line: it ends, its words are shown, and it is gone.
-    let run = [
-        "run",
-        "--rm",
-        "--name",
-        "once",
-        "example.org/tools/probe:v1",
-        "nonsense",
-    ];
-    let said = node.ctl(&run)?;
-    let refused = said.ok();
-    ensure!(refused.is_err(), "the program ended well: {refused:?}");
-    let words = format!("{:?}", refused.err());
+    let run = ["run", "--rm", "--name", "once", "example.org/tools/busybox"];
+    let said = node.ctl(&[&run[..], &["echo", "hello"]].concat())?.ok()?;
+    ensure!(said.lines().any(|line| line == "hello"), "no hello: {said}");
+    until_gone(&node, "ctr-once")?;
+    let failed = node.ctl(&[&run[..], &["false"]].concat())?.ok();
+    let words = format!("{:?}", failed.err().context("false ended well")?);
     ensure!(words.contains("ctr-once"), "{words}");
     until_gone(&node, "ctr-once")?;
 
