@@ -96,6 +96,8 @@ fn bear_in_spite_of_the_limit(placement: Placement<'_>) -> Result<Spawned, Errno
     sys::io::pwrite(&limit, LIFTED.as_bytes(), 0)?;
     let born = bear(placement);
     sys::io::pwrite(&limit, CLOSED.as_bytes(), 0)?;
+    // The child has this descriptor too, and would hold the lock until its end.
+    sys::fs::flock(&limit, FlockOperation::Unlock)?;
     born
 }
 
