@@ -111,7 +111,6 @@ async fn extend(
     let (base, machine) = read_base(&from)?;
     let arch = arch(asked, machine)?;
     let planned = plan(asked, arch, environment, screen).await?;
-    check_services(&planned)?;
     let listed: Vec<Layer> = planned
         .iter()
         .map(|planned| planned.layer.clone())
@@ -243,6 +242,7 @@ async fn plan(
             extension: None,
         });
     }
+    check_services(&planned)?;
     Ok(planned)
 }
 

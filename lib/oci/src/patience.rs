@@ -57,7 +57,7 @@ impl Patience {
         let doublings = tried.saturating_sub(1).min(16);
         let pause = self
             .pause
-            .saturating_mul(1 << doublings)
+            .saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX))
             .min(self.pause_max);
         match asked {
             // Before that time it would answer the same.
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(patience.blob(0), patience.document);
         assert_eq!(
             patience.blob(16 * 1024 * 60),
-            patience.document + Duration::from_secs(60)
+            patience.document.saturating_add(Duration::from_secs(60))
         );
     }
 }

@@ -12,6 +12,9 @@ use oci::{Mirror, Patience, Platform, Registries};
 
 use crate::bed::{failure, faulty, noise, patience, pull, pull_for};
 
+/// What is answered instead of a layer.
+type Fault = fn(&Asked, &mut Wire, &[u8]);
+
 fn layer_of(sample: &Sample) -> (String, Vec<u8>) {
     let layer = sample.blobs[1].clone();
     (ichor_registry::digest(&layer), layer)
@@ -167,7 +170,7 @@ fn a_layer_that_drips_ends_although_something_comes() {
 #[test]
 fn layers_that_are_not_what_they_should_be_are_named() {
     let sample = sample();
-    let cases: &[(&str, fn(&Asked, &mut Wire, &[u8]))] = &[
+    let cases: &[(&str, Fault)] = &[
         ("sent a layer that is sha256:", |_, wire, layer| {
             let mut forged = layer.to_vec();
             forged[7] ^= 1;

@@ -172,7 +172,7 @@ fn what_passes_is_tried_again() {
     for fault in faults {
         let count = AtomicU32::new(0);
         let registry = faulty(&sample, move |asked, wire| {
-            let is_first = count.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+            let is_first = count.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
             if is_first {
                 fault(asked, wire);
             }
