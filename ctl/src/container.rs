@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(
             text,
             "apiVersion: v1alpha1\nkind: ContainerConfig\nname: web\nimage:\n    ref: busybox:1.36\n\
-             entrypoint:\n    - /bin/httpd\nargs:\n    - -f\n    - -p\n    - \"8080\"\nenvironment:\n    - A=b\n\
+             entrypoint:\n    - /bin/httpd\nargs:\n    - \"-f\"\n    - \"-p\"\n    - \"8080\"\nenvironment:\n    - A=b\n\
              mounts:\n    - source: /var/a\n      destination: /srv\n      options:\n        - ro\nrunAs:\n    \
              user: web\n    group: \"44\"\nresources:\n    limits:\n        memory: 67108864\n        cpus: \"0.5\"\n\
              restart: never\nnetwork: none\n"
