@@ -14,6 +14,7 @@ use crate::args_extension::{Extension, Image};
 use crate::args_gen::Gen;
 use crate::args_machine::{Inject, MachineConfig, Validate};
 use crate::args_resource::{Change, Get, Patch};
+use crate::args_run::Run;
 
 /// The whole line.
 #[derive(Debug, Parser)]
@@ -180,6 +181,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Run a container on a node
+    #[command(
+        after_help = "Examples: ichorctl -n 10.0.0.2 run --rm busybox:1.36 echo hello\n          \
+                      ichorctl -n 10.0.0.2 run -d --restart always --memory 64MiB -v /var/www:/srv:ro \\\n            \
+                      busybox:1.36 httpd -f -p 8080 -h /srv"
+    )]
+    Run(Box<Run>),
     /// Show services, or start, stop and restart one
     #[command(
         visible_alias = "services",

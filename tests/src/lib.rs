@@ -14,6 +14,7 @@ pub mod forge;
 pub mod layers;
 pub mod node;
 pub mod probe;
+pub mod services;
 
 pub use ctl::Output;
 pub use node::{Node, Setup};

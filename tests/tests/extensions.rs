@@ -4,7 +4,8 @@
 use anyhow::{Context, Result, ensure};
 use ichor_tests::layers::Layer;
 use ichor_tests::node::LIMIT;
-use ichor_tests::{Arch, Node, Setup, ctl, debian, on_each_architecture, wait};
+use ichor_tests::services::{until_logged, until_state};
+use ichor_tests::{Arch, Node, Setup, ctl, debian, on_each_architecture};
 use xtask::places::Places;
 
 on_each_architecture! {
@@ -12,29 +13,6 @@ on_each_architecture! {
     ext_09_10_11_13_14_services_wait_end_and_are_controlled
     sysx_06_07_12_13_xtn_04_extensions_are_made_booted_and_listed_and_a_broken_one_left_out
     ext_02_06_sysx_10_a_daemon_of_a_distribution_runs_with_its_libraries
-}
-
-/// Waits until the log of a service has a line.
-fn until_logged(node: &Node, service: &str, line: &str) -> Result<String> {
-    wait::until(LIMIT, || {
-        let log = node.ctl(&["logs", service])?.ok()?;
-        if !log.lines().any(|one| one.ends_with(line)) {
-            let events = node.ctl(&["service", service])?.ok()?;
-            anyhow::bail!("no {line}: {log}{events}");
-        }
-        Ok(log)
-    })
-}
-
-/// Waits until the list of services has a row with a state.
-fn until_state(node: &Node, service: &str, state: &str) -> Result<()> {
-    wait::until(LIMIT, || {
-        let services = node.ctl(&["services"])?.ok()?;
-        let row = services.lines().find(|line| line.contains(service));
-        let row = row.with_context(|| format!("no {service}: {services}"))?;
-        ensure!(row.contains(state), "not {state}: {row}");
-        Ok(())
-    })
 }
 
 /// Whether the console has a line that ends so.

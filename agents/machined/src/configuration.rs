@@ -42,6 +42,10 @@ pub(crate) struct Machine {
     pub time_disabled: bool,
     /// The documents `ExtensionServiceConfig`.
     pub extension_services: Vec<ExtensionService>,
+    /// The documents `ContainerConfig`.
+    pub containers: Vec<config::ContainerSpec>,
+    /// `machine.registries`, as imaged reads it.
+    pub registries: Content,
 }
 
 /// What an extension service is given.

@@ -7,10 +7,11 @@
 use std::fmt;
 
 use config::document::{Document, Extra, MachineConfig as Written};
-use config::{Circumstances, Configuration, Mode};
+use config::{Circumstances, Configuration, ContainerSpec, Mode};
 use pki::{Authority, Certificate, Secret};
 
 use crate::configuration::{Content, ExtensionService, Loaded, Machine};
+use crate::registries;
 use crate::resources::MachineKind;
 
 /// How many CAs clients may come from besides the machine's own: apid takes sixteen in all, and a
@@ -55,8 +56,24 @@ pub(crate) fn load(source: &[u8], mode: &str) -> Result<Loaded, Refusal> {
     let warnings = validate(&configuration, mode)?;
     let mut machine = machine(document)?;
     machine.extension_services = extension_services(&configuration);
+    machine.containers = containers(&configuration);
     let unsupported = configuration.unsupported();
     Ok(Loaded::new(source.to_vec(), machine, unsupported, warnings))
+}
+
+fn containers(configuration: &Configuration) -> Vec<ContainerSpec> {
+    let all = configuration.extras().iter();
+    all.filter_map(|extra| match extra {
+        // Validation refused what means nothing.
+        Extra::ContainerConfig(written) => ContainerSpec::from_document(written),
+        Extra::ExtensionServiceConfig(_)
+        | Extra::SideroLinkConfig(_)
+        | Extra::EventSinkConfig(_)
+        | Extra::KmsgLogConfig(_)
+        | Extra::NetworkDefaultActionConfig(_)
+        | Extra::NetworkRuleConfig(_) => None,
+    })
+    .collect()
 }
 
 fn extension_services(configuration: &Configuration) -> Vec<ExtensionService> {
@@ -69,7 +86,8 @@ fn extension_services(configuration: &Configuration) -> Vec<ExtensionService> {
                 .collect(),
             environment: written.environment.clone(),
         }),
-        Extra::SideroLinkConfig(_)
+        Extra::ContainerConfig(_)
+        | Extra::SideroLinkConfig(_)
         | Extra::EventSinkConfig(_)
         | Extra::KmsgLogConfig(_)
         | Extra::NetworkDefaultActionConfig(_)
@@ -174,6 +192,8 @@ fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) ->
             .and_then(|time| time.disabled)
             .unwrap_or(false),
         extension_services: Vec::new(),
+        containers: Vec::new(),
+        registries: registries::written(written.registries.as_ref()),
     }
 }
 

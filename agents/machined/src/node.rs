@@ -15,10 +15,11 @@ use api::machine;
 use resource::{Engine, ResourceSpec, Store};
 use tokio::sync::{Notify, watch};
 
+use crate::containers::Images;
 use crate::door::Opening;
 use crate::events::{self, Ring};
-use crate::extensions::Keepers;
 use crate::journal::Journal;
+use crate::keeper::Keepers;
 use crate::kernel_arguments::KernelArguments;
 use crate::kernel_modules::Wanted;
 use crate::places::Places;
@@ -66,8 +67,10 @@ pub(crate) struct Node {
     pub services_changed: Notify,
     /// Held by whoever gives init an order.
     pub orders: tokio::sync::Mutex<()>,
-    /// Who keeps the extension services.
-    pub extensions: Keepers,
+    /// Who keeps the services that are the operator's.
+    pub keepers: Keepers,
+    /// The way to the images of containers.
+    pub images: Images,
     /// The kernel modules that the configuration names.
     pub modules: watch::Sender<Vec<Wanted>>,
 }
@@ -106,7 +109,8 @@ impl Node {
             configured: Notify::new(),
             services_changed: Notify::new(),
             orders: tokio::sync::Mutex::new(()),
-            extensions: Keepers::default(),
+            keepers: Keepers::default(),
+            images: Images::default(),
             modules,
         };
         Ok(Arc::new(node))

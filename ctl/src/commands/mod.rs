@@ -26,6 +26,7 @@ mod mounts;
 mod patch;
 mod power;
 mod processes;
+mod run;
 mod services;
 mod stream;
 mod talosconfig;
@@ -79,6 +80,7 @@ pub(crate) async fn run(
             processes::run(&open().await?, sort, watch, screen).await
         }
         Command::Reboot { mode, wait } => power::reboot(&open().await?, mode, &wait, screen).await,
+        Command::Run(asked) => run::run(&open().await?, &asked, screen).await,
         Command::Service { id, action } => {
             services::run(&open().await?, id.as_deref(), action, environment, screen).await
         }

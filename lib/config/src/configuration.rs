@@ -93,9 +93,7 @@ impl Configuration {
     pub fn to_yaml(&self) -> String {
         let mut texts: Vec<String> = self.document.iter().map(Document::to_yaml).collect();
         for extra in &self.extras {
-            let mut out = Emitter::new();
-            extra.emit(&mut out);
-            texts.push(out.finish());
+            texts.push(extra.to_yaml());
         }
         texts.join("---\n")
     }

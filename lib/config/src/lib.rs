@@ -10,6 +10,7 @@ mod arguments;
 mod client;
 mod comments;
 mod configuration;
+mod container;
 pub mod document;
 mod emit;
 mod error;
@@ -42,6 +43,10 @@ pub use arguments::Arguments;
 pub use client::{ClientAuth, ClientBasicAuth, ClientConfig, ClientContext, ClientSideroAuth};
 pub use comments::Comments;
 pub use configuration::Configuration;
+pub use container::{
+    ContainerMountSpec, ContainerNetwork, ContainerRestart, ContainerSpec, DeviceAccess, Profile,
+    Pull,
+};
 pub use document::{Document, Extra};
 pub use error::{Fault, LoadError, Path, Position, Problem, Step};
 pub use generate::{GenerateError, GenerateOptions, Generated, TALOS_VERSION, generate};

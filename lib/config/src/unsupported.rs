@@ -5,7 +5,7 @@
 //! Never: makes a configuration fail.
 
 use crate::configuration::Configuration;
-use crate::document::{ClusterConfig, Document, MachineConfig, NetworkConfig};
+use crate::document::{ClusterConfig, Document, Extra, MachineConfig, NetworkConfig};
 use crate::schema::Field;
 
 /// A section, and whether it asks for anything.
@@ -36,7 +36,6 @@ const MACHINE: &[Row<MachineConfig>] = rows! { MachineConfig:
     "machine.env" env,
     "machine.time" time,
     "machine.sysfs" sysfs,
-    "machine.registries" registries,
     "machine.systemDiskEncryption" system_disk_encryption,
     "machine.udev" udev,
     "machine.logging" logging,
@@ -96,11 +95,20 @@ impl Configuration {
     #[must_use]
     pub fn unsupported(&self) -> Vec<String> {
         let mut found = self.document().map(unsupported).unwrap_or_default();
-        found.extend(
-            self.extras()
-                .iter()
-                .map(|extra| extra.identity().0.to_owned()),
-        );
+        let without_effect = self.extras().iter().filter(|extra| !has_effect(extra));
+        found.extend(without_effect.map(|extra| extra.identity().0.to_owned()));
         found
+    }
+}
+
+/// Whether a document besides the main one is acted on.
+fn has_effect(extra: &Extra) -> bool {
+    match extra {
+        Extra::ContainerConfig(_) | Extra::ExtensionServiceConfig(_) => true,
+        Extra::SideroLinkConfig(_)
+        | Extra::EventSinkConfig(_)
+        | Extra::KmsgLogConfig(_)
+        | Extra::NetworkDefaultActionConfig(_)
+        | Extra::NetworkRuleConfig(_) => false,
     }
 }

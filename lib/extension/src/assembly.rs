@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::arch::Arch;
 use crate::digest::Digest;
 use crate::extension::Extension;
-use crate::layer::Builder;
+use crate::layer::{Builder, Purpose};
 use crate::limits::LAYERS_MAX;
 use crate::problem::Problem;
 use crate::spool::{self, Spool};
@@ -49,7 +49,7 @@ impl Assembly {
             Problem::new(temporary.display().to_string(), what)
         })?;
         Ok(Self {
-            builder: Builder::new(spool),
+            builder: Builder::new(spool, Purpose::Extension),
             layers: 0,
         })
     }

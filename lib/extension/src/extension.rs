@@ -13,7 +13,7 @@ use image::squashfs::{Contents, Entry, Kind as ImageKind, Tree};
 use crate::arch::Arch;
 use crate::files::{Files, Kind};
 use crate::folder;
-use crate::layer::Builder;
+use crate::layer::{Builder, Purpose};
 use crate::manifest::{MANIFEST, MANIFEST_MAX, Manifest};
 use crate::modules::{self, Modules};
 use crate::oci::{self, Store};
@@ -49,7 +49,7 @@ impl Extension {
             let what = format!("cannot make a file there: {error}");
             vec![Problem::new(temporary.display().to_string(), what)]
         })?;
-        let mut builder = Builder::new(spool);
+        let mut builder = Builder::new(spool, Purpose::Extension);
         let reference = read_any(&mut builder, path, arch).map_err(|problem| vec![problem])?;
         Self::check(builder, reference, arch)
     }

@@ -57,6 +57,18 @@ pub(crate) struct Change {
     pub(crate) files: BTreeMap<String, Node>,
 }
 
+/// What is done with an entry below a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Links {
+    /// The layer is refused.
+    AreRefused,
+    /// It comes to where the link leads, as container runtimes have it.
+    AreFollowed,
+}
+
+/// How many links may be above an entry: as many as the kernel follows (path_resolution(7)).
+const FOLLOWED_MAX: usize = 40;
+
 /// Starts the names of whiteouts.
 pub(crate) const WHITEOUT: &str = ".wh.";
 const OPAQUE: &str = ".wh..wh..opq";
@@ -98,7 +110,12 @@ impl Change {
 
 impl Files {
     /// Lays a layer over what is there. Folders that no entry names are taken from `budget`.
-    pub(crate) fn apply(&mut self, change: Change, budget: &mut Budget) -> Result<(), Problem> {
+    pub(crate) fn apply(
+        &mut self,
+        change: Change,
+        links: Links,
+        budget: &mut Budget,
+    ) -> Result<(), Problem> {
         for at in &change.emptied {
             self.remove_below(at);
         }
@@ -106,6 +123,10 @@ impl Files {
             self.remove(at);
         }
         for (at, node) in change.files {
+            let at = match links {
+                Links::AreRefused => at,
+                Links::AreFollowed => self.settled(at)?,
+            };
             self.make_folders(&at, budget)?;
             let is_folder = node.kind == Kind::Directory;
             if self
@@ -118,6 +139,40 @@ impl Files {
             self.0.insert(at, node);
         }
         Ok(())
+    }
+
+    /// Where an entry comes to be when links above it are followed, none of which leads out of the top.
+    fn settled(&self, at: String) -> Result<String, Problem> {
+        let mut left: Vec<String> = at.rsplit('/').map(str::to_owned).collect();
+        let mut settled: Vec<String> = Vec::new();
+        let mut followed: usize = 0;
+        while let Some(part) = left.pop() {
+            match part.as_str() {
+                "" | "." => continue,
+                ".." => {
+                    settled.pop();
+                    continue;
+                }
+                _ => settled.push(part),
+            }
+            let path = settled.join("/");
+            let Some(Kind::Symlink(target)) = self.0.get(&path).map(|node| &node.kind) else {
+                continue;
+            };
+            if left.is_empty() {
+                continue;
+            }
+            followed = followed.saturating_add(1);
+            if followed > FOLLOWED_MAX {
+                return Err(Problem::new(at, "too many links above it"));
+            }
+            settled.pop();
+            if target.starts_with('/') {
+                settled.clear();
+            }
+            left.extend(target.rsplit('/').map(str::to_owned));
+        }
+        Ok(settled.join("/"))
     }
 
     /// Sees to it that there are folders above an entry.
@@ -195,7 +250,7 @@ mod tests {
     }
 
     fn apply(files: &mut Files, change: Change) -> Result<(), Problem> {
-        files.apply(change, &mut Budget::new())
+        files.apply(change, Links::AreRefused, &mut Budget::new())
     }
 
     fn paths(files: &Files) -> Vec<&str> {
@@ -247,6 +302,35 @@ mod tests {
             let together = change(&[("a", below), ("a/b", file(2))], &[]);
             assert!(apply(&mut files, together).is_err());
         }
+    }
+
+    #[test]
+    fn links_are_followed_where_runtimes_do_and_lead_nowhere_out() {
+        let followed = |below: &[(&str, Node)], at: &str| {
+            let mut files = Files::default();
+            let mut lay = |entries: &[(&str, Node)]| {
+                let change = change(entries, &[]);
+                files.apply(change, Links::AreFollowed, &mut Budget::new())
+            };
+            lay(below).unwrap();
+            lay(&[(at, file(9))]).map(|()| {
+                let mut found = files.0.iter();
+                let found = found.find(|(_, node)| **node == file(9));
+                found.map(|(path, _)| path.clone()).unwrap()
+            })
+        };
+        for (links, at, end) in [
+            (&[("lib", link("usr/lib"))][..], "lib/a", "usr/lib/a"),
+            (&[("lib", link("/usr/lib"))], "lib/b/a", "usr/lib/b/a"),
+            (&[("a/b", link("../../../c"))], "a/b/x", "c/x"),
+            (&[("a", link("b")), ("b", link("c"))], "a/x", "c/x"),
+            // The entry itself takes the place of a link.
+            (&[("a", link("b"))], "a", "a"),
+        ] {
+            assert_eq!(followed(links, at), Ok(end.to_owned()), "{at}");
+        }
+        assert!(followed(&[("a", link("a"))], "a/x").is_err());
+        assert!(followed(&[("a", file(1))], "a/x").is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::io::{self, BufRead as _, BufReader, Read};
 
 use crate::digest::{Digest, Sum};
-use crate::files::{Change, Files, Kind, Node};
+use crate::files::{Change, Files, Kind, Links, Node};
 use crate::limits::Budget;
 use crate::path;
 use crate::problem::Problem;
@@ -15,10 +15,32 @@ use crate::spool::Spool;
 use crate::tar::{self, Archive, Member};
 use crate::unpack;
 
+/// Where the content of files goes while layers are read.
+pub(crate) trait Keep {
+    /// Keeps the content of the file at a path, `len` bytes, and returns its number.
+    fn keep(&mut self, path: &str, from: &mut dyn Read, len: u64) -> io::Result<u64>;
+}
+
+impl Keep for Spool {
+    fn keep(&mut self, _: &str, from: &mut dyn Read, len: u64) -> io::Result<u64> {
+        self.add(from, len)
+    }
+}
+
+/// What the layers are of, which decides what may be in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A system extension: nothing that its author may not have meant.
+    Extension,
+    /// The root of a container: what runtimes take, less what has no meaning there.
+    Container,
+}
+
 /// What is put together from layers.
-pub(crate) struct Builder {
+pub(crate) struct Builder<S = Spool> {
     pub(crate) files: Files,
-    pub(crate) spool: Spool,
+    pub(crate) spool: S,
+    purpose: Purpose,
     pub(crate) budget: Budget,
     /// How much may still come out of its layers.
     unpacked_left: u64,
@@ -30,12 +52,15 @@ pub(crate) struct Builder {
 const NOTES_MAX: usize = 64;
 /// The attribute that lets a program have capabilities.
 const CAPABILITY: &str = "security.capability";
+/// Who owns what belongs to no user of a container.
+const NOBODY: u32 = 65_534;
 
-impl Builder {
-    pub(crate) fn new(spool: Spool) -> Self {
+impl<S: Keep> Builder<S> {
+    pub(crate) fn new(spool: S, purpose: Purpose) -> Self {
         Self {
             files: Files::default(),
             spool,
+            purpose,
             budget: Budget::new(),
             unpacked_left: unpack::UNPACKED_MAX,
             notes: Vec::new(),
@@ -70,7 +95,11 @@ impl Builder {
             }
             rest.consume(len);
         }
-        self.files.apply(change, &mut self.budget)?;
+        let links = match self.purpose {
+            Purpose::Extension => Links::AreRefused,
+            Purpose::Container => Links::AreFollowed,
+        };
+        self.files.apply(change, links, &mut self.budget)?;
         let (digest, _) = rest.into_inner().finish();
         self.unpacked_left = left;
         Ok(digest)
@@ -90,7 +119,7 @@ impl Builder {
         if member.attributes.iter().any(|name| name == CAPABILITY) {
             self.note(Problem::new(
                 at.clone(),
-                "its capabilities are left out; layers are mounted so that they have no effect",
+                "its capabilities are left out; they would have no effect",
             ));
         }
         let kind = match &member.kind {
@@ -102,7 +131,7 @@ impl Builder {
             tar::Kind::File => {
                 self.budget.bytes(&at, member.len)?;
                 let mut content = archive.content(member.len);
-                let content = self.spool.add(&mut content, member.len);
+                let content = self.spool.keep(&at, &mut content, member.len);
                 let content = content
                     .map_err(|error| Problem::new(at.clone(), format!("cannot unpack: {error}")))?;
                 Kind::File {
@@ -116,22 +145,47 @@ impl Builder {
                 })?;
                 return self.add_link(at, &target, change);
             }
+            // A container gets its devices from the node, and a fifo from whoever reads it.
+            tar::Kind::Special(what @ ("a character device" | "a block device" | "a fifo"))
+                if self.purpose == Purpose::Container =>
+            {
+                self.note(Problem::new(at, format!("{what} is left out")));
+                return Ok(());
+            }
             tar::Kind::Special(what) => {
                 return Err(Problem::new(
                     at,
-                    format!("{what} cannot be in an extension"),
+                    match self.purpose {
+                        Purpose::Extension => format!("{what} cannot be in an extension"),
+                        Purpose::Container => format!("{what} cannot be in an image"),
+                    },
                 ));
             }
         };
-        change.add(
-            at,
-            Node {
-                kind,
-                mode: member.mode,
-                uid: member.uid,
-                gid: member.gid,
-            },
-        )
+        let node = Node {
+            kind,
+            mode: member.mode,
+            uid: self.owner(member.uid),
+            gid: self.owner(member.gid),
+        };
+        self.put(at, node, change)
+    }
+
+    /// Adds an entry. Archives of images may have one twice, as tar does: then the later counts.
+    fn put(&self, at: String, node: Node, change: &mut Change) -> Result<(), Problem> {
+        if self.purpose == Purpose::Container {
+            change.files.remove(&at);
+        }
+        change.add(at, node)
+    }
+
+    /// An owner as it comes into the files: a container has as many users as 16 bits hold, and
+    /// others are nobody there.
+    fn owner(&self, id: u32) -> u32 {
+        match self.purpose {
+            Purpose::Container if id > u32::from(u16::MAX) => NOBODY,
+            Purpose::Container | Purpose::Extension => id,
+        }
     }
 
     /// Adds another name for a file that is there: each has the content, which is stored once.
@@ -152,7 +206,16 @@ impl Builder {
                 if let Kind::File { len, .. } = node.kind {
                     self.budget.bytes(&at, len)?;
                 }
-                change.add(at, node)
+                self.put(at, node, change)
+            }
+            Some(
+                node @ Node {
+                    kind: Kind::Symlink(_),
+                    ..
+                },
+            ) if self.purpose == Purpose::Container => {
+                let node = node.clone();
+                self.put(at, node, change)
             }
             Some(_) => Err(Problem::new(at, "a hard link to what is no file")),
             None => Err(Problem::new(
@@ -179,7 +242,7 @@ mod tests {
     #[test]
     fn what_comes_out_of_layers_is_counted_for_all_of_them_together() {
         let folder = tempfile::tempdir().unwrap();
-        let mut builder = Builder::new(Spool::new(folder.path()).unwrap());
+        let mut builder = Builder::new(Spool::new(folder.path()).unwrap(), Purpose::Extension);
         let layer = [0; 1024];
         builder.unpacked_left = 2 * layer.len() as u64;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! System extensions: what they are, whether one is sound, and how it becomes a layer of the root.
+//! System extensions: what they are, whether one is sound, and how it becomes a layer of the root; and the
+//! same of container images, which are roots of their own.
 //!
 //! Owns: manifests, the images they come in, and the rules of what may be in one.
 //! Never: unpacks anything into a folder, or trusts a name, a length or a digest that it is given.
@@ -8,6 +9,7 @@
 mod arch;
 mod assembly;
 pub mod constraint;
+pub mod container;
 mod digest;
 mod elf;
 mod extension;

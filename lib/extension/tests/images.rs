@@ -11,6 +11,8 @@
     reason = "a test fails where it stands"
 )]
 
+#[path = "images/containers.rs"]
+mod containers;
 #[path = "images/forge.rs"]
 mod forge;
 #[path = "images/hostile.rs"]

@@ -17,7 +17,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use image::squashfs::{self, BLOCK, Contents, Entry, Error, Kind, Tree};
+use image::squashfs::{self, BLOCK, Contents, Entry, Error, Kind, Packer, Tree};
 use proptest::prelude::*;
 
 struct Held(BTreeMap<u64, Vec<u8>>);
@@ -238,4 +238,60 @@ proptest! {
         prop_assert_eq!(made(&tree, &held).unwrap(), made(&tree, &held).unwrap());
         check(&tree, &held);
     }
+}
+
+#[test]
+fn an_image_whose_tree_comes_last_has_what_the_tree_means() {
+    let mut packer = Packer::new(Cursor::new(Vec::new())).unwrap();
+    let gone = packer.add(&mut &[1; 300_000][..], 300_000).unwrap();
+    let kept = packer.add(&mut &b"kept"[..], 4).unwrap();
+    let short = packer.add(&mut &b"abc"[..], 4);
+    assert!(matches!(short, Err(Error::Changed(2))), "{short:?}");
+    assert_ne!(gone, kept);
+    let long = packer.add(&mut &b"abcde"[..], 4);
+    assert!(matches!(long, Err(Error::Changed(2))), "{long:?}");
+    let folder = Entry {
+        kind: Kind::Directory,
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+    };
+    let file = Entry {
+        kind: Kind::File {
+            content: kept,
+            len: 4,
+        },
+        mode: 0o4711,
+        uid: 7,
+        gid: 65_535,
+    };
+    let tree = Tree::from([
+        (String::new(), folder),
+        ("a".to_owned(), file.clone()),
+        ("b".to_owned(), file),
+    ]);
+
+    let (out, len) = packer.finish(&tree).unwrap();
+
+    let bytes = out.into_inner();
+    assert_eq!(bytes.len() as u64, len);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image");
+    std::fs::write(&path, bytes).unwrap();
+    let listed = Command::new("unsquashfs")
+        .args(["-lln", path.to_str().unwrap()])
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let lines: Vec<&str> = listed
+        .lines()
+        .filter(|line| line.contains("squashfs-root/"))
+        .collect();
+    assert_eq!(lines.len(), 2, "{listed}");
+    assert!(lines[0].starts_with("-rws--x--x 7/65535"), "{listed}");
+    let shown = Command::new("unsquashfs")
+        .args(["-cat", path.to_str().unwrap(), "b"])
+        .output()
+        .unwrap();
+    assert_eq!(shown.stdout, b"kept");
 }

@@ -64,7 +64,7 @@ fn judge(first: &[u8]) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::{deny, full, greet, refuse, too_long};
-    use crate::{Greeting, Refusal, door, log, net, supervisor, udev};
+    use crate::{Greeting, Refusal, door, images, log, net, supervisor, udev};
 
     fn said(write: impl FnOnce(&mut [u8]) -> usize) -> Refusal {
         let mut reply = [0; 64];
@@ -110,7 +110,7 @@ mod tests {
                 );
             )+};
         }
-        holds!(supervisor log net udev door);
+        holds!(supervisor log net udev door images);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod message;
 pub mod container;
 pub mod door;
 pub mod greeting;
+pub mod images;
 pub mod log;
 pub mod net;
 pub mod paths;

@@ -46,3 +46,5 @@ pub const UID_APID: u32 = 50;
 pub const UID_LOGD: u32 = 52;
 /// The user of netd.
 pub const UID_NETD: u32 = 53;
+/// The user of imaged.
+pub const UID_IMAGED: u32 = 54;

@@ -8,7 +8,7 @@ use proto::container::{
     Propagation, Travel, Users,
 };
 use proto::service::{Exit, Restart, ServiceSpec, ServiceStatus, SpawnFailure, Stage, State};
-use proto::{DecodeError, Greeting, MAX_MESSAGE, Name, door, log, net, supervisor, udev};
+use proto::{DecodeError, Greeting, MAX_MESSAGE, Name, door, images, log, net, supervisor, udev};
 
 fn spec() -> ServiceSpec<'static> {
     let mut spec = ServiceSpec::new("ext-hello", "/hello");
@@ -264,6 +264,8 @@ proptest! {
         let _ = net::Reply::decode(&bytes);
         let _ = udev::Request::decode(&bytes);
         let _ = udev::Reply::decode(&bytes);
+        let _ = images::Request::decode(&bytes);
+        let _ = images::Reply::decode(&bytes);
         let _ = door::Request::decode(&bytes);
         let _ = door::Reply::decode(&bytes);
         let _ = ServiceSpec::decode(&bytes);
@@ -302,5 +304,71 @@ fn users_of_a_container_are_whole_ranges_and_none_of_the_nodes() {
         (own(Users::FIRST), Users::COUNT, false),
     ] {
         assert_eq!(users.has(id), expected, "{users:?} {id}");
+    }
+}
+
+#[test]
+fn everything_between_machined_and_imaged_comes_back_as_it_went() {
+    use images::{Ensure, Failed, Keep, Kept, Known, Page, PageFrom, Progress, Pull, Ready, Stage};
+    let requests = [
+        images::Request::Hello(Greeting::OURS),
+        images::Request::Ensure(Ensure {
+            reference: "docker.io/library/busybox:1.36",
+            pull: Pull::Always,
+            user: "nobody",
+            group: "",
+            entrypoint: ["sh"].into_iter().collect(),
+            args: ["-c", ""].into_iter().collect(),
+        }),
+        images::Request::Keep(Keep {
+            references: ["a", "b"].into_iter().collect(),
+        }),
+        images::Request::List(PageFrom { index: 3 }),
+    ];
+    for request in requests {
+        let mut buffer = [0; images::MAX_MESSAGE];
+        let len = request.encode(&mut buffer).unwrap();
+        assert_eq!(images::Request::decode(&buffer[..len]), Ok(request));
+    }
+    let replies = [
+        images::Reply::Welcome(Greeting::OURS),
+        images::Reply::Progress(Progress {
+            stage: Stage::Pulling,
+            percent: 43,
+            trouble: "",
+        }),
+        images::Reply::Ready(Ready {
+            path: "/var/lib/ichor/images/sha256-0.sqsh",
+            digest: "sha256:0",
+            size: 1 << 30,
+            program: "/bin/a",
+            args: ["-b", ""].into_iter().collect(),
+            environment: ["A=b"].into_iter().collect(),
+            working_folder: "/srv",
+            uid: 65_534,
+            gid: 0,
+            groups: [4, 20].into_iter().collect(),
+        }),
+        images::Reply::Failed(Failed { reason: "no room" }),
+        images::Reply::Kept(Kept {
+            removed: 2,
+            bytes: 1 << 20,
+        }),
+        images::Reply::Page(Page {
+            total: 1,
+            images: [Known {
+                reference: "a",
+                digest: "sha256:0",
+                size: 1,
+                created_at: 2,
+            }]
+            .into_iter()
+            .collect(),
+        }),
+    ];
+    for reply in replies {
+        let mut buffer = [0; images::MAX_MESSAGE];
+        let len = reply.encode(&mut buffer).unwrap();
+        assert_eq!(images::Reply::decode(&buffer[..len]), Ok(reply));
     }
 }

@@ -71,11 +71,9 @@ async fn order(node: &Node, id: &str, verb: Verb) -> Result<String, Status> {
         Verb::Stop => "stopped",
         Verb::Restart => "restarted",
     };
-    let Some(result) = node.extensions.order(id, verb).await else {
-        return Err(if node.extensions.are_kept() {
-            Status::failed_precondition(format!(
-                "service \"{id}\": its description was refused when the machine started"
-            ))
+    let Some(result) = node.keepers.order(id, verb).await else {
+        return Err(if node.keepers.are_kept() {
+            Status::failed_precondition(format!("service \"{id}\": its description was refused"))
         } else {
             Status::unavailable(format!(
                 "service \"{id}\": extension services are looked at when logd, udevd and netd run"

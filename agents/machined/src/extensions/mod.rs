@@ -9,32 +9,28 @@ mod conditions;
 mod console;
 mod cycles;
 mod description;
-mod keeper;
-mod mount;
+mod kept;
+pub(crate) mod mount;
 mod read;
-mod security;
+pub(crate) mod security;
 mod settings;
-mod spec;
+pub(crate) mod spec;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proto::service::State;
-use tokio::sync::{mpsc, oneshot};
 
 use self::console::From;
 use self::description::Extension;
-use self::keeper::{Keeper, ORDERS_MAX, Order};
+use self::kept::Service;
 use self::read::{Refused, refused};
 use self::spec::Limits;
 use crate::files;
-use crate::news::{Error, init};
+use crate::keeper::{self, Kept as _};
 use crate::node::Node;
 use crate::proc;
-use crate::services::Verb;
 
 /// What the names of extension services begin with at init and in the API.
 pub(crate) const PREFIX: &str = "ext-";
@@ -96,36 +92,11 @@ fn read_one(path: &Path) -> Result<Extension, Refused> {
     }
 }
 
-/// The ways to those who keep the services.
-#[derive(Debug, Default)]
-pub(crate) struct Keepers {
-    by_id: Mutex<BTreeMap<String, mpsc::Sender<Order>>>,
-    kept: AtomicBool,
-}
-
-impl Keepers {
-    fn all(&self) -> MutexGuard<'_, BTreeMap<String, mpsc::Sender<Order>>> {
-        self.by_id.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether every description has been looked at.
-    pub(crate) fn are_kept(&self) -> bool {
-        self.kept.load(Ordering::Relaxed)
-    }
-
-    /// Has the keeper of a service do something; `None` when nobody keeps it.
-    pub(crate) async fn order(&self, id: &str, verb: Verb) -> Option<Result<(), Error>> {
-        let (answer, answered) = oneshot::channel();
-        let keeper = self.all().get(id).cloned()?;
-        keeper.send(Order { verb, answer }).await.ok()?;
-        answered.await.ok()
-    }
-}
-
 /// Reads every description, and has each service kept, for ever.
 pub(crate) async fn start(node: Arc<Node>) {
     let all = read_all(&node.places.extension_services());
     if all.is_empty() {
+        node.keepers.all_are_kept();
         return;
     }
     wait_for_core(&node).await;
@@ -137,15 +108,14 @@ pub(crate) async fn start(node: Arc<Node>) {
             Ok(extension) => keep(&node, extension, limits),
             Err(refusal) => {
                 let id = format!("{PREFIX}{}", file.trim_end_matches(".yaml"));
-                refuse(&node, &id, &format!("{file}: {refusal}"));
+                keeper::refuse(&node, Service::KIND, &id, &format!("{file}: {refusal}"));
             }
         }
     }
-    node.extensions.kept.store(true, Ordering::Relaxed);
+    node.keepers.all_are_kept();
 }
 
 fn keep(node: &Arc<Node>, extension: Extension, limits: Limits) {
-    let (sender, orders) = mpsc::channel(ORDERS_MAX);
     let id = extension.id();
     if extension.log_to_console {
         // After a restart of machined, what was said before has been shown.
@@ -153,25 +123,13 @@ fn keep(node: &Arc<Node>, extension: Extension, limits: Limits) {
             Some(_) => From::Now,
             None => From::Beginning,
         };
-        tokio::spawn(console::show(Arc::clone(node), id.clone(), from));
+        tokio::spawn(console::show(Arc::clone(node), id, from));
     }
-    node.extensions.all().insert(id, sender);
-    tokio::spawn(Keeper::new(Arc::clone(node), extension, limits).keep(orders));
-}
-
-/// Says everywhere why a service does not run.
-fn refuse(node: &Node, id: &str, reason: &str) {
-    node.journal
-        .console(format_args!("extension service {id} refused: {reason}"));
-    let change = node
-        .state()
-        .services
-        .fail(id, reason, crate::clock::now().wall);
-    init::tell(node, &change);
+    keeper::keep(node, Service { extension, limits });
 }
 
 /// Waits until the agents that everybody needs run.
-async fn wait_for_core(node: &Node) {
+pub(crate) async fn wait_for_core(node: &Node) {
     loop {
         let next = node.services_changed.notified();
         let up = |name: &str| {

@@ -11,7 +11,7 @@ use serde_yaml_ng::Value;
 use super::read::{Refused, Section, is_plain, refused};
 
 /// What containerd masks when nothing is said.
-const MASKED: [&str; 11] = [
+pub(crate) const MASKED: [&str; 11] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/kcore",
@@ -26,7 +26,7 @@ const MASKED: [&str; 11] = [
 ];
 /// What containerd makes read-only when nothing is said. The documents have these "mounted to
 /// /dev/null" too, which would make them unreadable: taken for a slip (inventory, conflict 10).
-const READ_ONLY: [&str; 5] = [
+pub(crate) const READ_ONLY: [&str; 5] = [
     "/proc/bus",
     "/proc/fs",
     "/proc/irq",

@@ -17,20 +17,22 @@ const PIDS_MAX: u64 = 4096;
 /// As much memory as a process takes at least, with what the kernel keeps for it.
 const PROCESS_BYTES: u64 = 256 * 1024;
 /// The documents' number.
-const OOM_SCORE_ADJ: i16 = -600;
+pub(crate) const OOM_SCORE_ADJ: i16 = -600;
 /// Loading kernel modules, and `reboot`: what no service is for (`CAP_SYS_MODULE`,
 /// `CAP_SYS_BOOT`).
 const NEVER: u64 = 1 << 16 | 1 << 22;
 /// All others: extension services are privileged (41 are known to Linux 6.12).
-const CAPABILITIES: u64 = ((1 << 41) - 1) & !NEVER;
+pub(crate) const CAPABILITIES: u64 = ((1 << 41) - 1) & !NEVER;
 
 /// How much of the machine one service may take. What is left must be enough for the node: when
 /// the machine itself is out of memory, the kernel throws out the pages of programs that run, the
 /// agents' own among them, long before it ends anybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    memory_max: u64,
-    pids_max: u32,
+    /// Memory in bytes.
+    pub(crate) memory_max: u64,
+    /// Processes.
+    pub(crate) pids_max: u32,
 }
 
 impl Limits {
@@ -110,7 +112,7 @@ impl Extension {
 }
 
 /// The variables of all lists, in order; the last of a name counts.
-fn merge<'a>(lists: &[&'a [String]]) -> Vec<&'a str> {
+pub(crate) fn merge<'a>(lists: &[&'a [String]]) -> Vec<&'a str> {
     let mut merged: Vec<&str> = Vec::new();
     let name_of = |variable: &'a str| variable.split('=').next();
     for variable in lists.iter().copied().flatten() {

@@ -107,9 +107,17 @@ impl Line {
     /// # Errors
     /// Nobody is there, or it is of another build.
     pub(crate) async fn open(path: &Path) -> Result<Self, Error> {
+        Self::with_room(path, proto::MAX_MESSAGE).await
+    }
+
+    /// The same for messages of other lengths.
+    ///
+    /// # Errors
+    /// As [`Line::open`].
+    pub(crate) async fn with_room(path: &Path, max: usize) -> Result<Self, Error> {
         let mut line = Self {
             connection: Connection::open(path).await?,
-            buffer: vec![0; proto::MAX_MESSAGE],
+            buffer: vec![0; max],
         };
         // `Hello`, `Welcome` and `Refused` have the same numbers and bodies for every agent.
         let hello = proto::udev::Request::Hello(Greeting::OURS);

@@ -9,7 +9,7 @@ pub(crate) mod health;
 
 pub(crate) use book::{Book, Change, Health};
 
-use crate::extensions;
+use crate::{containers, extensions};
 
 /// What an operator may do with a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +35,8 @@ impl Verb {
 }
 
 /// Says whether the API may do that with the service. Without its core services a node could not
-/// be reached again, so only extension services are the operator's.
+/// be reached again, so only extension services and containers are the operator's.
 #[must_use]
 pub(crate) fn may_control(id: &str, _verb: Verb) -> bool {
-    id.starts_with(extensions::PREFIX)
+    id.starts_with(extensions::PREFIX) || id.starts_with(containers::PREFIX)
 }

@@ -13,6 +13,7 @@
 
 mod api;
 mod applying;
+mod containers;
 mod door;
 mod extensions;
 mod first;

@@ -29,6 +29,7 @@ use tokio::task::JoinHandle;
 use tonic::body::Body;
 
 use crate::process::Process;
+use crate::stand_ins::{ImagedState, serve_imaged};
 use crate::stand_ins::{answer_as_logd, answer_as_udevd, serve_init, serve_netd};
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -391,6 +392,22 @@ impl TestNode {
                 });
             }
         }));
+    }
+
+    /// Puts a stand-in for imaged where it listens once it was started.
+    pub(crate) fn start_imaged(&mut self) -> Arc<Mutex<ImagedState>> {
+        let folder = self.path(proto::images::STORE.trim_start_matches('/'));
+        std::fs::create_dir_all(folder).unwrap();
+        let listener = self.listener(proto::images::SOCKET);
+        let state = Arc::new(Mutex::new(ImagedState::default()));
+        let shared = Arc::clone(&state);
+        self.agents.push(tokio::spawn(async move {
+            loop {
+                let connection = listener.accept().await.unwrap();
+                tokio::spawn(serve_imaged(connection, Arc::clone(&shared)));
+            }
+        }));
+        state
     }
 
     fn start_netd(&mut self) {

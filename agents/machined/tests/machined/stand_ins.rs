@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use machined::seqpacket::Connection;
 use proto::service::{Exit, ServiceStatus, State};
 use proto::supervisor::{Page, Reply, Request, Volume};
-use proto::{Greeting, Refusal, log, net, udev};
+use proto::{Greeting, Refusal, images, log, net, udev};
 use tokio::sync::watch;
 
 use crate::node::{InitState, NetState, status};
@@ -130,7 +130,12 @@ pub(crate) fn answer_as_init(
             }
             Reply::Done(())
         }
-        Request::Remove(_) | Request::Pipes(()) => Reply::Refused(Refusal::NotAllowed),
+        Request::Remove(named) => {
+            state.orders.push(format!("remove {}", named.name));
+            state.services.remove(named.name);
+            Reply::Done(())
+        }
+        Request::Pipes(()) => Reply::Refused(Refusal::NotAllowed),
         Request::Down(action) => {
             state.downs.push(action);
             Reply::Done(())
@@ -217,4 +222,68 @@ pub(crate) fn answer_as_udevd(bytes: &[u8], out: &mut [u8]) -> usize {
         udev::Request::Load(_) => udev::Reply::Loaded(udev::Loaded::Now),
     };
     reply.encode(out).unwrap()
+}
+
+/// What the stand-in for imaged was asked, and what it says of every image.
+#[derive(Debug, Default)]
+pub(crate) struct ImagedState {
+    pub asked: Vec<String>,
+    /// What it says before the end.
+    pub progress: Vec<images::Progress<'static>>,
+    /// `Err`: no image comes, for this reason. `None`: nothing comes.
+    pub end: Option<Result<&'static str, &'static str>>,
+}
+
+pub(crate) async fn serve_imaged(connection: Connection, state: Arc<Mutex<ImagedState>>) {
+    let mut buffer = vec![0; images::MAX_MESSAGE];
+    while let Ok(Some(bytes)) = connection.receive(&mut buffer).await {
+        let mut replies = Vec::new();
+        {
+            let mut state = state.lock().unwrap();
+            match images::Request::decode(bytes).unwrap() {
+                images::Request::Hello(_) => replies.push(images::Reply::Welcome(Greeting::OURS)),
+                images::Request::Ensure(ensure) => {
+                    state
+                        .asked
+                        .push(format!("{} {}", ensure.reference, ensure.args.join(" ")));
+                    let progress = state.progress.iter().copied();
+                    replies.extend(progress.map(images::Reply::Progress));
+                    replies.extend(state.end.map(end));
+                }
+                images::Request::Keep(keep) => {
+                    state
+                        .asked
+                        .push(format!("keep {}", keep.references.join(" ")));
+                    let (removed, bytes) = (0, 0);
+                    replies.push(images::Reply::Kept(images::Kept { removed, bytes }));
+                }
+                images::Request::List(_) => {}
+            }
+        }
+        let mut out = vec![0; images::MAX_MESSAGE];
+        for reply in replies {
+            let len = reply.encode(&mut out).unwrap();
+            if connection.send(&out[..len]).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn end(result: Result<&'static str, &'static str>) -> images::Reply<'static> {
+    match result {
+        Ok(program) => images::Reply::Ready(images::Ready {
+            path: "/var/lib/ichor/images/sha256-0.sqsh",
+            digest: "sha256:0",
+            size: 4096,
+            program,
+            args: [].into_iter().collect(),
+            environment: ["A=image"].into_iter().collect(),
+            working_folder: "",
+            uid: 101,
+            gid: 102,
+            groups: [].into_iter().collect(),
+        }),
+        Err(reason) => images::Reply::Failed(images::Failed { reason }),
+    }
 }

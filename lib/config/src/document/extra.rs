@@ -4,6 +4,7 @@
 //! Owns: their keys and the table of kinds.
 //! Never: holds the main document.
 
+use crate::document::ContainerConfig;
 use crate::emit::Emitter;
 use crate::scalar::PortRange;
 use crate::schema::{Cursor, Field, Kind, document};
@@ -111,6 +112,7 @@ macro_rules! extras {
 
 extras! {
     SideroLinkConfig
+    ContainerConfig
     EventSinkConfig
     ExtensionServiceConfig
     KmsgLogConfig
@@ -119,11 +121,20 @@ extras! {
 }
 
 impl Extra {
+    /// Writes the document.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        let mut out = Emitter::new();
+        self.emit(&mut out);
+        out.finish()
+    }
+
     /// Its kind and name: what a file may have only once.
     #[must_use]
     pub fn identity(&self) -> (&'static str, &str) {
         match self {
             Self::SideroLinkConfig(_) => ("SideroLinkConfig", ""),
+            Self::ContainerConfig(document) => ("ContainerConfig", &document.name),
             Self::EventSinkConfig(_) => ("EventSinkConfig", ""),
             Self::ExtensionServiceConfig(document) => ("ExtensionServiceConfig", &document.name),
             Self::KmsgLogConfig(document) => ("KmsgLogConfig", &document.name),

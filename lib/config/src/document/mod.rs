@@ -5,6 +5,7 @@
 //! Never: fills in defaults, or decides what a value means.
 
 mod cluster;
+mod container;
 mod extra;
 mod machine;
 mod network;
@@ -12,6 +13,7 @@ mod network;
 use crate::schema::document;
 
 pub use cluster::*;
+pub use container::*;
 pub use extra::*;
 pub use machine::*;
 pub use network::*;

@@ -76,6 +76,32 @@ const EXCEPTIONS: &[Exception] = &[
         path: "portSelector.ports",
         rule: Rule::Replace,
     },
+    // Another command is not the old one with more behind it.
+    Exception {
+        document: "ContainerConfig",
+        path: "entrypoint",
+        rule: Rule::Replace,
+    },
+    Exception {
+        document: "ContainerConfig",
+        path: "args",
+        rule: Rule::Replace,
+    },
+    Exception {
+        document: "ContainerConfig",
+        path: "mounts",
+        rule: Rule::ByKey(&["destination"]),
+    },
+    Exception {
+        document: "ContainerConfig",
+        path: "mounts[].options",
+        rule: Rule::Replace,
+    },
+    Exception {
+        document: "ContainerConfig",
+        path: "devices",
+        rule: Rule::ByKey(&["path"]),
+    },
 ];
 
 /// The rule for the list at a path of keys, `[]` for items.

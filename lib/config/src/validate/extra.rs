@@ -4,6 +4,7 @@
 //! Owns: what each kind needs.
 //! Never: looks at the main document.
 
+use super::container;
 use crate::document::{ExtensionServiceConfig, ExtensionServiceFile, Extra, NetworkRuleConfig};
 use crate::error::{Fault, Path, Problem};
 use crate::network::Cidr;
@@ -16,7 +17,7 @@ pub(super) fn check(extras: &[Extra]) -> Vec<Problem> {
         for (path, fault) in faults(extra) {
             problems.push(Problem {
                 document,
-                path: Path::new(path),
+                path,
                 position: None,
                 fault,
             });
@@ -25,9 +26,21 @@ pub(super) fn check(extras: &[Extra]) -> Vec<Problem> {
     problems
 }
 
-fn faults(extra: &Extra) -> Vec<(&'static str, Fault)> {
+fn faults(extra: &Extra) -> Vec<(Path, Fault)> {
+    if let Extra::ContainerConfig(container) = extra {
+        return container::faults(container);
+    }
+    let placed = flat(extra).into_iter();
+    placed
+        .map(|(path, fault)| (Path::new(path), fault))
+        .collect()
+}
+
+/// What is wrong with a document that has no lists to point into.
+fn flat(extra: &Extra) -> Vec<(&'static str, Fault)> {
     let bad = |path, words| vec![(path, Fault::BadValue(words))];
     match extra {
+        Extra::ContainerConfig(_) => Vec::new(),
         Extra::SideroLinkConfig(link) => match Url::parse(&link.api_url) {
             Some(url) if is_root(&url) && matches!(url.scheme.as_str(), "https" | "grpc") => {
                 Vec::new()

@@ -7,6 +7,7 @@
 mod authorities;
 mod bond;
 mod cluster;
+mod container;
 mod extra;
 mod links;
 mod machine;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
-use super::{BLOCK, Contents, Error};
+use super::{BLOCK, Error};
 
 /// Says of the size of a block that it is stored as it is.
 const STORED: u32 = 1 << 24;
@@ -27,8 +27,9 @@ pub(super) struct Placed {
 pub(super) type Fragments = Vec<(u64, u32)>;
 
 /// The part of an image that is being written.
-pub(super) struct Blocks<'w, W> {
-    out: &'w mut W,
+#[derive(Debug)]
+pub(super) struct Blocks<W> {
+    out: W,
     at: u64,
     read: u64,
     placed: BTreeMap<u64, Placed>,
@@ -36,9 +37,9 @@ pub(super) struct Blocks<'w, W> {
     open: Vec<u8>,
 }
 
-impl<'w, W: Write> Blocks<'w, W> {
+impl<W: Write> Blocks<W> {
     /// Goes on in `out`, `at` bytes after the start of the image.
-    pub(super) fn new(out: &'w mut W, at: u64) -> Self {
+    pub(super) fn new(out: W, at: u64) -> Self {
         Self {
             out,
             at,
@@ -49,28 +50,29 @@ impl<'w, W: Write> Blocks<'w, W> {
         }
     }
 
-    /// Adds a content, unless it is there already.
+    /// Whether a content is there already.
+    pub(super) fn has(&self, content: u64) -> bool {
+        self.placed.contains_key(&content)
+    }
+
+    /// Adds a content, which is all that is left to read.
     pub(super) fn add(
         &mut self,
-        contents: &dyn Contents,
+        from: &mut dyn Read,
         content: u64,
         len: u64,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), Error> {
-        if self.placed.contains_key(&content) {
-            return Ok(());
-        }
         let mut placed = Placed {
             start: self.at,
             ..Placed::default()
         };
-        let mut from = contents.open(content)?;
         let mut block = Vec::with_capacity(BLOCK);
         let mut left = len;
         while left > 0 {
             block.clear();
             let wanted = left.min(BLOCK as u64);
-            let got = from.by_ref().take(wanted).read_to_end(&mut block)? as u64;
+            let got = (&mut *from).take(wanted).read_to_end(&mut block)? as u64;
             if got != wanted {
                 return Err(Error::Changed(content));
             }
@@ -130,11 +132,16 @@ impl<'w, W: Write> Blocks<'w, W> {
         Ok(())
     }
 
-    /// Returns where everything is, and the end of this part of the image.
-    pub(super) fn finish(mut self) -> Result<(BTreeMap<u64, Placed>, Fragments, u64), Error> {
+    /// How long this part of the image is so far.
+    pub(super) fn len(&self) -> u64 {
+        self.at
+    }
+
+    /// Returns what it was written to, where everything is, and the end of this part of the image.
+    pub(super) fn finish(mut self) -> Result<(W, BTreeMap<u64, Placed>, Fragments, u64), Error> {
         if !self.open.is_empty() {
             self.close()?;
         }
-        Ok((self.placed, self.fragments, self.at))
+        Ok((self.out, self.placed, self.fragments, self.at))
     }
 }

@@ -12,12 +12,14 @@
 mod blocks;
 mod inodes;
 mod metadata;
+mod packer;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, Write};
 
-use blocks::Blocks;
 use metadata::Metadata;
+
+pub use packer::Packer;
 
 /// What a block of a file takes at most, unpacked: as the system's own root has it, so that readers
 /// of both need no more memory.
@@ -146,60 +148,17 @@ pub fn write<W: Write + Seek>(
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64, Error> {
     check(tree)?;
-    let start = out.stream_position()?;
-    out.write_all(&[0; SUPERBLOCK_LEN])?;
-    out.write_all(&OPTIONS)?;
-    let mut at = SUPERBLOCK_LEN.saturating_add(OPTIONS.len()) as u64;
-
-    let mut blocks = Blocks::new(out, at);
+    let mut packer = Packer::new(out)?;
     for entry in tree.values() {
-        if let Kind::File { content, len } = entry.kind {
-            blocks.add(contents, content, len, progress)?;
+        if let Kind::File { content, len } = entry.kind
+            && !packer.blocks.has(content)
+        {
+            let mut from = contents.open(content)?;
+            packer.blocks.add(&mut *from, content, len, progress)?;
         }
     }
-    let (placed, fragments, end) = blocks.finish()?;
-    at = end;
-
-    let tables = inodes::tables(tree, &placed)?;
-    let mut put = |bytes: &[u8]| -> Result<u64, Error> {
-        let here = at;
-        out.write_all(bytes)?;
-        at = at.saturating_add(bytes.len() as u64);
-        Ok(here)
-    };
-    let inode_table = put(&tables.inodes)?;
-    let directory_table = put(&tables.directories)?;
-    let mut list = Metadata::new();
-    for (place, size) in &fragments {
-        list.push(&place.to_le_bytes());
-        list.push(&size.to_le_bytes());
-        list.push(&0_u32.to_le_bytes());
-    }
-    let fragment_table = put_indexed(&mut put, list)?;
-    let mut list = Metadata::new();
-    for id in &tables.ids {
-        list.push(&id.to_le_bytes());
-    }
-    let id_table = put_indexed(&mut put, list)?;
-
-    let superblock = Superblock {
-        inodes: u32::try_from(tree.len()).map_err(|_| Error::TooLarge)?,
-        fragments: u32::try_from(fragments.len()).map_err(|_| Error::TooLarge)?,
-        ids: u16::try_from(tables.ids.len()).map_err(|_| Error::TooLarge)?,
-        root: tables.root,
-        len: at,
-        id_table,
-        inode_table,
-        directory_table,
-        fragment_table,
-    };
-    let whole = at.next_multiple_of(PADDING);
-    let padding = usize::try_from(whole.saturating_sub(at)).map_err(|_| Error::TooLarge)?;
-    out.write_all(&vec![0; padding])?;
-    out.seek(SeekFrom::Start(start))?;
-    out.write_all(&superblock.emit())?;
-    out.seek(SeekFrom::Start(start.saturating_add(whole)))?;
-    Ok(whole)
+    let (_, len) = packer.finish(tree)?;
+    Ok(len)
 }
 
 /// Puts the blocks of a table and then the list of where they are, which is what finds it.

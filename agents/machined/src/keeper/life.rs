@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Keeps one extension service: waits for its conditions, has init start it, and starts it again
-//! when its configuration changes.
+//! Keeps one service that is the operator's: waits for its conditions, has init start it, and starts
+//! it again when its configuration changes.
 //!
 //! Owns: what its operator and its configuration want of it.
 //! Never: starts it again when it ended; init does.
@@ -9,34 +9,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::Refusal;
-use proto::service::State;
+use proto::service::{ServiceSpec, State};
 use proto::supervisor::{Named, Request};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use super::conditions;
-use super::description::Extension;
-use super::settings;
-use super::spec::Limits;
-use crate::configuration::ExtensionService;
+use super::{Kept, Order, refuse};
 use crate::news::{Error, init};
 use crate::node::Node;
-use crate::resources::MachineConfig;
 use crate::services::Verb;
 
-/// How many orders may wait: an operator gives one after another.
-pub(super) const ORDERS_MAX: usize = 4;
 /// How often a service that waits looks at its conditions: nobody tells about files and routes.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How long a service may take to end before it is started with other settings: init ends it by
 /// force long before.
 const STOP_MAX: Duration = Duration::from_secs(60);
-
-/// What an operator orders, and where the answer goes.
-#[derive(Debug)]
-pub(crate) struct Order {
-    pub verb: Verb,
-    pub answer: oneshot::Sender<Result<(), Error>>,
-}
 
 /// Where a service is, as far as init does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,44 +44,78 @@ const STARTING: &str = "starting";
 const STOPPED: &str = "stopped";
 
 /// The keeper of one service.
-pub(super) struct Keeper {
+pub(super) struct Keeper<K: Kept> {
     node: Arc<Node>,
-    extension: Extension,
-    limits: Limits,
+    kept: K,
     id: String,
     phase: Phase,
-    /// The configuration that it was started with.
-    configured: Option<ExtensionService>,
+    /// What it was started with; `None` before that.
+    configured: Option<K::Settings>,
+    /// When it is tried again, if it failed.
+    again_at: Option<Instant>,
 }
 
-impl Keeper {
-    pub(super) fn new(node: Arc<Node>, extension: Extension, limits: Limits) -> Self {
+impl<K: Kept> Keeper<K> {
+    pub(super) fn new(node: Arc<Node>, kept: K) -> Self {
         Self {
-            id: extension.id(),
+            id: kept.id(),
             phase: Phase::Waiting,
             configured: None,
+            again_at: None,
             node,
-            extension,
-            limits,
+            kept,
         }
     }
 
-    /// Keeps the service for ever.
+    /// Keeps the service for as long as it is wanted.
     pub(super) async fn keep(mut self, mut orders: mpsc::Receiver<Order>) {
         self.adopt();
         let news = Arc::clone(&self.node);
         loop {
             let changed = news.services_changed.notified();
-            self.step().await;
+            let is_gone = self.kept.is_gone(&self.kept.settings(&self.node));
+            if is_gone && self.leave().await {
+                return;
+            }
+            if !is_gone {
+                self.step().await;
+            }
+            let again_at = self.again_at.filter(|_| self.phase == Phase::Failed);
+            let again = async {
+                match again_at {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 order = orders.recv() => match order {
                     Some(order) => self.obey(order).await,
                     None => return,
                 },
                 () = changed => {}
-                () = tokio::time::sleep(LOOK_AGAIN), if self.phase == Phase::Waiting => {}
+                () = again => self.phase = Phase::Waiting,
+                () = tokio::time::sleep(LOOK_AGAIN), if is_gone || self.phase == Phase::Waiting => {}
             }
         }
+    }
+
+    /// Stops the service and has everybody forget it; `false` when that is to be tried again.
+    async fn leave(&mut self) -> bool {
+        self.kept.rest();
+        if self.stop().await.is_err() || self.is_active() {
+            return false;
+        }
+        let named = Named { name: &self.id };
+        match init::order(&self.node, &Request::Remove(named)).await {
+            Ok(()) | Err(Error::Refused(Refusal::NotFound)) => {}
+            Err(_) => return false,
+        }
+        // There need not be one.
+        let _absent = std::fs::remove_file(self.node.places.wanted(&self.id));
+        self.node.keepers.all().remove(&self.id);
+        self.node.state().services.remove(&self.id);
+        init::mirror(&self.node);
+        true
     }
 
     /// After a restart of machined: a service that ran, or that somebody stopped, stays as it is;
@@ -119,8 +140,13 @@ impl Keeper {
             });
         if ran {
             self.phase = Phase::Started;
-            self.configured = self.configuration();
+            self.configured = Some(self.kept.settings(&self.node));
         }
+    }
+
+    /// Whether its settings are others than it was started with.
+    fn differs(&self) -> bool {
+        self.configured.as_ref() != Some(&self.kept.settings(&self.node))
     }
 
     /// Notes what is wanted before it is done.
@@ -138,21 +164,24 @@ impl Keeper {
         match self.phase {
             Phase::Idle => {}
             Phase::Failed => {
-                if self.configuration() != self.configured {
+                if self.differs() {
                     self.phase = Phase::Waiting;
                     Box::pin(self.step()).await;
                 }
             }
             Phase::Waiting => {
-                let unmet = conditions::unmet(&self.node, &self.extension);
-                if unmet.is_empty() {
-                    self.launch().await;
-                } else {
-                    self.show(Some(format!("Waiting for {}", unmet.join(", "))));
+                let settings = self.kept.settings(&self.node);
+                match self.kept.unmet(&self.node, &settings) {
+                    Ok(unmet) if unmet.is_empty() => self.launch(settings).await,
+                    Ok(unmet) => self.show(Some(format!("Waiting for {}", unmet.join(", ")))),
+                    Err(reason) => {
+                        self.configured = Some(settings);
+                        self.fail(&reason);
+                    }
                 }
             }
             Phase::Started => {
-                if self.is_active() && self.configuration() != self.configured {
+                if self.is_active() && self.differs() {
                     self.node.journal.log(format_args!(
                         "{}: its configuration changed: it starts again",
                         self.id
@@ -167,20 +196,16 @@ impl Keeper {
     }
 
     /// Starts it with what its settings are now. Without init it is tried again.
-    async fn launch(&mut self) {
-        let configured = self.configuration();
-        self.configured.clone_from(&configured);
-        let additions =
-            match settings::prepare(&self.node.places, &self.extension, configured.as_ref()) {
-                Ok(additions) => additions,
-                Err(reason) => return self.fail(&reason),
-            };
+    async fn launch(&mut self, settings: K::Settings) {
+        self.configured = Some(settings.clone());
+        let prepared = match self.kept.prepare(&self.node, &settings) {
+            Ok(prepared) => prepared,
+            Err(reason) => return self.fail(&reason),
+        };
         let mut refused = None;
         let order = init::order_with(&self.node, |buffer| {
-            let extension = &self.extension;
-            match extension.with_spec(&additions, self.limits, |spec| {
-                Request::Define(spec).encode(buffer)
-            }) {
+            let encode = |spec: ServiceSpec<'_>| Request::Define(spec).encode(buffer);
+            match self.kept.describe(&prepared, encode) {
                 Ok(written) => written,
                 Err(refusal) => {
                     refused = Some(refusal);
@@ -190,7 +215,7 @@ impl Keeper {
         });
         let defined = order.await;
         if let Some(refusal) = refused {
-            return self.fail(&refusal.to_string());
+            return self.fail(&refusal);
         }
         let started = match defined {
             // It runs, as it was described before.
@@ -209,6 +234,7 @@ impl Keeper {
             Ok(()) => {
                 self.show(None);
                 self.phase = Phase::Started;
+                self.kept.rest();
                 // There need not be one.
                 let _absent = std::fs::remove_file(self.node.places.wanted(&self.id));
             }
@@ -235,6 +261,7 @@ impl Keeper {
                 let waited = self.phase == Phase::Waiting && !self.is_active();
                 self.note(STOPPED);
                 self.phase = Phase::Idle;
+                self.kept.rest();
                 if waited {
                     self.node.state().services.stop(&self.id);
                     Ok(())
@@ -244,6 +271,7 @@ impl Keeper {
             }
             Verb::Restart => {
                 self.note(STARTING);
+                self.kept.rest();
                 let stopped = self.stop().await;
                 if stopped.is_ok() {
                     self.phase = Phase::Waiting;
@@ -303,19 +331,13 @@ impl Keeper {
         })
     }
 
-    /// Its `ExtensionServiceConfig`, if there is one.
-    fn configuration(&self) -> Option<ExtensionService> {
-        let state = self.node.state();
-        let found = state.store.get::<MachineConfig>(MachineConfig::ID)?;
-        let mut all = found.0.machine.extension_services.iter();
-        all.find(|service| service.name == self.extension.name)
-            .cloned()
-    }
-
-    /// Gives up until somebody orders it anew.
+    /// Gives up until somebody orders it anew, its settings differ, or its time comes.
     fn fail(&mut self, reason: &str) {
         self.phase = Phase::Failed;
-        super::refuse(&self.node, &self.id, reason);
+        self.kept.rest();
+        let pause = self.kept.again();
+        self.again_at = pause.and_then(|pause| Instant::now().checked_add(pause));
+        refuse(&self.node, K::KIND, &self.id, reason);
     }
 
     /// Shows operators what it waits for.

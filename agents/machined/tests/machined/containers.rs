@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What machined promises of containers.
+//!
+//! Owns: images that are waited for, changes of the configuration, orders of operators.
+//! Never: pulls or runs anything; stand-ins take down what they are told.
+
+use std::sync::{Arc, Mutex};
+
+use ::api::machine;
+use ::api::machine::apply_configuration_request::Mode;
+use ::api::machine::machine_status_event::MachineStage;
+use proto::images::{Progress, Stage};
+use proto::service::State;
+
+use crate::api::apply;
+use crate::node::{Client, TestNode, as_admin, configuration, status};
+use crate::stand_ins::ImagedState;
+
+struct Lab {
+    node: TestNode,
+    client: Client,
+    imaged: Arc<Mutex<ImagedState>>,
+    /// The configuration without containers.
+    base: String,
+}
+
+impl Lab {
+    /// A node that runs, and has no container.
+    async fn new() -> Self {
+        let mut node = TestNode::new("");
+        let imaged = node.start_imaged();
+        imaged.lock().unwrap().end = Some(Ok("/bin/web"));
+        node.start();
+        node.until_maintenance().await;
+        let mut client = node.client().await;
+        let base = configuration("box");
+        let first = apply(&base, Mode::Auto);
+        client.apply_configuration(first).await.unwrap();
+        node.until_stage(MachineStage::Running).await;
+        Self {
+            node,
+            client,
+            imaged,
+            base,
+        }
+    }
+
+    /// Gives the node these containers, and no others.
+    async fn apply(&mut self, containers: &[&str]) {
+        let mut text = self.base.clone();
+        for container in containers {
+            text.push_str("---\napiVersion: v1alpha1\nkind: ContainerConfig\n");
+            text.push_str(container);
+        }
+        let request = apply(&text, Mode::NoReboot);
+        self.client.apply_configuration(request).await.unwrap();
+    }
+
+    fn orders(&self) -> Vec<String> {
+        self.node.init.lock().unwrap().orders.clone()
+    }
+
+    async fn until_ordered(&self, expected: &[&str]) {
+        let what = format!("the orders {expected:?}");
+        self.node
+            .until(&what, async || (self.orders() == expected).then_some(()))
+            .await;
+    }
+
+    /// Waits until a service has a state, and this as the last line of its history.
+    async fn until(&mut self, id: &str, state: &str, message: &str) {
+        let client = &mut self.client;
+        self.node
+            .until(message, async || {
+                let list = client.service_list(as_admin(())).await.ok()?.into_inner();
+                let services = &list.messages.first()?.services;
+                let service = services.iter().find(|service| service.id == id)?;
+                let last = service.events.as_ref()?.events.last()?;
+                (service.state == state && last.msg == message).then_some(())
+            })
+            .await;
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.imaged.lock().unwrap().asked.clone()
+    }
+
+    async fn until_asked(&self, expected: &[&str]) {
+        let what = format!("imaged is asked {expected:?}");
+        self.node
+            .until(&what, async || (self.asked() == expected).then_some(()))
+            .await;
+    }
+}
+
+const WEB: &str = "name: web\nimage: {ref: busybox}\nargs: [one]\n";
+/// What the first container of a node brings about.
+const FIRST: [&str; 4] = [
+    "define imaged",
+    "start imaged",
+    "define ctr-web",
+    "start ctr-web",
+];
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_container_is_started_changed_and_removed_without_a_reboot() {
+    let mut lab = Lab::new().await;
+    // A node without containers pays nothing.
+    assert_eq!(lab.orders(), [""; 0]);
+
+    lab.apply(&[WEB]).await;
+    lab.until_ordered(&FIRST).await;
+    let described = lab.node.init.lock().unwrap().described.clone();
+    let told = described.get("ctr-web").unwrap();
+    assert!(told.contains(&"A=image".to_owned()), "{told:?}");
+    assert!(told.contains(&"/etc/resolv.conf".to_owned()), "{told:?}");
+    lab.until_asked(&["busybox one", "keep busybox"]).await;
+
+    lab.apply(&[&WEB.replace("one", "two")]).await;
+    let again = ["stop ctr-web", "define ctr-web", "start ctr-web"];
+    lab.until_ordered(&[&FIRST[..], &again].concat()).await;
+    assert_eq!(lab.asked().last().unwrap(), "busybox two");
+
+    lab.apply(&[]).await;
+    let gone = ["stop ctr-web", "remove ctr-web", "stop imaged"];
+    lab.node
+        .until("the container is gone, and imaged with it", async || {
+            let orders = lab.orders();
+            gone.iter()
+                .all(|order| orders.iter().filter(|known| known == order).count() >= 1)
+                .then_some(())
+        })
+        .await;
+    assert_eq!(lab.asked().last().unwrap(), "keep ");
+    let list = lab
+        .client
+        .service_list(as_admin(()))
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(
+        list.messages[0]
+            .services
+            .iter()
+            .all(|service| service.id != "ctr-web")
+    );
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn how_far_an_image_is_and_why_it_does_not_come_is_seen_in_services() {
+    let mut lab = Lab::new().await;
+    let progress = |stage, percent, trouble| Progress {
+        stage,
+        percent,
+        trouble,
+    };
+    {
+        let mut imaged = lab.imaged.lock().unwrap();
+        imaged.end = None;
+        imaged.progress = vec![progress(Stage::Pulling, 43, "")];
+    }
+    lab.apply(&[WEB]).await;
+    let words = "Waiting for image busybox: pulling 40%";
+    lab.until("ctr-web", "Waiting", words).await;
+
+    {
+        let mut imaged = lab.imaged.lock().unwrap();
+        imaged.progress = vec![progress(Stage::Waiting, 0, "cannot be reached")];
+    }
+    lab.apply(&[&WEB.replace("one", "two")]).await;
+    let words = "Waiting for image busybox: cannot be reached; it is tried again";
+    lab.until("ctr-web", "Waiting", words).await;
+
+    lab.imaged.lock().unwrap().end = Some(Err("has no such manifest (404)"));
+    lab.apply(&[&WEB.replace("one", "three")]).await;
+    lab.until("ctr-web", "Failed", "has no such manifest (404)")
+        .await;
+    assert_eq!(lab.orders(), ["define imaged", "start imaged"]);
+
+    // Another configuration is another try.
+    lab.imaged.lock().unwrap().end = Some(Ok("/bin/web"));
+    lab.apply(&[&WEB.replace("busybox", "other")]).await;
+    lab.until_ordered(&FIRST).await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn an_operator_stops_and_starts_a_container_also_while_its_image_comes() {
+    let mut lab = Lab::new().await;
+    lab.imaged.lock().unwrap().end = None;
+    lab.apply(&[WEB]).await;
+    lab.until_asked(&["busybox one", "keep busybox"]).await;
+
+    let id = "ctr-web".to_owned();
+    let stop = machine::ServiceStopRequest { id: id.clone() };
+    lab.client.service_stop(as_admin(stop)).await.unwrap();
+    lab.imaged.lock().unwrap().end = Some(Ok("/bin/web"));
+    assert_eq!(lab.orders(), ["define imaged", "start imaged"]);
+    let start = machine::ServiceStartRequest { id };
+    lab.client.service_start(as_admin(start)).await.unwrap();
+
+    lab.until_ordered(&FIRST).await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_restarted_machined_leaves_a_container_as_it_is() {
+    let mut lab = Lab::new().await;
+    lab.apply(&[WEB]).await;
+    lab.until_ordered(&FIRST).await;
+
+    lab.node.restart();
+    lab.client = lab.node.client().await;
+    lab.until_asked(&["busybox one", "keep busybox", "keep busybox"])
+        .await;
+    assert_eq!(lab.orders(), FIRST);
+}
+
+/// A trial ends with machined, and the configuration before it has no such container.
+#[tokio::test(flavor = "current_thread")]
+async fn a_container_whose_configuration_went_with_machined_is_removed() {
+    let mut lab = Lab::new().await;
+    lab.node.set_service(status("ctr-old", State::Running, 90));
+    lab.apply(&[WEB]).await;
+
+    lab.node
+        .until("the old one is gone", async || {
+            let orders = lab.orders();
+            let gone = ["stop ctr-old", "remove ctr-old"];
+            gone.iter()
+                .all(|order| orders.iter().any(|known| known == order))
+                .then_some(())
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn only_the_container_that_changed_is_touched() {
+    let mut lab = Lab::new().await;
+    let other = "name: other\nimage: {ref: busybox}\n";
+    lab.apply(&[WEB, other]).await;
+    lab.node
+        .until("both run", async || (lab.orders().len() == 6).then_some(()))
+        .await;
+
+    lab.apply(&[&WEB.replace("one", "two"), other]).await;
+    lab.node
+        .until("the changed one runs again", async || {
+            (lab.orders().len() == 9).then_some(())
+        })
+        .await;
+
+    let orders = lab.orders();
+    assert_eq!(
+        orders[6..],
+        ["stop ctr-web", "define ctr-web", "start ctr-web"]
+    );
+}
