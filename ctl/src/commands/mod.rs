@@ -11,7 +11,7 @@ mod edit;
 mod events;
 mod extension;
 mod extension_new;
-mod gen_check;
+pub(crate) mod gen_check;
 mod gen_config;
 mod gen_keys;
 mod gen_secrets;

@@ -51,7 +51,7 @@ pub const LAYER: Target = Target {
                 assert!(!problem.to_string().is_empty());
             }
             assert!(
-                assembly.finish("a".to_owned()).is_err(),
+                assembly.finish("a".to_owned(), Arch::Amd64).is_err(),
                 "no extension is without a manifest"
             );
         }
