@@ -157,10 +157,11 @@ mod tests {
 
     fn asked(line: &str) -> Run {
         let words = ["ichorctl", "run"].into_iter().chain(line.split(' '));
-        match Line::try_parse_from(words).unwrap().command {
-            Command::Run(asked) => *asked,
-            other => panic!("{other:?}"),
-        }
+        let command = Line::try_parse_from(words).unwrap().command;
+        let Command::Run(asked) = command else {
+            panic!("{command:?}");
+        };
+        *asked
     }
 
     #[test]

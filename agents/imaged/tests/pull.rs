@@ -143,7 +143,12 @@ impl Lab {
                     return (Ok(there), told);
                 }
                 Reply::Failed(failed) => return (Err(failed.reason.to_owned()), told),
-                other => panic!("{other:?}"),
+                other @ (Reply::Welcome(_)
+                | Reply::Refused(_)
+                | Reply::Kept(_)
+                | Reply::Page(_)) => {
+                    panic!("{other:?}")
+                }
             }
         }
     }
@@ -153,10 +158,11 @@ impl Lab {
         let references = references.iter().copied().collect();
         send(&line, &Request::Keep(Keep { references }));
         let mut buffer = vec![0; MAX_MESSAGE];
-        match receive(&line, &mut buffer) {
-            Reply::Kept(kept) => kept.removed,
-            other => panic!("{other:?}"),
-        }
+        let reply = receive(&line, &mut buffer);
+        let Reply::Kept(kept) = reply else {
+            panic!("{reply:?}");
+        };
+        kept.removed
     }
 
     /// The files of the store but its socket.
@@ -176,10 +182,11 @@ fn send(line: &OwnedFd, request: &Request<'_>) {
 }
 
 fn receive<'b>(line: &OwnedFd, buffer: &'b mut [u8]) -> Reply<'b> {
-    match seqpacket::receive(line, buffer).unwrap() {
-        Received::Message(len, _) => Reply::decode(&buffer[..len]).unwrap(),
-        other => panic!("{other:?}"),
-    }
+    let received = seqpacket::receive(line, buffer).unwrap();
+    let Received::Message(len, _) = received else {
+        panic!("{received:?}");
+    };
+    Reply::decode(&buffer[..len]).unwrap()
 }
 
 /// A layer of files: path, mode, content.

@@ -136,7 +136,7 @@ fn fares(service: &ServiceInfo) -> Fares {
 enum Log {
     /// There is none yet.
     Unopened,
-    Open(Streaming<Data>),
+    Open(Box<Streaming<Data>>),
     /// It broke off; what it had was shown.
     Over,
 }
@@ -172,7 +172,7 @@ async fn follow(
         if matches!(log, Log::Unopened)
             && let Ok(stream) = open(session, reader, id, Follow::On).await
         {
-            log = Log::Open(stream);
+            log = Log::Open(Box::new(stream));
         }
         show(&mut log, LOOK_AGAIN, screen).await;
         if screen.is_closed() {
@@ -249,7 +249,7 @@ async fn last_words(
     if matches!(log, Log::Unopened)
         && let Ok(stream) = open(session, reader, id, Follow::Off).await
     {
-        log = Log::Open(stream);
+        log = Log::Open(Box::new(stream));
     }
     show(&mut log, LAST_WORDS, screen).await;
 }

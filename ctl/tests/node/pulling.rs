@@ -30,7 +30,7 @@ fn push(desk: &Desk, registry: &Real, extension: &str, repository: &str, tag: &s
     assert!(unpacked.unwrap().success());
     let index: Value =
         serde_json::from_slice(&std::fs::read(layout.join("index.json")).unwrap()).unwrap();
-    let descriptor = &index["manifests"][0];
+    let descriptor = index.pointer("/manifests/0").unwrap();
     let digest = descriptor["digest"].as_str().unwrap().to_owned();
     for blob in layout.join("blobs/sha256").read_dir().unwrap() {
         let bytes = std::fs::read(blob.unwrap().path()).unwrap();

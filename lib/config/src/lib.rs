@@ -17,6 +17,7 @@ mod error;
 mod examples;
 mod generate;
 mod guard;
+mod head;
 mod live;
 mod locate;
 mod map;

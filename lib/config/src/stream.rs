@@ -6,6 +6,7 @@
 
 use crate::document::{Document, Extra};
 use crate::error::{Fault, LoadError, Path, Problem};
+use crate::head::{self, Head};
 use crate::memory::Memory;
 use crate::newer;
 use crate::pairs::{joined, restore};
@@ -110,7 +111,7 @@ pub(crate) fn stream(source: &str) -> Result<Stream, LoadError> {
 
 impl Stream {
     /// Finds out what the document is; `None` when there is nothing more to read of it.
-    fn judge(&mut self, number: usize, head: &read::Head) -> Option<Which> {
+    fn judge(&mut self, number: usize, head: &Head) -> Option<Which> {
         let problems = if head.has_keys {
             &mut self.problems
         } else {
@@ -152,13 +153,13 @@ impl Stream {
 }
 
 /// Reads what tells the documents apart; `None` for those with nothing in them.
-fn heads(source: &str) -> Result<Vec<Option<read::Head>>, LoadError> {
+fn heads(source: &str) -> Result<Vec<Option<Head>>, LoadError> {
     let mut heads = Vec::new();
     for (document, from) in serde_yaml_ng::Deserializer::from_str(source).enumerate() {
         if document >= MAX_DOCUMENTS {
             return Err(LoadError::one(Fault::TooManyDocuments, None));
         }
-        heads.push(read::head(from).map_err(|error| {
+        heads.push(head::head(from).map_err(|error| {
             let mut refusal = LoadError::one(read::fault(&error), read::position(&error));
             for problem in &mut refusal.problems {
                 problem.document = document;

@@ -3,6 +3,12 @@
 //!
 //! Owns: what is taken, what is refused and where, and what a patch does to one.
 //! Never: runs a container.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 use config::{
     Circumstances, Configuration, ContainerNetwork, ContainerRestart, ContainerSpec, DeviceAccess,

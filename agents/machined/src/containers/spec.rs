@@ -260,7 +260,7 @@ mod tests {
     }
 
     fn told<R>(more: &str, with: impl FnOnce(ServiceSpec<'_>) -> R) -> Result<R, String> {
-        let limits = Limits::of(LIMITS.0 * 2);
+        let limits = Limits::of(LIMITS.0 << 1);
         describe(&container(more), &image(), 0x10_0000, limits)?.with_spec(with)
     }
 

@@ -16,7 +16,10 @@ pub(super) fn waits<'a>(extensions: impl Iterator<Item = &'a Extension>) -> Wait
     let of = |extension: &Extension| {
         let services = extension.depends.iter().filter_map(|one| match one {
             Condition::Service(id) => Some(id.clone()),
-            _ => None,
+            Condition::Path(_)
+            | Condition::Network(_)
+            | Condition::Time
+            | Condition::Configuration => None,
         });
         (extension.id(), services.collect())
     };

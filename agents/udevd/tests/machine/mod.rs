@@ -215,7 +215,7 @@ impl Drop for Machine {
 }
 
 /// One request, one reply.
-pub fn ask(socket: &OwnedFd, request: &Request) -> Reply {
+pub fn ask(socket: &OwnedFd, request: &Request<'_>) -> Reply {
     let mut message = [0; 64];
     let len = request.encode(&mut message).unwrap();
     seqpacket::send(socket, &message[..len]).unwrap();

@@ -81,6 +81,10 @@ macro_rules! extras {
     ($($name:ident)*) => {
         /// A document besides the main one.
         #[derive(Debug, Clone, PartialEq)]
+        #[expect(
+            clippy::large_enum_variant,
+            reason = "a file has few documents, and a box would be in the way of all who look"
+        )]
         pub enum Extra {
             $( #[doc = concat!("`", stringify!($name), "`.")] $name($name), )*
         }

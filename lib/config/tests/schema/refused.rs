@@ -143,7 +143,11 @@ fn reason(place: &Place, value: &Value, schema_takes: bool, ours: &Verdict) -> O
             Value::Number(_) if place.path().ends_with(".size") => Some(Reason::Size),
             Value::Bool(_) | Value::Number(_) if wants == "string" => Some(Reason::PlainScalar),
             Value::String(_) if matches!(wants, "boolean" | "integer") => Some(Reason::Quoted),
-            _ => None,
+            Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => None,
         },
         (true, Verdict::Refused | Verdict::RefusedByRule) => match value {
             Value::String(_) | Value::Number(_) => Some(Reason::Content),
