@@ -59,6 +59,7 @@ impl Hall {
         peer: SocketAddr,
         porch: OwnedSemaphorePermit,
     ) {
+        let since = Instant::now();
         let mut watching = self.entrance.clone();
         let Some((entrance, tls)) = opened(&mut watching).await else {
             return;
@@ -88,6 +89,7 @@ impl Hall {
         let guest = Arc::new(Guest {
             caller,
             peer,
+            since,
             entrance: self.entrance.clone(),
             upstream: self.spare.take(),
         });

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::methods::{Envelope, Method};
 use api::rbac::Roles;
@@ -18,6 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Ur
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::admission::{self, Caller};
 use crate::connection::Busy;
@@ -32,6 +34,7 @@ use crate::target::{self, Target};
 use crate::upstream::{self, Upstream};
 
 const ROLE: HeaderName = HeaderName::from_static(wire::ROLE);
+const CONNECTED_MS: HeaderName = HeaderName::from_static(wire::CONNECTED_MS);
 const PROXY_FROM: HeaderName = HeaderName::from_static(wire::PROXY_FROM);
 const NODE: HeaderName = HeaderName::from_static(wire::NODE);
 const NODES: HeaderName = HeaderName::from_static(wire::NODES);
@@ -42,6 +45,8 @@ const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encodin
 pub(crate) struct Guest {
     pub(crate) caller: Caller,
     pub(crate) peer: SocketAddr,
+    /// When it connected.
+    pub(crate) since: Instant,
     pub(crate) entrance: watch::Receiver<Arc<Entrance>>,
     pub(crate) upstream: Arc<Upstream>,
 }
@@ -64,7 +69,7 @@ impl Guest {
         let roles = self.caller.roles(values(headers, &ROLE));
         let method = admission::admit(request.uri().path(), self.caller, roles)?;
         let target = self.target(method, headers)?;
-        let request = forward(request, method, roles, self.peer)?;
+        let request = forward(request, method, roles, (self.peer, self.since.elapsed()))?;
         match target {
             Target::Here => self.upstream.send(request).await.map(pass),
             Target::Labelled { here, strangers } => {
@@ -226,10 +231,10 @@ fn forward(
     mut request: Request<Incoming>,
     method: &Method,
     roles: Roles,
-    peer: SocketAddr,
+    (peer, age): (SocketAddr, Duration),
 ) -> Result<Request<Question<Incoming>>, Refused> {
     *request.uri_mut() = uri(method)?;
-    trust(request.headers_mut(), roles, peer);
+    trust(request.headers_mut(), roles, peer, age);
     Ok(request.map(Question::new))
 }
 
@@ -243,7 +248,7 @@ fn uri(method: &Method) -> Result<Uri, Refused> {
 }
 
 /// Replaces what machined trusts by what we know.
-fn trust(headers: &mut HeaderMap, roles: Roles, peer: SocketAddr) {
+fn trust(headers: &mut HeaderMap, roles: Roles, peer: SocketAddr, age: Duration) {
     // Compressed replies could not be labelled, and on a node processor time is dearer than bytes.
     for key in [ROLE, PROXY_FROM, NODE, NODES, ACCEPT_ENCODING, header::HOST] {
         headers.remove(key);
@@ -254,6 +259,9 @@ fn trust(headers: &mut HeaderMap, roles: Roles, peer: SocketAddr) {
     if let Ok(peer) = HeaderValue::from_str(&peer.ip().to_canonical().to_string()) {
         headers.insert(PROXY_FROM, peer);
     }
+    // Rounded up: a connection never looks newer than it is.
+    let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    headers.insert(CONNECTED_MS, HeaderValue::from(age_ms.saturating_add(1)));
 }
 
 fn pass(response: Response<Incoming>) -> Response<Reply> {
@@ -286,6 +294,7 @@ mod tests {
             ("talos-role", "os:admin"),
             ("talos-role", "os:operator"),
             ("proxyfrom", "10.9.9.9"),
+            ("ichor-connected-ms", "0"),
             ("node", "10.0.0.2"),
             ("nodes", "10.0.0.2"),
             ("grpc-accept-encoding", "gzip"),
@@ -295,15 +304,17 @@ mod tests {
         }
         let peer = SocketAddr::from(([192, 0, 2, 7], 4711));
 
-        trust(&mut headers, Roles::of(&[Role::Reader]), peer);
+        let age = Duration::from_micros(1_999_001);
+        trust(&mut headers, Roles::of(&[Role::Reader]), peer, age);
 
         let left: Vec<_> = headers
             .iter()
             .map(|(k, v)| (k.as_str(), v.to_str().unwrap()))
             .collect();
-        assert_eq!(left.len(), 3, "{left:?}");
+        assert_eq!(left.len(), 4, "{left:?}");
         assert!(left.contains(&("talos-role", "os:reader")));
         assert!(left.contains(&("proxyfrom", "192.0.2.7")));
+        assert!(left.contains(&("ichor-connected-ms", "2000")));
         assert!(left.contains(&("x-kept", "yes")));
     }
 

@@ -23,6 +23,9 @@ pub const PROXY_FROM: &str = "proxyfrom";
 /// Metadata key of ApplyConfiguration, beyond the documents: a time (`2m`) within which the
 /// configuration must be confirmed or goes back by itself, or `now`, which confirms it.
 pub const CONFIRM: &str = "ichor-confirm";
+/// Metadata key with the age of the caller's connection in milliseconds, set by apid for machined: its
+/// own connection may be older.
+pub const CONNECTED_MS: &str = "ichor-connected-ms";
 /// Metadata key with the machine token, for trustd.
 pub const TOKEN: &str = "token";
 

@@ -73,6 +73,11 @@ impl Target {
         if location.starts_with('/') {
             return Self::parse(&format!("{self}{location}"));
         }
+        // What stands before a colon, without a slash before it, is another scheme (RFC 3986, 4.2).
+        let (first, _) = location.split_once('/').unwrap_or((location, ""));
+        if first.contains(':') {
+            return None;
+        }
         let path = self.path.split('?').next().unwrap_or_default();
         let end = path.rfind('/').map_or(0, |at| at.saturating_add(1));
         let folder = path.get(..end).unwrap_or("/");

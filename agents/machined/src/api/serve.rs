@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use ::api::cosi::resource::state_server::StateServer;
 use ::api::machine::machine_service_server::MachineServiceServer;
-use ::api::wire::MAX_MESSAGE;
+use ::api::wire::{CONNECTED_MS, MAX_MESSAGE};
+use http::HeaderMap;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -28,8 +29,8 @@ use tower_service::Service as _;
 use super::{Api, gate};
 use crate::node::Node;
 
-/// apid forwards over few connections; more than these would be a mistake of ours.
-const CONNECTIONS_MAX: usize = 32;
+/// apid has a connection for each of its 64 clients and a spare one; the others are for root.
+const CONNECTIONS_MAX: usize = 80;
 /// Streams of one connection: followers of logs and events, one each.
 const STREAMS_MAX: u32 = 256;
 /// Roles and the like; nothing long.
@@ -103,13 +104,21 @@ async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Er
         .await
 }
 
-/// Since when the connection of a request is there.
+/// Since when the connection of the caller is there: the one to apid, if the call came through it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Since(pub Instant);
 
 impl Since {
     fn now() -> Self {
         Self(Instant::now())
+    }
+
+    /// What apid says. It has connections to machined before it needs them.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let age_ms = headers.get(CONNECTED_MS)?.to_str().ok()?.parse().ok()?;
+        Instant::now()
+            .checked_sub(Duration::from_millis(age_ms))
+            .map(Self)
     }
 }
 
@@ -130,7 +139,8 @@ impl hyper::service::Service<http::Request<Incoming>> for Gated {
     type Future = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
     fn call(&self, mut request: http::Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(self.since);
+        let since = Since::of(request.headers()).unwrap_or(self.since);
+        request.extensions_mut().insert(since);
         let configured = self.node.is_configured();
         // What a caller may read depends on the resource too, so the service is told its roles.
         let roles = gate::roles(request.headers());
