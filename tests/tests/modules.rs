@@ -186,7 +186,7 @@ fn sysx_10_xtn_07_img_13_modules_of_extensions_are_loaded_and_those_of_others_re
 
     patch(
         &node,
-        "machine:\n  kernel:\n    modules:\n      - name: nbd\n        parameters: [nbds_max=3, max_part=2]\n      \
+        "machine:\n  kernel:\n    modules:\n      - name: nbd\n        parameters: [nbds_max=3, max_part=3]\n      \
          - name: cdc-acm\n      - name: nvidia\n      - name: wireguard\n",
     )?;
     node.machine.wait_for(
@@ -204,7 +204,7 @@ fn sysx_10_xtn_07_img_13_modules_of_extensions_are_loaded_and_those_of_others_re
         ensure!(!loaded.contains("cdc_acm"), "{loaded}");
         Ok(())
     })?;
-    for (parameter, value) in [("nbds_max", "3"), ("max_part", "2")] {
+    for (parameter, value) in [("nbds_max", "3"), ("max_part", "3")] {
         let is = probe.read(&format!("/sys/module/nbd/parameters/{parameter}"))?;
         ensure!(is == value, "{parameter} is {is}");
     }

@@ -143,15 +143,16 @@ impl Users {
     pub const COUNT: u32 = 0x1_0000;
     /// Where machined begins to hand out ranges: far above any user of the node.
     pub const FIRST: u32 = 0x10_0000;
+    /// Where the last range begins: devpts reads the numbers in its options as signed ones.
+    pub const LAST: u32 = 0x7fff_0000;
 
     /// Whether the range is one that can be given: whole, and none of the node's own.
     #[must_use]
     pub const fn is_good(self) -> bool {
         match self {
             Self::Node => true,
-            // The last number means "nobody" (`user_namespaces(7)`).
             Self::Own { first } => {
-                first != 0 && first.is_multiple_of(Self::COUNT) && first < u32::MAX - Self::COUNT
+                first != 0 && first.is_multiple_of(Self::COUNT) && first <= Self::LAST
             }
         }
     }

@@ -292,8 +292,9 @@ fn users_of_a_container_are_whole_ranges_and_none_of_the_nodes() {
         (own(0), false),
         (own(1), false),
         (own(Users::FIRST + 1), false),
-        // The last number of this one is no user.
-        (own(u32::MAX - (Users::COUNT - 1)), false),
+        (own(Users::LAST), true),
+        // Above it numbers are negative to some.
+        (own(Users::LAST + Users::COUNT), false),
     ] {
         assert_eq!(users.is_good(), expected, "{users:?}");
     }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use proto::container::Users;
 
-/// How many ranges there are above [`Users::FIRST`]; the last numbers mean nobody.
-const RANGES: u32 = (u32::MAX - Users::FIRST) / Users::COUNT - 1;
+/// How many ranges there are.
+const RANGES: u32 = (Users::LAST - Users::FIRST) / Users::COUNT + 1;
 
 /// The first user of each name. A name has the range that its letters point to; of two that point to
 /// the same, the one that is later in the alphabet has the next that is free.
@@ -66,5 +66,17 @@ mod tests {
             assert!(Users::Own { first }.is_good(), "{first}");
             assert!(first >= Users::FIRST);
         }
+    }
+
+    /// Half of all containers could not mount their terminals.
+    #[test]
+    fn numbers_of_users_fit_into_signed_ones() {
+        let names: Vec<String> = (0..2000).map(|number| format!("c{number}")).collect();
+
+        let found = ranges(names.iter().map(String::as_str));
+
+        let last = found.into_values().max().unwrap() + (Users::COUNT - 1);
+        assert!(i32::try_from(last).is_ok(), "{last}");
+        assert_eq!(Users::LAST + (Users::COUNT - 1), i32::MAX.cast_unsigned());
     }
 }
