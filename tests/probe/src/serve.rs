@@ -7,7 +7,7 @@
 //! | `kill <pid>` | `ok`, when its service is killed |
 //! | `pss` | `<pid> <name> <kB>` for each process with memory of its own |
 //! | `read <path>` | the file |
-//! | `spawn <path>` | the first line that the program says, which is killed then |
+//! | `spawn <path>` | the first line that the program says on standard error; it is killed then |
 //! | `storm <socket> <count> <seed>` | see [`crate::storm`] |
 //!
 //! Owns: the commands and the form of their answers.
@@ -113,9 +113,9 @@ fn kill(pid: &str) -> io::Result<String> {
 }
 
 fn spawn(path: &str) -> io::Result<String> {
-    let mut child = Command::new(path).stdout(Stdio::piped()).spawn()?;
+    let mut child = Command::new(path).stderr(Stdio::piped()).spawn()?;
     let mut line = String::new();
-    if let Some(said) = child.stdout.take() {
+    if let Some(said) = child.stderr.take() {
         BufReader::new(said).read_line(&mut line)?;
     }
     child.kill()?;
