@@ -20,14 +20,11 @@ use crate::places::{Places, make_folder, sha256};
 use crate::programs;
 
 /// How mksquashfs is called. LZ4, because every program is unpacked while the node boots and
-/// Zstandard takes five times as long (docs/decisions/0013). Blocks of 256 KiB: larger ones save
-/// little and cost memory to unpack.
+/// Zstandard takes five times as long (docs/decisions/0013).
 const SQUASHFS: &[&str] = &[
     "-comp",
     "lz4",
     "-Xhc",
-    "-b",
-    "256K",
     "-noappend",
     "-no-xattrs",
     "-no-exports",
@@ -73,7 +70,8 @@ pub fn pack(places: &Places, arch: Arch, lists: &Path, target: &Path) -> Result<
     remove_folder(&stage)?;
     let definitions = stage_root(&stage, &root, &contents)?;
     let staged = target.with_extension("new");
-    squash(&stage, &definitions, &staged)?;
+    let len = contents.values().map(|bytes| bytes.len() as u64).sum();
+    squash(&stage, &definitions, len, &staged)?;
     remove_folder(&stage)?;
     std::fs::rename(&staged, target)
         .with_context(|| format!("cannot put {} in place", target.display()))?;
@@ -169,7 +167,8 @@ fn read_package(package: &str, folder: &Path) -> Result<Vec<u8>> {
 /// Names everything that the squashfs depends on.
 fn key(root: &Root, contents: &BTreeMap<String, Vec<u8>>) -> Result<String> {
     let version = command::output(Command::new("mksquashfs").arg("-version"))?;
-    let mut inputs = format!("{version}\n{SQUASHFS:?}\n{root:?}\n").into_bytes();
+    let block = image::squashfs::BLOCK_MAX;
+    let mut inputs = format!("{version}\n{SQUASHFS:?} {block}\n{root:?}\n").into_bytes();
     for (path, bytes) in contents {
         inputs.extend_from_slice(format!("{path} {}\n", bytes.len()).as_bytes());
         inputs.extend_from_slice(bytes);
@@ -206,7 +205,8 @@ fn stage_root(stage: &Path, root: &Root, contents: &BTreeMap<String, Vec<u8>>) -
     Ok(definitions)
 }
 
-fn squash(stage: &Path, definitions: &str, target: &Path) -> Result<()> {
+/// Packs a folder whose files have `len` bytes in all.
+fn squash(stage: &Path, definitions: &str, len: u64, target: &Path) -> Result<()> {
     let definitions_file = target.with_extension("definitions");
     std::fs::write(&definitions_file, definitions).context("cannot write the definitions")?;
     command::output(
@@ -214,6 +214,7 @@ fn squash(stage: &Path, definitions: &str, target: &Path) -> Result<()> {
             .arg(stage)
             .arg(target)
             .args(SQUASHFS)
+            .args(["-b", &image::squashfs::block_for(len).to_string()])
             .arg("-pf")
             .arg(&definitions_file)
             .env_remove("SOURCE_DATE_EPOCH"),

@@ -17,7 +17,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use image::squashfs::{self, BLOCK, Contents, Entry, Error, Kind, Packer, Tree};
+use image::squashfs::{self, BLOCK_MAX, Contents, Entry, Error, Kind, Packer, Tree};
 use proptest::prelude::*;
 
 struct Held(BTreeMap<u64, Vec<u8>>);
@@ -143,7 +143,14 @@ fn files_of_every_length_around_a_block_come_out_whole() {
             })
             .collect()
     };
-    for len in [1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 77] {
+    for len in [
+        1,
+        BLOCK_MAX - 1,
+        BLOCK_MAX,
+        BLOCK_MAX + 1,
+        2 * BLOCK_MAX,
+        2 * BLOCK_MAX + 77,
+    ] {
         file(&mut tree, &mut held, &format!("noise-{len}"), &bytes(len));
         file(&mut tree, &mut held, &format!("zeros-{len}"), &vec![0; len]);
         file(
@@ -155,6 +162,26 @@ fn files_of_every_length_around_a_block_come_out_whole() {
     }
 
     check(&tree, &held);
+}
+
+#[test]
+fn blocks_are_no_larger_than_what_is_in_the_image() {
+    for (len, block) in [
+        (0, 4096),
+        (4096, 4096),
+        (4097, 8192),
+        (60_000, 65_536),
+        (1_000_000, 65_536),
+    ] {
+        let (mut tree, mut held) = root();
+        file(&mut tree, &mut held, "a", &vec![7; len / 2]);
+        file(&mut tree, &mut held, "b", &vec![9; len - len / 2]);
+
+        let image = made(&tree, &held).unwrap();
+
+        assert_eq!(image[12..16], u32::to_le_bytes(block), "{len}");
+        check(&tree, &held);
+    }
 }
 
 #[test]

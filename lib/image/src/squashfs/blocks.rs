@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
-use super::{BLOCK, Error};
+use super::Error;
 
 /// Says of the size of a block that it is stored as it is.
 const STORED: u32 = 1 << 24;
@@ -30,6 +30,8 @@ pub(super) type Fragments = Vec<(u64, u32)>;
 #[derive(Debug)]
 pub(super) struct Blocks<W> {
     out: W,
+    /// What a block has at most, in bytes.
+    size: usize,
     at: u64,
     read: u64,
     placed: BTreeMap<u64, Placed>,
@@ -38,15 +40,16 @@ pub(super) struct Blocks<W> {
 }
 
 impl<W: Write> Blocks<W> {
-    /// Goes on in `out`, `at` bytes after the start of the image.
-    pub(super) fn new(out: W, at: u64) -> Self {
+    /// Goes on in `out`, `at` bytes after the start of the image, with blocks of `size` bytes.
+    pub(super) fn new(out: W, at: u64, size: usize) -> Self {
         Self {
             out,
+            size,
             at,
             read: 0,
             placed: BTreeMap::new(),
             fragments: Vec::new(),
-            open: Vec::with_capacity(BLOCK),
+            open: Vec::with_capacity(size),
         }
     }
 
@@ -67,17 +70,17 @@ impl<W: Write> Blocks<W> {
             start: self.at,
             ..Placed::default()
         };
-        let mut block = Vec::with_capacity(BLOCK);
+        let mut block = Vec::with_capacity(self.size);
         let mut left = len;
         while left > 0 {
             block.clear();
-            let wanted = left.min(BLOCK as u64);
+            let wanted = left.min(self.size as u64);
             let got = (&mut *from).take(wanted).read_to_end(&mut block)? as u64;
             if got != wanted {
                 return Err(Error::Changed(content));
             }
             left = left.saturating_sub(got);
-            if block.len() == BLOCK {
+            if block.len() == self.size {
                 let size = self.block(&block)?;
                 placed.sizes.push(size);
             } else {
@@ -115,7 +118,7 @@ impl<W: Write> Blocks<W> {
     }
 
     fn fragment(&mut self, end: &[u8]) -> Result<(u32, u32), Error> {
-        if self.open.len().saturating_add(end.len()) > BLOCK {
+        if self.open.len().saturating_add(end.len()) > self.size {
             self.close()?;
         }
         let number = u32::try_from(self.fragments.len()).map_err(|_| Error::TooLarge)?;
@@ -130,6 +133,11 @@ impl<W: Write> Blocks<W> {
         let size = self.pack(&open)?;
         self.fragments.push((start, size));
         Ok(())
+    }
+
+    /// What a block has at most, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.size
     }
 
     /// How long this part of the image is so far.

@@ -21,10 +21,12 @@ use metadata::Metadata;
 
 pub use packer::Packer;
 
-/// What a block of a file takes at most, unpacked: as the system's own root has it, so that readers
-/// of both need no more memory.
-pub const BLOCK: usize = 1 << BLOCK_LOG;
-const BLOCK_LOG: u16 = 18;
+/// What a block of a file takes at most, unpacked. LZ4 looks back no further than this, so larger
+/// blocks pack hardly better.
+pub const BLOCK_MAX: usize = 1 << BLOCK_MAX_LOG;
+const BLOCK_MAX_LOG: u16 = 16;
+/// The smallest that the kernel takes: a page.
+const BLOCK_MIN_LOG: u16 = 12;
 const MAGIC: u32 = 0x7371_7368;
 /// The compressor's number.
 const LZ4: u16 = 5;
@@ -114,10 +116,23 @@ impl From<io::Error> for Error {
     }
 }
 
+/// The size of blocks, in bytes, for an image whose files have `len` bytes in all: as small as holds all
+/// of them, because the kernel sets aside three blocks for each image that is mounted, and three for
+/// each processor (fs/squashfs/super.c, lz4_wrapper.c).
+#[must_use]
+pub const fn block_for(len: u64) -> usize {
+    let mut log = BLOCK_MIN_LOG;
+    while log < BLOCK_MAX_LOG && 1 << log < len {
+        log = log.saturating_add(1);
+    }
+    1 << log
+}
+
 /// The most that an image of `tree` can take.
 #[must_use]
 pub fn size_max(tree: &Tree) -> u64 {
     let mut seen = BTreeSet::new();
+    let block = block_for(content_len(tree)) as u64;
     let mut size = PADDING.saturating_add(SUPERBLOCK_LEN as u64);
     for (path, entry) in tree {
         size = size.saturating_add(ENTRY_COST);
@@ -127,13 +142,23 @@ pub fn size_max(tree: &Tree) -> u64 {
             Kind::Symlink(target) => target.len() as u64,
             Kind::File { content, len } if seen.insert(*content) => {
                 // A word for each block.
-                let words = len.div_ceil(BLOCK as u64).saturating_mul(4);
+                let words = len.div_ceil(block).saturating_mul(4);
                 len.saturating_add(words)
             }
-            Kind::File { len, .. } => len.div_ceil(BLOCK as u64).saturating_mul(4),
+            Kind::File { len, .. } => len.div_ceil(block).saturating_mul(4),
         });
     }
     size.next_multiple_of(PADDING)
+}
+
+/// How many bytes all files of a tree have, equal ones counted once.
+fn content_len(tree: &Tree) -> u64 {
+    let mut seen = BTreeSet::new();
+    let lens = tree.values().filter_map(|entry| match entry.kind {
+        Kind::File { content, len } => seen.insert(content).then_some(len),
+        Kind::Directory | Kind::Symlink(_) => None,
+    });
+    lens.fold(0, u64::saturating_add)
 }
 
 /// Writes an image, from the place where `out` is; returns its length. `progress` hears how many
@@ -148,7 +173,7 @@ pub fn write<W: Write + Seek>(
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64, Error> {
     check(tree)?;
-    let mut packer = Packer::new(out)?;
+    let mut packer = Packer::with_blocks(out, block_for(content_len(tree)))?;
     for entry in tree.values() {
         if let Kind::File { content, len } = entry.kind
             && !packer.blocks.has(content)
@@ -202,6 +227,7 @@ fn check(tree: &Tree) -> Result<(), Error> {
 }
 
 struct Superblock {
+    block: usize,
     inodes: u32,
     fragments: u32,
     ids: u16,
@@ -216,11 +242,13 @@ struct Superblock {
 impl Superblock {
     fn emit(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(SUPERBLOCK_LEN);
-        for word in [MAGIC, self.inodes, 0, 1 << BLOCK_LOG, self.fragments] {
+        let log = self.block.trailing_zeros();
+        for word in [MAGIC, self.inodes, 0, 1 << log, self.fragments] {
             bytes.extend_from_slice(&word.to_le_bytes());
         }
         // The last two are the version of the format.
-        for half in [LZ4, BLOCK_LOG, FLAGS, self.ids, 4, 0] {
+        let log = u16::try_from(log).unwrap_or(BLOCK_MAX_LOG);
+        for half in [LZ4, log, FLAGS, self.ids, 4, 0] {
             bytes.extend_from_slice(&half.to_le_bytes());
         }
         for long in [

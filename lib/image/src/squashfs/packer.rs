@@ -9,7 +9,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use super::blocks::Blocks;
 use super::metadata::Metadata;
 use super::{
-    Error, OPTIONS, PADDING, SUPERBLOCK_LEN, Superblock, Tree, check, inodes, put_indexed,
+    BLOCK_MAX, Error, OPTIONS, PADDING, SUPERBLOCK_LEN, Superblock, Tree, check, inodes,
+    put_indexed,
 };
 
 /// Writes an image of contents that come one after another, and of the tree that is known at the end.
@@ -25,14 +26,19 @@ impl<W: Write + Seek> Packer<W> {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn new(mut out: W) -> Result<Self, Error> {
+    pub fn new(out: W) -> Result<Self, Error> {
+        Self::with_blocks(out, BLOCK_MAX)
+    }
+
+    /// The same with blocks of `block` bytes, for an image of which it is known what it will have.
+    pub(super) fn with_blocks(mut out: W, block: usize) -> Result<Self, Error> {
         let start = out.stream_position()?;
         out.write_all(&[0; SUPERBLOCK_LEN])?;
         out.write_all(&OPTIONS)?;
         let at = SUPERBLOCK_LEN.saturating_add(OPTIONS.len()) as u64;
         Ok(Self {
             start,
-            blocks: Blocks::new(out, at),
+            blocks: Blocks::new(out, at, block),
             next: 0,
         })
     }
@@ -67,6 +73,7 @@ impl<W: Write + Seek> Packer<W> {
     /// The tree cannot be an image, or something cannot be written.
     pub fn finish(self, tree: &Tree) -> Result<(W, u64), Error> {
         check(tree)?;
+        let block = self.blocks.size();
         let (mut out, placed, fragments, end) = self.blocks.finish()?;
         let mut at = end;
 
@@ -93,6 +100,7 @@ impl<W: Write + Seek> Packer<W> {
         let id_table = put_indexed(&mut put, list)?;
 
         let superblock = Superblock {
+            block,
             inodes: u32::try_from(tree.len()).map_err(|_| Error::TooLarge)?,
             fragments: u32::try_from(fragments.len()).map_err(|_| Error::TooLarge)?,
             ids: u16::try_from(tables.ids.len()).map_err(|_| Error::TooLarge)?,
