@@ -20,13 +20,10 @@ use xtask::places::Places;
 use xtask::qemu::{MEMORY_MIB, Machine};
 use xtask::wait;
 
-/// How often each start is timed at most; the fastest counts, because everything else on this
-/// machine only ever makes it slower.
-const STARTS_MAX: usize = 16;
-/// After so many starts in a row of which none was faster, the fastest is what the node can do.
-const STARTS_IN_VAIN: usize = 4;
-/// By how much a start must be faster to count as such.
-const FASTER: Duration = Duration::from_millis(10);
+/// How often each start is timed. What else this machine does comes and goes, so starts that follow
+/// each other are compared, and the median of what they say counts: the fastest of each would be the
+/// shorter one's advantage, which fits into a quieter moment.
+const ROUNDS: usize = 9;
 /// How many layers a node is given to see what they cost.
 const LAYERS: usize = 20;
 /// The services of the layer that rests.
@@ -40,53 +37,43 @@ fn main() -> Result<()> {
     let arch = arch.context("usage: measure amd64|arm64")?;
     let places = Places::find()?;
 
-    let mut bare = Duration::MAX;
-    let mut answered = Duration::MAX;
-    let mut layered = Duration::MAX;
     let layers = tempfile::tempdir()?;
     let with_layers = layers::many(&places, arch, LAYERS, layers.path())?;
     let mut idle_mib = f64::MAX;
-    let mut in_vain: usize = 0;
-    for _ in 0..STARTS_MAX {
-        let bare_now = time_bare_init(&places, arch)?;
-        let (answered_now, idle_now) = time_first_answer(&places, Setup::new(arch))?;
+    let (mut bares, mut answers, mut layereds) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut first, mut more) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let bare = time_bare_init(&places, arch)?.as_secs_f64();
+        let (answered, idle_now) = time_first_answer(&places, Setup::new(arch))?;
         let mut setup = Setup::new(arch);
         setup.initramfs = Some(with_layers.clone());
-        let (layered_now, _) = time_first_answer(&places, setup)?;
-        let faster = |now: Duration, best: Duration| now.saturating_add(FASTER) < best;
-        in_vain = if faster(bare_now, bare)
-            || faster(answered_now, answered)
-            || faster(layered_now, layered)
-        {
-            0
-        } else {
-            in_vain.saturating_add(1)
-        };
-        bare = bare.min(bare_now);
-        answered = answered.min(answered_now);
-        layered = layered.min(layered_now);
+        let (layered, _) = time_first_answer(&places, setup)?;
+        let (answered, layered) = (answered.as_secs_f64(), layered.as_secs_f64());
+        first.push(answered / bare);
+        more.push(layered / answered);
+        bares.push(bare);
+        answers.push(answered);
+        layereds.push(layered);
         idle_mib = idle_mib.min(idle_now);
-        if in_vain == STARTS_IN_VAIN {
-            break;
-        }
     }
     println!(
         "bare init {:.2} s, first answer {:.2} s, with {LAYERS} layers {:.2} s",
-        bare.as_secs_f64(),
-        answered.as_secs_f64(),
-        layered.as_secs_f64()
+        median(&mut bares)?,
+        median(&mut answers)?,
+        median(&mut layereds)?
     );
-    println!(
-        "measured first-answer {:.3}",
-        answered.as_secs_f64() / bare.as_secs_f64()
-    );
-    println!(
-        "measured layers-boot {:.3}",
-        layered.as_secs_f64() / answered.as_secs_f64()
-    );
+    println!("measured first-answer {:.3}", median(&mut first)?);
+    println!("measured layers-boot {:.3}", median(&mut more)?);
     println!("measured machine-memory {MEMORY_MIB}");
     println!("measured idle-memory {idle_mib:.1}");
     measure_services(arch)
+}
+
+/// The one in the middle.
+fn median(values: &mut [f64]) -> Result<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    values.get(middle).copied().context("nothing was measured")
 }
 
 /// Times a machine that starts nothing but one program, which prints a line.
