@@ -9,6 +9,7 @@ use core::fmt::Write as _;
 
 use sys::fs::{Mode, OFlags};
 use sys::io::Errno;
+use sys::process::{Pid, WaitOptions};
 use sys::spawn::Strings;
 use sys::start::Arguments;
 use sys::text::Text;
@@ -46,22 +47,19 @@ pub fn mount() -> Told {
     if list.lines().filter(|line| is_layer(line.trim())).count() > LAYERS_MAX {
         say!("layers.list: only the first {LAYERS_MAX} layers are mounted");
     }
-    let mut outcomes = [Ok(()); LAYERS_MAX];
+    let mut outcomes = mount_each(list);
     let mut lower = Text::<1024>::new();
-    let mut count: usize = 0;
     // The last layer lies on top, and the overlay wants the topmost first. Numbers are counted
     // from the last of the list too.
-    for (name, outcome) in layers(list).rev().zip(&mut outcomes) {
-        *outcome = mount_layer(name, count);
+    for (number, (name, outcome)) in layers(list).rev().zip(&outcomes).enumerate() {
         match outcome {
             Ok(()) => {
-                let _ = write!(lower, "/l/{count}:");
-                count = count.saturating_add(1);
+                let _ = write!(lower, "/l/{number}:");
             }
             Err(errno) => say!("layer {name}: left out: {}", sys::errno::name(*errno)),
         }
     }
-    if count > 0
+    if !lower.as_str().is_empty()
         && let Err(errno) = mount_overlay(&lower)
     {
         say!(
@@ -162,17 +160,55 @@ fn is_layer(line: &str) -> bool {
     !line.is_empty() && !line.starts_with('#')
 }
 
-/// Mounts one layer at its number.
-fn mount_layer(name: &str, number: usize) -> Result<(), Errno> {
+/// Mounts each layer at its number, counted from the last of the list, all at the same time: a mount
+/// is mostly waiting, for the kernel to make a device and to read through it.
+fn mount_each(list: &str) -> [Result<(), Errno>; LAYERS_MAX] {
+    let mut outcomes = [Ok(()); LAYERS_MAX];
+    if let Err(errno) = root::make_folder(c"/l") {
+        return [Err(errno); LAYERS_MAX];
+    }
+    let mut children = [const { None }; LAYERS_MAX];
+    let all = layers(list).rev().zip(&mut outcomes).zip(&mut children);
+    for (number, ((name, outcome), child)) in (0..).zip(all) {
+        let mount = || mount_layer(name, number);
+        let code = |errno: Errno| u8::try_from(errno.raw_os_error()).unwrap_or(u8::MAX);
+        let in_child = || mount().map_or_else(code, |()| 0);
+        match sys::spawn::spawn(sys::spawn::Placement::BESIDE, &[], in_child, code) {
+            Ok(spawned) => *child = Some(spawned.pid),
+            // No child, so it is done here and now.
+            Err(_) => *outcome = mount(),
+        }
+    }
+    for (child, outcome) in children.iter().zip(&mut outcomes) {
+        if let Some(pid) = child {
+            *outcome = outcome_of(*pid);
+        }
+    }
+    outcomes
+}
+
+/// Waits for the child that mounts a layer: it ends with the error's number, or 0.
+fn outcome_of(child: Pid) -> Result<(), Errno> {
+    let (_, status) =
+        sys::process::waitpid(Some(child), WaitOptions::empty())?.ok_or(Errno::CHILD)?;
+    match status.exit_status() {
+        Some(0) => Ok(()),
+        Some(errno) => Err(Errno::from_raw_os_error(errno)),
+        None => Err(Errno::INTR),
+    }
+}
+
+/// Mounts one layer at its number. The root has the first loop device.
+fn mount_layer(name: &str, number: u16) -> Result<(), Errno> {
     if name.contains('/') || name == "." || name == ".." {
         return Err(Errno::INVAL);
     }
-    root::make_folder(c"/l")?;
     let (mut file, mut at) = (Text::<300>::new(), Text::<16>::new());
     let _ = write!(file, "/layers/{name}\0");
     let _ = write!(at, "/l/{number}\0");
     let text = |bytes| CStr::from_bytes_until_nul(bytes).map_err(|_| Errno::NAMETOOLONG);
-    root::mount_squashfs(text(file.as_bytes())?, text(at.as_bytes())?)
+    let device = number.saturating_add(1);
+    root::mount_squashfs(text(file.as_bytes())?, text(at.as_bytes())?, device)
 }
 
 /// Mounts the layers and, undermost, the root, over the root.

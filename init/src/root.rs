@@ -32,14 +32,14 @@ pub(crate) const READ_ONLY: MountFlags = MountFlags::RDONLY
 /// # Errors
 /// When it is not there or not a squashfs: nothing can go on without it.
 pub fn mount() -> Result<(), Fatal> {
-    mount_squashfs(ROOTFS, ROOT).map_err(Fatal::during("mount", "/rootfs.sqsh"))
+    mount_squashfs(ROOTFS, ROOT, 0).map_err(Fatal::during("mount", "/rootfs.sqsh"))
 }
 
-/// Mounts a squashfs file, read-only.
-pub(crate) fn mount_squashfs(file: &CStr, at: &CStr) -> Result<(), Errno> {
+/// Mounts a squashfs file, read-only, by the loop device of a number.
+pub(crate) fn mount_squashfs(file: &CStr, at: &CStr, device: u16) -> Result<(), Errno> {
     make_folder(at)?;
     let image = sys::fs::open(file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let device = sys::loop_device::attach_read_only(&image)?;
+    let device = sys::loop_device::attach_read_only_at(device, &image)?;
     sys::mount::mount(device.path.as_str(), at, c"squashfs", READ_ONLY, None)
 }
 

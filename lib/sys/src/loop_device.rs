@@ -8,7 +8,8 @@ use core::fmt::Write as _;
 
 use linux_raw_sys::general::__NR_ioctl;
 use linux_raw_sys::loop_device::{
-    LO_FLAGS_AUTOCLEAR, LO_FLAGS_READ_ONLY, LOOP_CONFIGURE, LOOP_CTL_GET_FREE, loop_config,
+    LO_FLAGS_AUTOCLEAR, LO_FLAGS_READ_ONLY, LOOP_CONFIGURE, LOOP_CTL_ADD, LOOP_CTL_GET_FREE,
+    loop_config,
 };
 
 use crate::arch::{NONE, syscall};
@@ -34,33 +35,58 @@ pub struct Loop {
 /// # Errors
 /// The kernel's: `NOENT` without `/dev/loop-control`.
 pub fn attach_read_only(file: impl AsFd) -> io::Result<Loop> {
-    let flags = OFlags::RDWR | OFlags::CLOEXEC;
-    let control = crate::fs::open(c"/dev/loop-control", flags, Mode::empty())?;
+    let control = control()?;
     let mut last = Errno::BUSY;
     for _ in 0..ATTEMPTS_MAX {
-        let index = free_index(&control)?;
-        let mut path = Text::new();
-        let _ = write!(path, "/dev/loop{index}");
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let device = crate::fs::open(path.as_str(), flags, Mode::empty())?;
-        match configure(&device, &file) {
-            Ok(()) => return Ok(Loop { device, path }),
+        // The kernel makes a device when all are taken.
+        let index = ask(&control, LOOP_CTL_GET_FREE, NONE)?;
+        match bind(index, &file) {
             Err(Errno::BUSY) => last = Errno::BUSY,
-            Err(errno) => return Err(errno),
+            bound => return bound,
         }
     }
     Err(last)
 }
 
-/// Asks for the number of a free device; the kernel makes one when all are taken.
+/// The same with the device of a number, for several who bind at the same time: they would be told
+/// of the same free one again and again. Another device is taken when that one has a file already.
+///
+/// # Errors
+/// As [`attach_read_only`].
+pub fn attach_read_only_at(index: u16, file: impl AsFd) -> io::Result<Loop> {
+    let index = usize::from(index);
+    match ask(&control()?, LOOP_CTL_ADD, index) {
+        Ok(_) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(errno),
+    }
+    match bind(index, &file) {
+        Err(Errno::BUSY) => attach_read_only(file),
+        bound => bound,
+    }
+}
+
+fn control() -> io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    crate::fs::open(c"/dev/loop-control", flags, Mode::empty())
+}
+
+fn bind(index: usize, file: &impl AsFd) -> io::Result<Loop> {
+    let mut path = Text::new();
+    let _ = write!(path, "/dev/loop{index}");
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let device = crate::fs::open(path.as_str(), flags, Mode::empty())?;
+    configure(&device, file).map(|()| Loop { device, path })
+}
+
+/// Asks for the number of a free device, or for the device of a number.
 #[expect(unsafe_code, reason = "a raw system call")]
-fn free_index(control: &OwnedFd) -> io::Result<usize> {
+fn ask(control: &OwnedFd, request: u32, argument: usize) -> io::Result<usize> {
     let control = control.as_raw_fd().cast_unsigned() as usize;
-    // SAFETY: this request takes no argument and returns a number.
+    // SAFETY: both requests take at most a number and return one; neither touches memory.
     unsafe {
         syscall(
             __NR_ioctl,
-            [control, LOOP_CTL_GET_FREE as usize, NONE, NONE, NONE, NONE],
+            [control, request as usize, argument, NONE, NONE, NONE],
         )
     }
 }
