@@ -143,6 +143,12 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl machineconfig patch worker.yaml --patch @mtu.yaml"
     )]
     Machineconfig(MachineConfig),
+    /// Write manual pages, one for each command
+    #[command(after_help = "Example: ichorctl man ~/.local/share/man/man1")]
+    Man {
+        /// The folder for them; it is made
+        folder: PathBuf,
+    },
     /// Show memory usage
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 memory")]
     Memory {
@@ -543,6 +549,7 @@ mod tests {
             "gen secrets --output-file x",
             "version --client --short",
             "completion zsh",
+            "man pages",
             "extension new a --service",
             "extensions validate a b --arch arm64",
             "extension pack a -o b.sqsh",
@@ -578,6 +585,7 @@ mod tests {
             "config add a --crt x",
             "processes -s name",
             "completion powershell",
+            "man",
             "get",
             "get rd -o wide",
             "get rd -o jsonpath",

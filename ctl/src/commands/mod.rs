@@ -21,6 +21,7 @@ mod image;
 mod inject;
 mod interactive;
 mod machineconfig;
+mod man;
 mod memory;
 mod mounts;
 mod patch;
@@ -70,6 +71,7 @@ pub(crate) async fn run(
         Command::Inject(what) => inject::run(&what, environment, screen),
         Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
         Command::Machineconfig(what) => machineconfig::run(&what, environment, screen),
+        Command::Man { folder } => man::run(&folder, environment, screen),
         Command::Memory { verbose } => memory::run(&open().await?, verbose, screen).await,
         Command::Mounts => mounts::run(&open().await?, screen).await,
         Command::Patch(asked) => {

@@ -202,6 +202,29 @@ fn completion_knows_the_commands_in_every_shell() {
 }
 
 #[test]
+fn every_command_has_a_manual_page_with_its_flags_and_examples() {
+    let desk = Desk::empty();
+    let said = desk.run("man pages");
+    assert!(said.err.contains(" pages in "), "{}", said.err);
+    said.done();
+    let page = |name: &str| desk.read(&format!("pages/{name}.1"));
+
+    let first = page("ichorctl");
+    for word in ["apply\\-config", "EXAMPLES", "talosconfig"] {
+        assert!(first.contains(word), "{word}: {first}");
+    }
+    let deep = page("ichorctl-config-add");
+    for word in [
+        "\\-\\-crt",
+        "\\-\\-talosconfig",
+        "ichorctl config add home",
+        "SEE ALSO",
+    ] {
+        assert!(deep.contains(word), "{word}: {deep}");
+    }
+}
+
+#[test]
 fn help_of_every_command_has_an_example() {
     for command in [
         "",
