@@ -68,7 +68,7 @@ impl Kept for Container {
         settings.is_none()
     }
 
-    fn unmet(
+    async fn unmet(
         &mut self,
         node: &Arc<Node>,
         settings: &Self::Settings,

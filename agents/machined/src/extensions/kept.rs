@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use proto::service::ServiceSpec;
 
+use super::conditions::Conditions;
 use super::description::Extension;
+use super::settings;
 use super::spec::{Additions, Limits};
-use super::{conditions, settings};
 use crate::configuration::ExtensionService;
 use crate::keeper::Kept;
 use crate::node::Node;
@@ -22,6 +23,7 @@ use crate::resources::MachineConfig;
 pub(super) struct Service {
     pub(super) extension: Extension,
     pub(super) limits: Limits,
+    pub(super) conditions: Conditions,
 }
 
 impl Kept for Service {
@@ -47,18 +49,21 @@ impl Kept for Service {
         false
     }
 
-    fn unmet(&mut self, node: &Arc<Node>, _: &Self::Settings) -> Result<Vec<String>, String> {
-        Ok(conditions::unmet(node, &self.extension))
+    async fn unmet(&mut self, node: &Arc<Node>, _: &Self::Settings) -> Result<Vec<String>, String> {
+        self.conditions.unmet(node, &self.extension).await
     }
 
-    fn rest(&mut self) {}
+    fn rest(&mut self) {
+        self.conditions.rest();
+    }
 
     fn again(&self) -> Option<Duration> {
         None
     }
 
     fn prepare(&mut self, node: &Node, settings: &Self::Settings) -> Result<Additions, String> {
-        settings::prepare(&node.places, &self.extension, settings.as_ref())
+        let file = self.conditions.environment_file();
+        settings::prepare(&node.places, &self.extension, file, settings.as_ref())
     }
 
     fn describe<R>(

@@ -2,7 +2,7 @@
 //! What comes to an extension service from outside of its image: its environment file and its
 //! `ExtensionServiceConfig`.
 //!
-//! Owns: reading that file, and laying out the files of the configuration.
+//! Owns: what that file says, and laying out the files of the configuration.
 //! Never: shows their content.
 
 use std::fs::{DirBuilder, OpenOptions};
@@ -14,33 +14,23 @@ use super::mount::Described;
 use super::read::is_plain;
 use super::spec::Additions;
 use crate::configuration::ExtensionService;
-use crate::files;
 use crate::places::Places;
 
 /// Where the files of configurations are; a folder for each service.
 const FILES: &str = "/system/overlays/extensions";
-/// The longest environment file, in bytes.
-const ENVIRONMENT_FILE_MAX: u64 = 64 * 1024;
 
-/// Reads and lays out everything.
+/// Lays out everything; `environment_file` is what is in it.
 ///
 /// # Errors
-/// What could not be read or written, and why.
+/// What could not be written, and why.
 pub(super) fn prepare(
     places: &Places,
     extension: &Extension,
+    environment_file: Option<&str>,
     configured: Option<&ExtensionService>,
 ) -> Result<Additions, String> {
-    let from_file = match &extension.environment_file {
-        Some(path) => {
-            let text = files::read_text(&places.at(path), ENVIRONMENT_FILE_MAX)
-                .map_err(|error| format!("{path}: {error}"))?;
-            parse(&text)
-        }
-        None => Vec::new(),
-    };
     let mut additions = Additions {
-        from_file,
+        from_file: environment_file.map_or_else(Vec::new, parse),
         ..Additions::default()
     };
     let folder = places.at(format!("{FILES}/{}", extension.name));
@@ -144,7 +134,7 @@ mod tests {
         };
 
         for content in ["first", "second"] {
-            let additions = prepare(&places, &extension, Some(&configured(content))).unwrap();
+            let additions = prepare(&places, &extension, None, Some(&configured(content))).unwrap();
 
             assert_eq!(additions.environment, ["A=b"]);
             let mount = additions.mounts.first().unwrap().lower();
@@ -159,7 +149,7 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600);
         }
         // Without a configuration nothing of it is left.
-        prepare(&places, &extension, None).unwrap();
+        prepare(&places, &extension, None, None).unwrap();
         assert!(!places.at("/system/overlays/extensions/a/0").exists());
     }
 
@@ -177,27 +167,12 @@ mod tests {
                 environment: Vec::new(),
             };
 
-            let refused = prepare(&places, &extension, Some(&configured)).unwrap_err();
+            let refused = prepare(&places, &extension, None, Some(&configured)).unwrap_err();
 
             assert!(
                 refused.contains(&format!("mountPath {path:?}")),
                 "{refused}"
             );
         }
-    }
-
-    #[test]
-    fn a_missing_or_endless_environment_file_is_an_error_with_its_name() {
-        let folder = Folder::new();
-        let places = Places::under(folder.path());
-        let text = "name: a\ncontainer:\n  entrypoint: a\n  environmentFile: /e\nrestart: always\n";
-        let extension = Extension::parse(text).unwrap();
-
-        let missing = prepare(&places, &extension, None).unwrap_err();
-        std::fs::write(folder.path().join("e"), "A=b\n".repeat(20_000)).unwrap();
-        let long = prepare(&places, &extension, None).unwrap_err();
-
-        assert!(missing.starts_with("/e: No such file"), "{missing}");
-        assert_eq!(long, "/e: longer than 65536 bytes");
     }
 }

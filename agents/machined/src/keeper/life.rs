@@ -171,7 +171,7 @@ impl<K: Kept> Keeper<K> {
             }
             Phase::Waiting => {
                 let settings = self.kept.settings(&self.node);
-                match self.kept.unmet(&self.node, &settings) {
+                match self.kept.unmet(&self.node, &settings).await {
                     Ok(unmet) if unmet.is_empty() => self.launch(settings).await,
                     Ok(unmet) => self.show(Some(format!("Waiting for {}", unmet.join(", ")))),
                     Err(reason) => {

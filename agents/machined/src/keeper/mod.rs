@@ -50,8 +50,11 @@ pub(crate) trait Kept: Send + Sync + 'static {
     ///
     /// # Errors
     /// Waiting is of no use: why.
-    fn unmet(&mut self, node: &Arc<Node>, settings: &Self::Settings)
-    -> Result<Vec<String>, String>;
+    fn unmet(
+        &mut self,
+        node: &Arc<Node>,
+        settings: &Self::Settings,
+    ) -> impl Future<Output = Result<Vec<String>, String>> + Send;
 
     /// Ends what goes on so that it can start.
     fn rest(&mut self);

@@ -10,6 +10,7 @@ use ::api::machine::machine_status_event::MachineStage;
 use proto::service::State;
 
 use crate::api::{apply, run};
+use crate::dead_mount::DeadMount;
 use crate::node::{Client, TestNode, as_admin, configuration, status};
 
 const FILE: &str = "usr/local/etc/containers/hello.yaml";
@@ -86,6 +87,46 @@ async fn ext_04_09_a_service_waits_for_its_conditions_and_says_for_which() {
     until_ordered(&node, &["define ext-hello", "start ext-hello"]).await;
     let described = node.init.lock().unwrap().described.clone();
     assert_eq!(described.get("ext-hello").unwrap(), &["A=file", "B=own"]);
+}
+
+/// machined stood still, for everybody, when a service waited for a file of a server that was gone.
+#[tokio::test(flavor = "current_thread")]
+async fn ext_09_a_path_on_a_dead_mount_holds_nobody_but_its_service() {
+    let node = with_hello("", "depends:\n  - path: /dead/file\n  - path: /run/there\n");
+    node.write(
+        "usr/local/etc/containers/other.yaml",
+        "name: other\ncontainer:\n  entrypoint: other\nrestart: always\n",
+    );
+    let dead = DeadMount::at(&node.path("dead"));
+
+    let (node, mut client) = run(node).await;
+
+    let waits = "Waiting for file \"/dead/file\" to exist (its file system does not answer), \
+        file \"/run/there\" to exist";
+    until_hello(&node, &mut client, "Waiting", waits).await;
+    until_ordered(&node, &["define ext-other", "start ext-other"]).await;
+    // What hangs is told that its server is gone, and is looked at anew.
+    drop(dead);
+    std::fs::write(node.path("dead/file"), "").unwrap();
+    node.write("run/there", "");
+    let both = [
+        "define ext-other",
+        "start ext-other",
+        "define ext-hello",
+        "start ext-hello",
+    ];
+    until_ordered(&node, &both).await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn ext_04_an_environment_file_that_cannot_be_read_is_said_by_its_name() {
+    let node = with_hello("  environmentFile: /run/env\n", "");
+    node.write("run/env", &"A=b\n".repeat(20_000));
+
+    let (node, mut client) = run(node).await;
+
+    let reason = "/run/env: longer than 65536 bytes";
+    until_hello(&node, &mut client, "Failed", reason).await;
 }
 
 #[tokio::test(flavor = "current_thread")]
