@@ -14,7 +14,7 @@ use super::fetch::{Fetch, Image, State};
 use super::spec::{self, Described};
 use super::{PREFIX, users, wanted};
 use crate::extensions::spec::Limits;
-use crate::keeper::Kept;
+use crate::keeper::{self, Kept};
 use crate::node::Node;
 
 /// How long a container that could not be started is left alone: its image may have come to its
@@ -104,6 +104,17 @@ impl Kept for Container {
         match self.restart {
             ContainerRestart::Always | ContainerRestart::UntilSuccess => Some(AGAIN),
             ContainerRestart::Never => None,
+        }
+    }
+
+    /// As far as it can be said without its image: with the one that it has.
+    fn check(&self, settings: &Self::Settings) -> Result<(), String> {
+        match (settings, &self.image) {
+            (Some((spec, first)), Some(image)) => {
+                let described = spec::describe(spec, image, *first, self.limits)?;
+                self.describe(&described, keeper::fits)?
+            }
+            (_, _) => Ok(()),
         }
     }
 

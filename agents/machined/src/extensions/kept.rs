@@ -14,7 +14,7 @@ use super::description::Extension;
 use super::settings;
 use super::spec::{Additions, Limits};
 use crate::configuration::ExtensionService;
-use crate::keeper::Kept;
+use crate::keeper::{self, Kept};
 use crate::node::Node;
 use crate::resources::MachineConfig;
 
@@ -24,6 +24,13 @@ pub(super) struct Service {
     pub(super) extension: Extension,
     pub(super) limits: Limits,
     pub(super) conditions: Conditions,
+}
+
+impl Service {
+    fn plan(&self, configured: &Option<ExtensionService>) -> Result<Additions, String> {
+        let file = self.conditions.environment_file();
+        settings::plan(&self.extension, file, configured.as_ref())
+    }
 }
 
 impl Kept for Service {
@@ -61,9 +68,14 @@ impl Kept for Service {
         None
     }
 
+    fn check(&self, settings: &Self::Settings) -> Result<(), String> {
+        self.describe(&self.plan(settings)?, keeper::fits)?
+    }
+
     fn prepare(&mut self, node: &Node, settings: &Self::Settings) -> Result<Additions, String> {
-        let file = self.conditions.environment_file();
-        settings::prepare(&node.places, &self.extension, file, settings.as_ref())
+        let planned = self.plan(settings)?;
+        settings::lay_out(&node.places, &self.extension, settings.as_ref())?;
+        Ok(planned)
     }
 
     fn describe<R>(

@@ -15,6 +15,7 @@ use proto::service::State;
 use crate::api::apply;
 use crate::node::{Client, TestNode, as_admin, configuration, status};
 use crate::stand_ins::ImagedState;
+use crate::trials::tried;
 
 struct Lab {
     node: TestNode,
@@ -228,6 +229,31 @@ async fn a_restarted_machined_leaves_a_container_as_it_is() {
         })
         .await;
     assert_eq!(lab.orders(), FIRST);
+}
+
+/// A container kept what was on trial until its next start.
+#[tokio::test(flavor = "current_thread")]
+async fn settings_on_trial_leave_a_container_when_machined_dies() {
+    let mut lab = Lab::new().await;
+    lab.apply(&[WEB]).await;
+    lab.until_ordered(&FIRST).await;
+    let text = lab
+        .node
+        .read("system/state/config.yaml")
+        .replace("one", "two");
+    let on_trial = tried(&text, 3600);
+    lab.client.apply_configuration(on_trial).await.unwrap();
+    let again = ["stop ctr-web", "define ctr-web", "start ctr-web"];
+    lab.until_ordered(&[&FIRST[..], &again].concat()).await;
+
+    lab.node.restart();
+    lab.client = lab.node.client().await;
+
+    let all = [&FIRST[..], &again, &again].concat();
+    lab.until_ordered(&all).await;
+    let asked = lab.asked();
+    let mut images = asked.iter().filter(|one| !one.starts_with("keep "));
+    assert_eq!(images.next_back().unwrap(), "busybox one");
 }
 
 /// A trial ends with machined, and the configuration before it has no such container.
