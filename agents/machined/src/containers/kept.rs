@@ -12,7 +12,7 @@ use proto::service::ServiceSpec;
 
 use super::fetch::{Fetch, Image, State};
 use super::spec::{self, Described};
-use super::{PREFIX, users, wanted};
+use super::{PREFIX, ports, users, wanted};
 use crate::extensions::spec::Limits;
 use crate::keeper::{self, Kept};
 use crate::node::Node;
@@ -98,6 +98,11 @@ impl Kept for Container {
 
     fn rest(&mut self) {
         self.fetch = None;
+    }
+
+    fn remark(&self, node: &Node, settings: &Self::Settings) -> Option<String> {
+        let (spec, _) = settings.as_ref()?;
+        ports::remark(&node.places, spec, self.image.as_ref()?.lowest_port)
     }
 
     fn again(&self) -> Option<Duration> {

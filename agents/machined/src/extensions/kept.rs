@@ -64,6 +64,11 @@ impl Kept for Service {
         self.conditions.rest();
     }
 
+    /// What it may do is its image's affair, and all of it is there.
+    fn remark(&self, _: &Node, _: &Self::Settings) -> Option<String> {
+        None
+    }
+
     fn again(&self) -> Option<Duration> {
         None
     }

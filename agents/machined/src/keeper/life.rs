@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::started::Digest;
-use super::{Kept, Order, TOO_LONG, leave_as_it_is, refuse};
+use super::{Kept, Order, TOO_LONG, leave_as_it_is, refuse, remark};
 use crate::news::{Error, init};
 use crate::node::Node;
 use crate::resources::{MachineConfig, MachineStage};
@@ -277,6 +277,9 @@ impl<K: Kept> Keeper<K> {
             Ok(()) => {
                 self.show(None);
                 self.phase = Phase::Started;
+                if let Some(words) = self.kept.remark(&self.node, &settings) {
+                    remark(&self.node, &self.id, words);
+                }
                 self.kept.rest();
                 // There need not be one.
                 let _absent = std::fs::remove_file(self.node.places.wanted(&self.id));

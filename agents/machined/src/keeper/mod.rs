@@ -65,6 +65,9 @@ pub(crate) trait Kept: Send + Sync + 'static {
     /// Ends what goes on so that it can start.
     fn rest(&mut self);
 
+    /// What its operator should know of it, once it was started, in words.
+    fn remark(&self, node: &Node, settings: &Self::Settings) -> Option<String>;
+
     /// When it is tried again after it could not be started; `None`: when its settings differ.
     fn again(&self) -> Option<Duration>;
 
@@ -157,6 +160,11 @@ pub(crate) fn fits(spec: ServiceSpec<'_>) -> Result<(), String> {
 fn leave_as_it_is(node: &Node, kind: &str, id: &str, reason: &str) {
     let words = format!("Its changed configuration is refused, it goes on as it was: {reason}");
     node.journal.console(format_args!("{kind} {id}: {words}"));
+    remark(node, id, words);
+}
+
+/// Takes down something about a service, and tells it.
+fn remark(node: &Node, id: &str, words: String) {
     let now = crate::clock::now().wall;
     let change = node.state().services.remark(id, words, now);
     if let Some(change) = change {

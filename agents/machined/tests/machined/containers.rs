@@ -158,6 +158,26 @@ async fn a_container_is_started_changed_and_removed_without_a_reboot() {
     );
 }
 
+/// Its program said "permission denied", and nothing said why.
+#[tokio::test(flavor = "current_thread")]
+async fn a_container_that_cannot_have_the_port_of_its_image_is_told_so() {
+    let mut lab = Lab::new().await;
+    lab.apply(&[WEB]).await;
+    lab.until_ordered(&FIRST).await;
+
+    let said = "Its image is for port 80, and below 1024";
+    let client = &mut lab.client;
+    lab.node
+        .until(said, async || {
+            let list = client.service_list(as_admin(())).await.ok()?.into_inner();
+            let services = &list.messages.first()?.services;
+            let web = services.iter().find(|service| service.id == "ctr-web")?;
+            let mut history = web.events.as_ref()?.events.iter();
+            history.find(|line| line.msg.starts_with(said)).map(drop)
+        })
+        .await;
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn how_far_an_image_is_and_why_it_does_not_come_is_seen_in_services() {
     let mut lab = Lab::new().await;
