@@ -71,23 +71,6 @@ fn image(arch: Arch, root: &Path, run: &Value) -> Result<Sample> {
     Ok(Sample::with(Form::Oci, &configuration, &layers))
 }
 
-/// Lays a patch over the configuration of the node, without a reboot.
-fn patch(node: &Node, text: &str) -> Result<()> {
-    let file = node.file("patch.yaml");
-    fs::write(&file, text)?;
-    let file = format!("@{}", file.display());
-    let arguments = [
-        "patch",
-        "machineconfig",
-        "--mode",
-        "no-reboot",
-        "--patch",
-        &file,
-    ];
-    node.ctl(&arguments)?.ok()?;
-    Ok(())
-}
-
 /// Has the node pull through a registry of this host; returns how the node calls it. The machine
 /// sees this host, and with it its loopback, as 10.0.2.2.
 fn mirror(node: &Node, registry: &Real) -> Result<String> {
@@ -97,7 +80,7 @@ fn mirror(node: &Node, registry: &Real) -> Result<String> {
         "machine:\n  registries:\n    mirrors:\n      example.org:\n        endpoints:\n          - \
          http://{direct}\n      {direct}:\n        endpoints:\n          - http://{direct}\n"
     );
-    patch(node, &text)?;
+    node.patch(&text)?;
     Ok(direct)
 }
 
@@ -123,7 +106,7 @@ fn images_are_pulled_through_a_mirror_and_run_changed_and_removed(arch: Arch) ->
     // As the image says it, with the default profile.
     let pinned = format!("{IMAGE}:v1@{}", sample.digest());
     let looks = "args: [report, write=/x, write=/tmp/x, list=/]\n";
-    patch(&node, &container("web", &pinned, looks))?;
+    node.patch(&container("web", &pinned, looks))?;
     let log = until_logged(&node, "ctr-web", "idle")?;
     for line in [
         "process 1",
@@ -141,23 +124,21 @@ fn images_are_pulled_through_a_mirror_and_run_changed_and_removed(arch: Arch) ->
     }
 
     // A change starts that container again, and nothing else.
-    patch(&node, &container("other", &format!("{IMAGE}:v1"), ""))?;
+    node.patch(&container("other", &format!("{IMAGE}:v1"), ""))?;
     until_logged(&node, "ctr-other", "idle")?;
-    patch(
-        &node,
-        &container("web", &pinned, "args: [report, read=/etc/passwd]\n"),
-    )?;
+    node.patch(&container(
+        "web",
+        &pinned,
+        "args: [report, read=/etc/passwd]\n",
+    ))?;
     until_logged(&node, "ctr-web", "read=/etc/passwd: root:x:0:0::/:")?;
     let other = node.ctl(&["service", "ctr-other"])?.ok()?;
     ensure!(other.matches("Started as process").count() == 1, "{other}");
 
     // What does not come says why, and harms nobody.
     let wrong = format!("{direct}/tools/probe@{}", digest(b"something else"));
-    patch(
-        &node,
-        &container("absent", &format!("{direct}/not/there:v1"), ""),
-    )?;
-    patch(&node, &container("wrong", &wrong, ""))?;
+    node.patch(&container("absent", &format!("{direct}/not/there:v1"), ""))?;
+    node.patch(&container("wrong", &wrong, ""))?;
     for name in ["ctr-absent", "ctr-wrong"] {
         until_row(&node, name, &["Failed", "has no such manifest (404"])?;
     }
@@ -176,18 +157,14 @@ fn images_are_pulled_through_a_mirror_and_run_changed_and_removed(arch: Arch) ->
     drop(registry);
     node.ctl(&["service", "ctr-web", "restart"])?.ok()?;
     until_state(&node, "ctr-web", "Running")?;
-    patch(
-        &node,
-        &container("late", &format!("{direct}/tools/probe:v2"), ""),
-    )?;
+    node.patch(&container("late", &format!("{direct}/tools/probe:v2"), ""))?;
     until_row(&node, "ctr-late", &["Waiting", "cannot be reached"])?;
     until_state(&node, "ctr-web", "Running")?;
 
     for name in ["web", "other", "absent", "wrong", "late"] {
-        patch(
-            &node,
-            &format!("apiVersion: v1alpha1\nkind: ContainerConfig\nname: {name}\n$patch: delete\n"),
-        )?;
+        node.patch(&format!(
+            "apiVersion: v1alpha1\nkind: ContainerConfig\nname: {name}\n$patch: delete\n"
+        ))?;
     }
     until_gone(&node, "ctr-")?;
     let after = node.ctl(&["services"])?.ok()?;
@@ -206,7 +183,7 @@ fn limits_of_containers_hold_and_spare_the_others(arch: Arch) -> Result<()> {
     let mut inside = node.probe()?;
     let run = |name: &str, limits: &str| -> Result<()> {
         let more = format!("args: [{name}]\nrestart: never\nresources:\n  limits: {{{limits}}}\n");
-        patch(&node, &container(name, &format!("{IMAGE}:v1"), &more))
+        node.patch(&container(name, &format!("{IMAGE}:v1"), &more))
     };
     run("idle", "memory: 16MiB, pids: 4")?;
     until_logged(&node, "ctr-idle", "idle")?;
