@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Makes the initramfs: init, the root, and the list of layers over it.
+//! Makes the initramfs: init, the root, the list of layers over it, and which kernel it is for.
 //!
 //! Owns: what is in the archive that the kernel unpacks.
 //! Never: compresses it; the root inside is compressed already.
@@ -12,6 +12,7 @@ use image::cpio::{Archive, Entry, Kind};
 use image::layers::{self, Layers};
 
 use crate::arch::Arch;
+use crate::kernel;
 use crate::places::{Places, make_folder};
 use crate::programs;
 use crate::rootfs;
@@ -30,6 +31,14 @@ pub fn build(places: &Places, arch: Arch) -> Result<PathBuf> {
     add_file(&mut archive, "rootfs.sqsh", 0o444, read(&root)?)?;
     // No layer: the list is there all the same, so that its absence is an error.
     add_file(&mut archive, layers::LIST, 0o444, Vec::new())?;
+    // For whoever adds modules: those of another kernel would be of no use.
+    let release = format!("{}\n", kernel::release(places, arch)?);
+    add_file(
+        &mut archive,
+        layers::KERNEL_RELEASE,
+        0o444,
+        release.into_bytes(),
+    )?;
     let path = places.out_of(arch).join("initramfs");
     write(&path, &archive)?;
     step.done();

@@ -60,7 +60,10 @@ fn the_initramfs_holds_init_the_root_and_the_list_of_layers() {
 
     let archive = Archive::parse(&std::fs::read(path).unwrap()).unwrap();
     let names: Vec<&str> = archive.iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["init", "layers.list", "rootfs.sqsh"]);
+    assert_eq!(
+        names,
+        ["init", "kernel.release", "layers.list", "rootfs.sqsh"]
+    );
     let root = std::fs::read(places.out_of(Arch::Amd64).join("rootfs.sqsh")).unwrap();
     assert!(root.starts_with(b"hsqs"));
     assert_eq!(archive.get("rootfs.sqsh").unwrap().kind, Kind::File(root));

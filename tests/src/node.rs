@@ -223,6 +223,19 @@ impl Node {
         self.ctl_as("talosconfig", arguments)
     }
 
+    /// Lays a patch over the configuration of the node, without a reboot.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub fn patch(&self, text: &str) -> Result<()> {
+        let file = self.file("patch.yaml");
+        std::fs::write(&file, text)?;
+        let patch = format!("@{}", file.display());
+        let command = ["patch", "machineconfig", "--mode", "no-reboot", "--patch"];
+        self.ctl(&[&command[..], &[&patch]].concat())?.ok()?;
+        Ok(())
+    }
+
     /// Runs the client as an administrator who has an editor.
     ///
     /// # Errors

@@ -84,23 +84,12 @@ fn ext_09_10_11_13_14_services_wait_end_and_are_controlled(arch: Arch) -> Result
     let waits = node.ctl(&["service", "ext-waits"])?.ok()?;
     let reason = "Waiting for extension service configuration \"waits\"";
     ensure!(waits.contains(reason), "{waits}");
-    let document = node.file("waits.yaml");
     for content in ["first", "second"] {
         let text = format!(
             "apiVersion: v1alpha1\nkind: ExtensionServiceConfig\nname: waits\nconfigFiles:\n  - \
              content: {content}\n    mountPath: /etc/waits.conf\nenvironment:\n  - B=given\n"
         );
-        std::fs::write(&document, text)?;
-        let patch = format!("@{}", document.display());
-        node.ctl(&[
-            "patch",
-            "machineconfig",
-            "--mode",
-            "no-reboot",
-            "--patch",
-            &patch,
-        ])?
-        .ok()?;
+        node.patch(&text)?;
         let log = until_logged(
             &node,
             "ext-waits",

@@ -111,22 +111,6 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf> {
     anyhow::bail!("no {name} below {}", folder.display())
 }
 
-/// Gives the node a part of its configuration.
-fn patch(node: &Node, text: &str) -> Result<()> {
-    let file = node.file("patch.yaml");
-    fs::write(&file, text)?;
-    let patch = format!("@{}", file.display());
-    let arguments = [
-        "patch",
-        "machineconfig",
-        "--mode",
-        "no-reboot",
-        "--patch",
-        &patch,
-    ];
-    node.ctl(&arguments)?.ok().map(drop)
-}
-
 fn sysx_10_xtn_07_img_13_modules_of_extensions_are_loaded_and_those_of_others_refused(
     arch: Arch,
 ) -> Result<()> {
@@ -184,9 +168,7 @@ fn sysx_10_xtn_07_img_13_modules_of_extensions_are_loaded_and_those_of_others_re
     ensure!(place("xhci_hcd")? < place("usbcore")?, "{loaded}");
     ensure!(!probe.read("/sys/class/tty/ttyUSB0/uevent")?.is_empty());
 
-    patch(
-        &node,
-        "machine:\n  kernel:\n    modules:\n      - name: nbd\n        parameters: [nbds_max=3, max_part=3]\n      \
+    node.patch("machine:\n  kernel:\n    modules:\n      - name: nbd\n        parameters: [nbds_max=3, max_part=3]\n      \
          - name: cdc-acm\n      - name: nvidia\n      - name: wireguard\n",
     )?;
     node.machine.wait_for(
@@ -215,8 +197,7 @@ fn sysx_10_xtn_07_img_13_modules_of_extensions_are_loaded_and_those_of_others_re
         ensure!(spec.contains(line), "no {line}: {spec}");
     }
 
-    patch(
-        &node,
+    node.patch(
         "machine:\n  kernel:\n    modules:\n      - name: nbd\n        parameters: [nbds_max=9]\n",
     )?;
     node.machine

@@ -21,6 +21,7 @@ pub(crate) struct Present {
     command: Command,
     environment: Vec<String>,
     working_folder: String,
+    lowest_port: u16,
     who: Identity,
 }
 
@@ -45,6 +46,7 @@ impl Present {
             command: command::command(&record.run, &wanted.entrypoint, &wanted.args)?,
             environment: record.run.environment.clone(),
             working_folder: record.run.working_folder.clone(),
+            lowest_port: record.run.lowest_port.unwrap_or(0),
             who: users::identify(known, &wanted.user, &wanted.group)?,
         })
     }
@@ -62,6 +64,7 @@ impl Present {
             args: list("command", &self.command.args)?,
             environment: list("environment", &self.environment)?,
             working_folder: &self.working_folder,
+            lowest_port: self.lowest_port,
             uid: self.who.uid,
             gid: self.who.gid,
             groups: self.who.groups.iter().copied().collect(),

@@ -278,6 +278,7 @@ impl Works {
                 environment: run.env.clone(),
                 user: run.user.clone(),
                 working_folder: run.workdir.clone(),
+                lowest_port: run.lowest_port,
             },
             passwd: finished.passwd,
             group: finished.group,

@@ -49,7 +49,7 @@ pub(crate) struct Machine {
 }
 
 /// What an extension service is given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ExtensionService {
     /// Its name, without prefix.
     pub name: String,
@@ -60,7 +60,7 @@ pub(crate) struct ExtensionService {
 }
 
 /// What is in a file, which may be a secret.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Content(String);
 
 impl Content {

@@ -26,6 +26,7 @@ mod kernel_arguments;
 mod kernel_modules;
 mod layers;
 mod life;
+mod look;
 mod lower;
 mod news;
 mod node;

@@ -22,6 +22,7 @@ use crate::journal::Journal;
 use crate::keeper::Keepers;
 use crate::kernel_arguments::KernelArguments;
 use crate::kernel_modules::Wanted;
+use crate::look::Looks;
 use crate::places::Places;
 use crate::resources::{MachineConfig, MachineStage, MachineStatus};
 use crate::sequence::Sequencer;
@@ -69,6 +70,8 @@ pub(crate) struct Node {
     pub orders: tokio::sync::Mutex<()>,
     /// Who keeps the services that are the operator's.
     pub keepers: Keepers,
+    /// How many file systems that may never answer are asked.
+    pub looks: Looks,
     /// The way to the images of containers.
     pub images: Images,
     /// The kernel modules that the configuration names.
@@ -110,6 +113,7 @@ impl Node {
             services_changed: Notify::new(),
             orders: tokio::sync::Mutex::new(()),
             keepers: Keepers::default(),
+            looks: Looks::default(),
             images: Images::default(),
             modules,
         };

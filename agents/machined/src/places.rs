@@ -115,6 +115,12 @@ impl Places {
         self.at(format!("/run/ichor/machined.{id}"))
     }
 
+    /// What an extension service or container was started with, in a form that says nothing of it.
+    #[must_use]
+    pub fn started_with(&self, id: &str) -> PathBuf {
+        self.at(format!("/run/ichor/machined.{id}.started"))
+    }
+
     /// Descriptions of extension services.
     #[must_use]
     pub fn extension_services(&self) -> PathBuf {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-//! A folder of its own for each unit test.
+//! What unit tests begin with: a folder of their own, a container.
 //!
-//! Owns: making it and taking it away.
+//! Owns: making the folder and taking it away.
 //! Never: is part of the program.
 
 use std::path::{Path, PathBuf};
@@ -31,4 +31,15 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _left = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// A container whose document ends with `more`.
+pub(crate) fn container(more: &str) -> config::ContainerSpec {
+    let text =
+        format!("apiVersion: v1alpha1\nkind: ContainerConfig\nname: web\nimage:\n  ref: a\n{more}");
+    let loaded = config::Configuration::load(text.as_bytes()).unwrap();
+    let Some(config::Extra::ContainerConfig(written)) = loaded.extras().first() else {
+        panic!("no container");
+    };
+    config::ContainerSpec::from_document(written).unwrap()
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 use extension::list::{self, Layer};
 use extension::services::SERVICES_MAX;
 use extension::{Arch, Extension, Index, Modules};
-use image::layers::{self, Base, Layers, Machine};
+use image::layers::{self, Layers, Machine};
 use image::squashfs::{self, Contents};
 
 use crate::args_extension::{Extend, Image};
@@ -127,24 +127,17 @@ async fn extend(
         ))
         .hint("it is kept as it is; name another file with --output"));
     }
-    let (base, machine) = read_base(&from)?;
-    let arch = arch(asked, machine)?;
+    let (base, found) = read_base(&from)?;
+    let arch = arch(asked, found.machine)?;
     let planned = plan(asked, arch, environment, screen).await?;
+    check_kernel(asked, found.kernel.as_deref(), &planned, screen)?;
     let listed: Vec<Layer> = planned
         .iter()
         .map(|planned| planned.layer.clone())
         .collect();
     layers::check_names(listed.iter().map(|layer| layer.image.as_str()))
         .map_err(|error| too_many(&error))?;
-    let list = list::emit(&listed);
-    if list.len() > list::LIST_MAX {
-        return Err(Trouble::new(format!(
-            "the manifests are {} bytes together, and nodes read {}",
-            list.len(),
-            list::LIST_MAX
-        ))
-        .hint("shorten their descriptions, or add fewer extensions"));
-    }
+    let list = list_of(&listed)?;
 
     let sizes = planned
         .iter()
@@ -172,6 +165,20 @@ async fn extend(
     Ok(())
 }
 
+/// The list of the layers with their manifests, if it is no longer than nodes read.
+fn list_of(layers: &[Layer]) -> Result<String, Trouble> {
+    let list = list::emit(layers);
+    if list.len() > list::LIST_MAX {
+        return Err(Trouble::new(format!(
+            "the manifests are {} bytes together, and nodes read {}",
+            list.len(),
+            list::LIST_MAX
+        ))
+        .hint("shorten their descriptions, or add fewer extensions"));
+    }
+    Ok(list)
+}
+
 /// Whether two paths lead to one file, by whatever names and links.
 fn is_same(one: &Path, other: &Path) -> bool {
     let [one, other] = [one, other].map(|path| std::fs::metadata(path).ok());
@@ -184,8 +191,8 @@ fn too_many(error: &layers::Error) -> Trouble {
     Trouble::new(format!("nodes do not take these layers: {error}"))
 }
 
-/// Reads the initramfs, as far as it is kept, and what processor it is for.
-fn read_base(path: &Path) -> Result<(Vec<u8>, Option<Machine>), Trouble> {
+/// Reads the initramfs, as far as it is kept, and what it is for.
+fn read_base(path: &Path) -> Result<(Vec<u8>, layers::Base), Trouble> {
     let size = std::fs::metadata(path)
         .map_err(|error| Trouble::file("read", path, &error))?
         .len();
@@ -196,12 +203,12 @@ fn read_base(path: &Path) -> Result<(Vec<u8>, Option<Machine>), Trouble> {
         )));
     }
     let mut base = places::read(path)?;
-    let Base { len, machine } = layers::check_base(&base)
+    let found = layers::check_base(&base)
         .map_err(|error| Trouble::new(format!("{}: {error}", path.display())))?;
-    base.truncate(len);
+    base.truncate(found.len);
     // What follows begins at a whole block, as the first one did.
     base.resize(base.len().next_multiple_of(512), 0);
-    Ok((base, machine))
+    Ok((base, found))
 }
 
 /// The architecture of the extensions: that of the initramfs, if it says so.
@@ -266,6 +273,38 @@ async fn plan(
     }
     check_services(&planned)?;
     Ok(planned)
+}
+
+/// Refuses kernel modules for another kernel than that of the initramfs: it would load none of them.
+fn check_kernel(
+    asked: &Extend,
+    kernel: Option<&str>,
+    planned: &[Planned],
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let mut indexes = planned.iter().filter_map(|planned| match &planned.files {
+        Files::Index(index) => Some(index.release()),
+        Files::Extension(_) | Files::None => None,
+    });
+    let Some(release) = indexes.next() else {
+        return Ok(());
+    };
+    let initramfs = asked.initramfs.display();
+    match kernel {
+        Some(kernel) if kernel == release => Ok(()),
+        Some(kernel) => Err(Trouble::new(format!(
+            "{initramfs} is for the kernel {kernel}, and the kernel modules of these extensions are \
+             for {release}"
+        ))
+        .hint("take the extensions that were made with that kernel: it loads no others")),
+        None => {
+            screen.warn(format_args!(
+                "warning: {initramfs} does not say which kernel it is for; the kernel modules are \
+                 for {release}, and no other kernel loads them"
+            ));
+            Ok(())
+        }
+    }
 }
 
 /// Refuses more services than a node takes, and two of one name, of all extensions together.

@@ -40,17 +40,24 @@ pub(crate) fn bytes(desk: &Desk, name: &str) -> Vec<u8> {
 
 /// Writes an initramfs as the build makes it.
 pub(crate) fn write_initramfs(desk: &Desk, list: &str) {
-    write_initramfs_of(desk, b"program", list);
+    write_initramfs_of(desk, b"program", list, &[]);
+}
+
+/// The same that says which kernel it is for.
+pub(crate) fn write_initramfs_for(desk: &Desk, kernel: &str) {
+    let says = ("kernel.release", kernel.as_bytes());
+    write_initramfs_of(desk, b"program", "", &[says]);
 }
 
 /// The same with an init of one's own.
-fn write_initramfs_of(desk: &Desk, init: &[u8], list: &str) {
+fn write_initramfs_of(desk: &Desk, init: &[u8], list: &str, more: &[(&str, &[u8])]) {
     let mut archive = Archive::new();
-    for (name, bytes) in [
+    let files: [(&str, &[u8]); 3] = [
         ("init", init),
         ("rootfs.sqsh", b"root"),
         ("layers.list", list.as_bytes()),
-    ] {
+    ];
+    for (name, bytes) in files.iter().chain(more) {
         let entry = Entry {
             kind: Kind::File(bytes.to_vec()),
             mode: 0o444,
@@ -418,7 +425,7 @@ fn extensions_must_be_for_the_processor_of_the_initramfs() {
         let mut init = b"\x7fELF\x02\x01\x01".to_vec();
         init.resize(18, 0);
         init.extend([machine, 0]);
-        write_initramfs_of(&desk, &init, "");
+        write_initramfs_of(&desk, &init, "", &[]);
         desk.run(&format!("extension pack hello --arch {arch} -o same.tar"))
             .done();
         desk.run(&format!("extension pack hello --arch {other} -o other.tar"))

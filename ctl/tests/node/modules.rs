@@ -9,7 +9,7 @@ use std::process::Command;
 use image::cpio::{Archive, Kind};
 
 use crate::desk::Desk;
-use crate::extensions::write_initramfs;
+use crate::extensions::{write_initramfs, write_initramfs_for};
 
 const RELEASE: &str = "6.12.1-ichor";
 
@@ -101,6 +101,26 @@ fn sysx_10_an_image_with_modules_gets_their_index_as_a_layer_of_its_own() {
         String::from_utf8(cat.stdout).unwrap(),
         "adapter.ko: core.ko\ncore.ko:\n"
     );
+}
+
+/// Such an image was made, and its node loaded none of them.
+#[test]
+fn img_13_modules_for_another_kernel_than_that_of_the_initramfs_are_refused() {
+    let desk = Desk::empty();
+    module(&desk, "lower", "core", "", SIGNED);
+    let line = "image extend initramfs --arch amd64 -o new --extension lower";
+
+    write_initramfs_for(&desk, "6.12.117-ichor\n");
+    let refused = desk.run(line).failed();
+    let words = "initramfs is for the kernel 6.12.117-ichor, and the kernel modules of these \
+                 extensions are for 6.12.1-ichor";
+    assert!(refused.contains(words), "{refused}");
+    assert!(!desk.folder.join("new").exists());
+    write_initramfs_for(&desk, "6.12.1-ichor\n");
+    desk.run(line).done();
+    // One of before, which does not say it.
+    write_initramfs(&desk, "");
+    desk.run(line).done();
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(crate) const MEMORY_MIN: u64 = 1024 * 1024;
 const MILLI_CPUS_MAX: u64 = 1_024_000;
 
 /// When the registry is asked for an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Pull {
     /// When the node has none of this reference.
     #[default]
@@ -39,7 +39,7 @@ impl Pull {
 }
 
 /// When a container starts again after it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ContainerRestart {
     /// Whatever its exit was.
     #[default]
@@ -64,7 +64,7 @@ impl ContainerRestart {
 }
 
 /// Which network a container has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ContainerNetwork {
     /// The node's.
     #[default]
@@ -86,7 +86,7 @@ impl ContainerNetwork {
 }
 
 /// What a container may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Profile {
     /// Users of its own, few capabilities, a filter of system calls.
     #[default]
@@ -108,7 +108,7 @@ impl Profile {
 }
 
 /// What is done with a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum DeviceAccess {
     /// It is read and written.
     #[default]
@@ -130,7 +130,7 @@ impl DeviceAccess {
 }
 
 /// A mount.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ContainerMountSpec {
     /// A path of the node; empty for a file system in memory.
     pub source: String,
@@ -141,7 +141,7 @@ pub struct ContainerMountSpec {
 }
 
 /// A container to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ContainerSpec {
     /// Its name, without prefix.
     pub name: String,

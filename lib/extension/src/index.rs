@@ -89,6 +89,12 @@ impl Index {
         }
     }
 
+    /// The release of the kernel that the modules are for.
+    #[must_use]
+    pub fn release(&self) -> &str {
+        &self.release
+    }
+
     /// Its files: name and text.
     #[must_use]
     pub fn files(&self) -> &[(&'static str, String)] {

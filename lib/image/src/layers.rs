@@ -13,6 +13,10 @@ use crate::cpio::{self, Archive, Kind, Stream};
 
 /// The list of layers, the lowest first: a file name a line.
 pub const LIST: &str = "layers.list";
+/// Says which kernel the initramfs is for: what `uname -r` says there. Nodes do not read it.
+pub const KERNEL_RELEASE: &str = "kernel.release";
+/// The longest release of a kernel, in bytes (`__NEW_UTS_LEN`, uname(2)).
+const RELEASE_MAX: usize = 64;
 /// The folder of the layers.
 const FOLDER: &str = "layers";
 /// The program that takes the list.
@@ -99,12 +103,24 @@ impl Machine {
 }
 
 /// An initramfs that layers can be added to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
     /// How much of it is to be kept.
     pub len: usize,
     /// The processor that its init is for; none if that is no program.
     pub machine: Option<Machine>,
+    /// The release of its kernel; none if it does not say so.
+    pub kernel: Option<String>,
+}
+
+/// The release that a file says, if it is one.
+fn release_of(file: &[u8]) -> Option<String> {
+    let text = str::from_utf8(file).ok()?.trim_end();
+    let is_release = (1..=RELEASE_MAX).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'/');
+    is_release.then(|| text.to_owned())
 }
 
 /// Checks that layers can be added to an initramfs.
@@ -131,7 +147,12 @@ pub fn check_base(initramfs: &[u8]) -> Result<Base, Error> {
     {
         return Err(Error::HasLayers);
     }
-    Ok(Base { len, machine })
+    let kernel = file(KERNEL_RELEASE).ok().and_then(release_of);
+    Ok(Base {
+        len,
+        machine,
+        kernel,
+    })
 }
 
 /// Checks that init would take layers of these names, the lowest first.
@@ -311,13 +332,41 @@ mod tests {
     }
 
     #[test]
+    fn an_initramfs_says_which_kernel_it_is_for() {
+        for (text, kernel) in [
+            (&b"6.12.1-ichor\n"[..], Some("6.12.1-ichor")),
+            (b"6.12.1", Some("6.12.1")),
+            (b"", None),
+            (b"\n", None),
+            (b"6.12.1 6.13", None),
+            (b"../x", None),
+            (b"6.\xff", None),
+            (&[b'6'; RELEASE_MAX + 1], None),
+        ] {
+            let mut archive = Archive::new();
+            for name in ["init", "rootfs.sqsh"] {
+                archive.add(name, file(name.as_bytes())).unwrap();
+            }
+            archive.add(KERNEL_RELEASE, file(text)).unwrap();
+
+            let base = check_base(&archive.emit().unwrap()).unwrap();
+
+            assert_eq!(base.kernel.as_deref(), kernel, "{text:?}");
+        }
+    }
+
+    #[test]
     fn only_an_initramfs_of_ours_without_layers_is_taken() {
         for list in [None, Some(&b""[..])] {
             let mut bytes = base(list);
             let len = bytes.len();
             bytes.extend([0; 3]);
-            let Base { len: kept, machine } = check_base(&bytes).unwrap();
-            assert_eq!(machine, None);
+            let Base {
+                len: kept,
+                machine,
+                kernel,
+            } = check_base(&bytes).unwrap();
+            assert_eq!((machine, kernel), (None, None));
             assert!(kept <= len && Archive::parse(&bytes[..kept]).is_ok());
         }
         let twice = [base(None), with(&["a"]).unwrap()].concat();

@@ -71,6 +71,8 @@ pub struct Run {
     pub workdir: String,
     /// The signal that ends it; empty for SIGTERM.
     pub stop_signal: String,
+    /// The lowest port that its makers say it listens on.
+    pub lowest_port: Option<u16>,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +92,15 @@ struct RawRun {
     user: Option<String>,
     working_dir: Option<String>,
     stop_signal: Option<String>,
+    /// Keys such as `80/tcp`. Nothing depends on it, so it may be anything.
+    exposed_ports: Option<serde_json::Value>,
+}
+
+/// The lowest of `ExposedPorts`; of a range the first.
+fn lowest_port(exposed: Option<&serde_json::Value>) -> Option<u16> {
+    let ports = exposed?.as_object()?.keys();
+    let ports = ports.filter_map(|key| key.split(['/', '-']).next()?.parse().ok());
+    ports.filter(|port| *port != 0).min()
 }
 
 #[derive(Deserialize)]
@@ -153,6 +164,7 @@ impl Configuration {
                 user: run.user.unwrap_or_default(),
                 workdir: run.working_dir.unwrap_or_default(),
                 stop_signal: run.stop_signal.unwrap_or_default(),
+                lowest_port: lowest_port(run.exposed_ports.as_ref()),
             },
         };
         Ok((configuration, layers))
@@ -205,6 +217,30 @@ mod tests {
         assert_eq!(configuration.run.workdir, "/e");
         assert_eq!(configuration.run.stop_signal, "SIGQUIT");
         assert_eq!(layers[0].unpacked, Digest::of(b"u"));
+    }
+
+    #[test]
+    fn the_lowest_port_is_told_and_nonsense_is_none() {
+        for (exposed, lowest) in [
+            (
+                json!({ "8080/tcp": {}, "443/tcp": {}, "1053/udp": null }),
+                Some(443),
+            ),
+            (json!({ "8000-8010/tcp": {}, "9000": {} }), Some(8000)),
+            (
+                json!({ "http/tcp": {}, "0/tcp": {}, "70000/tcp": {}, "": {} }),
+                None,
+            ),
+            (json!(["80/tcp"]), None),
+            (json!(null), None),
+        ] {
+            let (configuration, _) = parse(&json!({
+                "architecture": "amd64", "os": "linux", "rootfs": rootfs(),
+                "config": { "ExposedPorts": exposed },
+            }))
+            .unwrap();
+            assert_eq!(configuration.run.lowest_port, lowest, "{exposed}");
+        }
     }
 
     #[test]

@@ -140,6 +140,8 @@ pub struct Ready<'a> {
     pub environment: Vec<&'a str, ENV_MAX>,
     /// Where its program begins; empty for `/`.
     pub working_folder: &'a str,
+    /// The lowest port that its makers say it listens on; 0 where they say none.
+    pub lowest_port: u16,
     /// The user, as the image numbers them.
     pub uid: u32,
     /// The group.

@@ -346,6 +346,7 @@ fn everything_between_machined_and_imaged_comes_back_as_it_went() {
             args: ["-b", ""].into_iter().collect(),
             environment: ["A=b"].into_iter().collect(),
             working_folder: "/srv",
+            lowest_port: 80,
             uid: 65_534,
             gid: 0,
             groups: [4, 20].into_iter().collect(),

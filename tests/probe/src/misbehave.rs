@@ -57,6 +57,14 @@ pub(crate) fn eat() -> std::io::Result<()> {
     }
 }
 
+/// Uses a processor until something stops it.
+pub(crate) fn spin() -> std::io::Result<()> {
+    say("spinning");
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
 /// Writes lines as fast as they are taken.
 pub(crate) fn flood() -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();

@@ -40,6 +40,9 @@ pub(crate) struct Run {
     pub(crate) environment: Vec<String>,
     pub(crate) user: String,
     pub(crate) working_folder: String,
+    /// The lowest port that it says it listens on. Records of before have none.
+    #[serde(default)]
+    pub(crate) lowest_port: Option<u16>,
 }
 
 impl Record {

@@ -12,9 +12,9 @@ use proto::service::ServiceSpec;
 
 use super::fetch::{Fetch, Image, State};
 use super::spec::{self, Described};
-use super::{PREFIX, users, wanted};
+use super::{PREFIX, ports, users, wanted};
 use crate::extensions::spec::Limits;
-use crate::keeper::Kept;
+use crate::keeper::{self, Kept};
 use crate::node::Node;
 
 /// How long a container that could not be started is left alone: its image may have come to its
@@ -68,7 +68,7 @@ impl Kept for Container {
         settings.is_none()
     }
 
-    fn unmet(
+    async fn unmet(
         &mut self,
         node: &Arc<Node>,
         settings: &Self::Settings,
@@ -100,10 +100,26 @@ impl Kept for Container {
         self.fetch = None;
     }
 
+    fn remark(&self, node: &Node, settings: &Self::Settings) -> Option<String> {
+        let (spec, _) = settings.as_ref()?;
+        ports::remark(&node.places, spec, self.image.as_ref()?.lowest_port)
+    }
+
     fn again(&self) -> Option<Duration> {
         match self.restart {
             ContainerRestart::Always | ContainerRestart::UntilSuccess => Some(AGAIN),
             ContainerRestart::Never => None,
+        }
+    }
+
+    /// As far as it can be said without its image: with the one that it has.
+    fn check(&self, settings: &Self::Settings) -> Result<(), String> {
+        match (settings, &self.image) {
+            (Some((spec, first)), Some(image)) => {
+                let described = spec::describe(spec, image, *first, self.limits)?;
+                self.describe(&described, keeper::fits)?
+            }
+            (_, _) => Ok(()),
         }
     }
 

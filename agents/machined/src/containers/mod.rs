@@ -7,6 +7,7 @@
 mod fetch;
 mod images;
 mod kept;
+mod ports;
 mod spec;
 mod users;
 

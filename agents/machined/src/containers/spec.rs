@@ -232,6 +232,7 @@ impl Described {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::container;
 
     const LIMITS: (u64, u32) = (1 << 26, 100);
 
@@ -242,21 +243,11 @@ mod tests {
             args: vec!["-f".to_owned()],
             environment: vec!["A=image".to_owned(), "PATH=/bin".to_owned()],
             working_folder: "/srv".to_owned(),
+            lowest_port: 80,
             uid: 101,
             gid: 102,
             groups: vec![44],
         }
-    }
-
-    fn container(more: &str) -> ContainerSpec {
-        let text = format!(
-            "apiVersion: v1alpha1\nkind: ContainerConfig\nname: web\nimage:\n  ref: a\n{more}"
-        );
-        let loaded = config::Configuration::load(text.as_bytes()).unwrap();
-        let Some(config::Extra::ContainerConfig(written)) = loaded.extras().first() else {
-            panic!("no container");
-        };
-        ContainerSpec::from_document(written).unwrap()
     }
 
     fn told<R>(more: &str, with: impl FnOnce(ServiceSpec<'_>) -> R) -> Result<R, String> {

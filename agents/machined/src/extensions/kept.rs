@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use proto::service::ServiceSpec;
 
+use super::conditions::Conditions;
 use super::description::Extension;
+use super::settings;
 use super::spec::{Additions, Limits};
-use super::{conditions, settings};
 use crate::configuration::ExtensionService;
-use crate::keeper::Kept;
+use crate::keeper::{self, Kept};
 use crate::node::Node;
 use crate::resources::MachineConfig;
 
@@ -22,6 +23,14 @@ use crate::resources::MachineConfig;
 pub(super) struct Service {
     pub(super) extension: Extension,
     pub(super) limits: Limits,
+    pub(super) conditions: Conditions,
+}
+
+impl Service {
+    fn plan(&self, configured: &Option<ExtensionService>) -> Result<Additions, String> {
+        let file = self.conditions.environment_file();
+        settings::plan(&self.extension, file, configured.as_ref())
+    }
 }
 
 impl Kept for Service {
@@ -47,18 +56,31 @@ impl Kept for Service {
         false
     }
 
-    fn unmet(&mut self, node: &Arc<Node>, _: &Self::Settings) -> Result<Vec<String>, String> {
-        Ok(conditions::unmet(node, &self.extension))
+    async fn unmet(&mut self, node: &Arc<Node>, _: &Self::Settings) -> Result<Vec<String>, String> {
+        self.conditions.unmet(node, &self.extension).await
     }
 
-    fn rest(&mut self) {}
+    fn rest(&mut self) {
+        self.conditions.rest();
+    }
+
+    /// What it may do is its image's affair, and all of it is there.
+    fn remark(&self, _: &Node, _: &Self::Settings) -> Option<String> {
+        None
+    }
 
     fn again(&self) -> Option<Duration> {
         None
     }
 
+    fn check(&self, settings: &Self::Settings) -> Result<(), String> {
+        self.describe(&self.plan(settings)?, keeper::fits)?
+    }
+
     fn prepare(&mut self, node: &Node, settings: &Self::Settings) -> Result<Additions, String> {
-        settings::prepare(&node.places, &self.extension, settings.as_ref())
+        let planned = self.plan(settings)?;
+        settings::lay_out(&node.places, &self.extension, settings.as_ref())?;
+        Ok(planned)
     }
 
     fn describe<R>(

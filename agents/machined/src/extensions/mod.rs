@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use proto::service::State;
 
+use self::conditions::Conditions;
 use self::console::From;
 use self::description::Extension;
 use self::kept::Service;
@@ -125,7 +126,15 @@ fn keep(node: &Arc<Node>, extension: Extension, limits: Limits) {
         };
         tokio::spawn(console::show(Arc::clone(node), id, from));
     }
-    keeper::keep(node, Service { extension, limits });
+    let conditions = Conditions::default();
+    keeper::keep(
+        node,
+        Service {
+            extension,
+            limits,
+            conditions,
+        },
+    );
 }
 
 /// Waits until the agents that everybody needs run.

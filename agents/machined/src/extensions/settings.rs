@@ -2,55 +2,77 @@
 //! What comes to an extension service from outside of its image: its environment file and its
 //! `ExtensionServiceConfig`.
 //!
-//! Owns: reading that file, and laying out the files of the configuration.
+//! Owns: what that file says, and laying out the files of the configuration.
 //! Never: shows their content.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
 
 use super::description::{Extension, is_variable};
 use super::mount::Described;
 use super::read::is_plain;
 use super::spec::Additions;
 use crate::configuration::ExtensionService;
-use crate::files;
 use crate::places::Places;
 
 /// Where the files of configurations are; a folder for each service.
 const FILES: &str = "/system/overlays/extensions";
-/// The longest environment file, in bytes.
-const ENVIRONMENT_FILE_MAX: u64 = 64 * 1024;
 
-/// Reads and lays out everything.
+/// Says what comes to a service, and writes nothing; `environment_file` is what is in it.
 ///
 /// # Errors
-/// What could not be read or written, and why.
-pub(super) fn prepare(
+/// A file cannot be where the configuration wants it.
+pub(super) fn plan(
+    extension: &Extension,
+    environment_file: Option<&str>,
+    configured: Option<&ExtensionService>,
+) -> Result<Additions, String> {
+    let mut additions = Additions {
+        from_file: environment_file.map_or_else(Vec::new, parse),
+        ..Additions::default()
+    };
+    if let Some(configured) = configured {
+        additions.environment.clone_from(&configured.environment);
+        additions.mounts = mounts(&extension.name, configured)?;
+    }
+    Ok(additions)
+}
+
+/// How the files of a configuration come into the container.
+fn mounts(name: &str, configured: &ExtensionService) -> Result<Vec<Described>, String> {
+    let mut mounts = Vec::new();
+    for (index, (path, _)) in configured.files.iter().enumerate() {
+        let is_good = is_plain(path) && !path.contains('\0');
+        if !is_good || path.trim_matches('/').is_empty() {
+            return Err(format!(
+                "configFiles[{index}]: mountPath {path:?} is not an absolute path without .."
+            ));
+        }
+        let source = format!("{FILES}/{name}/{index}");
+        let options = ["bind", "ro"].map(str::to_owned);
+        mounts.extend(Described::new(source, path.clone(), "bind", &options));
+    }
+    Ok(mounts)
+}
+
+/// Writes the files of a configuration, and takes away those of an earlier one.
+///
+/// # Errors
+/// What could not be written, and why.
+pub(super) fn lay_out(
     places: &Places,
     extension: &Extension,
     configured: Option<&ExtensionService>,
-) -> Result<Additions, String> {
-    let from_file = match &extension.environment_file {
-        Some(path) => {
-            let text = files::read_text(&places.at(path), ENVIRONMENT_FILE_MAX)
-                .map_err(|error| format!("{path}: {error}"))?;
-            parse(&text)
-        }
-        None => Vec::new(),
-    };
-    let mut additions = Additions {
-        from_file,
-        ..Additions::default()
-    };
-    let folder = places.at(format!("{FILES}/{}", extension.name));
+) -> Result<(), String> {
+    let name = &extension.name;
+    let folder = places.at(format!("{FILES}/{name}"));
     if let Some(configured) = configured {
-        additions.environment.clone_from(&configured.environment);
-        additions.mounts = lay_out(places, &extension.name, configured)
-            .map_err(|error| format!("{FILES}/{}: {error}", extension.name))?;
+        write(&folder, configured).map_err(|error| format!("{FILES}/{name}: {error}"))?;
     }
     // What an earlier configuration had may be secret. What cannot be removed is root's alone.
-    let keep = additions.mounts.len();
+    let keep = configured.map_or(0, |configured| configured.files.len());
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let number = entry
             .file_name()
@@ -60,7 +82,21 @@ pub(super) fn prepare(
             let _left = std::fs::remove_file(entry.path());
         }
     }
-    Ok(additions)
+    Ok(())
+}
+
+fn write(folder: &Path, configured: &ExtensionService) -> io::Result<()> {
+    let mut private = DirBuilder::new();
+    private.recursive(true).mode(0o700).create(folder)?;
+    for (index, (_, content)) in configured.files.iter().enumerate() {
+        // A running service keeps the old file; its mount is of the file, not of the name.
+        let new = folder.join(format!("{index}.new"));
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(&new)?.write_all(content.expose().as_bytes())?;
+        std::fs::rename(&new, folder.join(index.to_string()))?;
+    }
+    Ok(())
 }
 
 /// The variables of an environment file: a `NAME=value` a line, with comments and empty lines,
@@ -84,35 +120,6 @@ fn unquote(value: &str) -> &str {
         }
     }
     value
-}
-
-/// Writes the files of a configuration, and says how they come into the container.
-fn lay_out(
-    places: &Places,
-    name: &str,
-    configured: &ExtensionService,
-) -> io::Result<Vec<Described>> {
-    let folder = format!("{FILES}/{name}");
-    let place = places.at(&folder);
-    let mut private = DirBuilder::new();
-    private.recursive(true).mode(0o700).create(&place)?;
-    let mut mounts = Vec::new();
-    for (index, (path, content)) in configured.files.iter().enumerate() {
-        if !is_plain(path) || path.trim_matches('/').is_empty() {
-            let reason = format!("mountPath {path:?} is not an absolute path without ..");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
-        }
-        // A running service keeps the old file; its mount is of the file, not of the name.
-        let new = place.join(format!("{index}.new"));
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(&new)?.write_all(content.expose().as_bytes())?;
-        std::fs::rename(&new, place.join(index.to_string()))?;
-        let (source, options) = (format!("{folder}/{index}"), ["bind", "ro"]);
-        let options = options.map(str::to_owned);
-        mounts.extend(Described::new(source, path.clone(), "bind", &options));
-    }
-    Ok(mounts)
 }
 
 #[cfg(test)]
@@ -144,7 +151,9 @@ mod tests {
         };
 
         for content in ["first", "second"] {
-            let additions = prepare(&places, &extension, Some(&configured(content))).unwrap();
+            let configured = configured(content);
+            let additions = plan(&extension, None, Some(&configured)).unwrap();
+            lay_out(&places, &extension, Some(&configured)).unwrap();
 
             assert_eq!(additions.environment, ["A=b"]);
             let mount = additions.mounts.first().unwrap().lower();
@@ -159,45 +168,28 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600);
         }
         // Without a configuration nothing of it is left.
-        prepare(&places, &extension, None).unwrap();
+        lay_out(&places, &extension, None).unwrap();
         assert!(!places.at("/system/overlays/extensions/a/0").exists());
     }
 
     /// init refused such a service as "malformed", without a word on why.
     #[test]
     fn ext_14_a_path_that_leads_out_is_refused_by_its_name() {
-        let folder = Folder::new();
-        let places = Places::under(folder.path());
         let text = "name: a\ncontainer:\n  entrypoint: a\nrestart: always\n";
         let extension = Extension::parse(text).unwrap();
-        for path in ["/", "a", "/a/../b", ""] {
+        for path in ["/", "a", "/a/../b", "", "/a\0b"] {
             let configured = ExtensionService {
                 name: "a".to_owned(),
                 files: vec![(path.to_owned(), Content::new("x"))],
                 environment: Vec::new(),
             };
 
-            let refused = prepare(&places, &extension, Some(&configured)).unwrap_err();
+            let refused = plan(&extension, None, Some(&configured)).unwrap_err();
 
             assert!(
                 refused.contains(&format!("mountPath {path:?}")),
                 "{refused}"
             );
         }
-    }
-
-    #[test]
-    fn a_missing_or_endless_environment_file_is_an_error_with_its_name() {
-        let folder = Folder::new();
-        let places = Places::under(folder.path());
-        let text = "name: a\ncontainer:\n  entrypoint: a\n  environmentFile: /e\nrestart: always\n";
-        let extension = Extension::parse(text).unwrap();
-
-        let missing = prepare(&places, &extension, None).unwrap_err();
-        std::fs::write(folder.path().join("e"), "A=b\n".repeat(20_000)).unwrap();
-        let long = prepare(&places, &extension, None).unwrap_err();
-
-        assert!(missing.starts_with("/e: No such file"), "{missing}");
-        assert_eq!(long, "/e: longer than 65536 bytes");
     }
 }

@@ -14,9 +14,11 @@ use proto::supervisor::{Named, Request};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Kept, Order, refuse};
+use super::started::Digest;
+use super::{Kept, Order, TOO_LONG, leave_as_it_is, refuse, remark};
 use crate::news::{Error, init};
 use crate::node::Node;
+use crate::resources::{MachineConfig, MachineStage};
 use crate::services::Verb;
 
 /// How often a service that waits looks at its conditions: nobody tells about files and routes.
@@ -50,7 +52,9 @@ pub(super) struct Keeper<K: Kept> {
     id: String,
     phase: Phase,
     /// What it was started with; `None` before that.
-    configured: Option<K::Settings>,
+    configured: Option<Digest>,
+    /// What it was not started with anew, as that is wrong.
+    refused: Option<Digest>,
     /// When it is tried again, if it failed.
     again_at: Option<Instant>,
 }
@@ -61,6 +65,7 @@ impl<K: Kept> Keeper<K> {
             id: kept.id(),
             phase: Phase::Waiting,
             configured: None,
+            refused: None,
             again_at: None,
             node,
             kept,
@@ -110,8 +115,9 @@ impl<K: Kept> Keeper<K> {
             Ok(()) | Err(Error::Refused(Refusal::NotFound)) => {}
             Err(_) => return false,
         }
-        // There need not be one.
+        // There need not be any.
         let _absent = std::fs::remove_file(self.node.places.wanted(&self.id));
+        let _absent = std::fs::remove_file(self.node.places.started_with(&self.id));
         self.node.keepers.all().remove(&self.id);
         self.node.state().services.remove(&self.id);
         init::mirror(&self.node);
@@ -140,13 +146,23 @@ impl<K: Kept> Keeper<K> {
             });
         if ran {
             self.phase = Phase::Started;
-            self.configured = Some(self.kept.settings(&self.node));
+            let started = Digest::read(&self.node.places.started_with(&self.id));
+            let now = || Digest::of(&self.kept.settings(&self.node));
+            self.configured = started.or_else(|| Some(now()));
         }
     }
 
     /// Whether its settings are others than it was started with.
     fn differs(&self) -> bool {
-        self.configured.as_ref() != Some(&self.kept.settings(&self.node))
+        self.configured != Some(Digest::of(&self.kept.settings(&self.node)))
+    }
+
+    /// Whether it is known which configuration the node has, or that it has none: a machined that
+    /// starts in the middle of a boot does not know yet.
+    fn is_configuration_known(&self) -> bool {
+        let state = self.node.state();
+        let configured = state.store.get::<MachineConfig>(MachineConfig::ID);
+        configured.is_some() || state.sequencer.stage == Some(MachineStage::Maintenance)
     }
 
     /// Notes what is wanted before it is done.
@@ -171,17 +187,19 @@ impl<K: Kept> Keeper<K> {
             }
             Phase::Waiting => {
                 let settings = self.kept.settings(&self.node);
-                match self.kept.unmet(&self.node, &settings) {
+                match self.kept.unmet(&self.node, &settings).await {
                     Ok(unmet) if unmet.is_empty() => self.launch(settings).await,
                     Ok(unmet) => self.show(Some(format!("Waiting for {}", unmet.join(", ")))),
                     Err(reason) => {
-                        self.configured = Some(settings);
+                        self.configured = Some(Digest::of(&settings));
                         self.fail(&reason);
                     }
                 }
             }
             Phase::Started => {
-                if self.is_active() && self.differs() {
+                if !self.differs() {
+                    self.refused = None;
+                } else if self.is_active() && self.is_configuration_known() && self.may_change() {
                     self.node.journal.log(format_args!(
                         "{}: its configuration changed: it starts again",
                         self.id
@@ -195,13 +213,41 @@ impl<K: Kept> Keeper<K> {
         }
     }
 
+    fn is_good(&self) -> bool {
+        let settings = self.kept.settings(&self.node);
+        self.kept.check(&settings).is_ok()
+    }
+
+    /// Whether it can be started with what its settings are now; says once why it cannot.
+    fn may_change(&mut self) -> bool {
+        let settings = self.kept.settings(&self.node);
+        let digest = Digest::of(&settings);
+        if self.refused == Some(digest) {
+            return false;
+        }
+        self.refused = None;
+        let Err(reason) = self.kept.check(&settings) else {
+            return true;
+        };
+        self.refused = Some(digest);
+        leave_as_it_is(&self.node, K::KIND, &self.id, &reason);
+        false
+    }
+
     /// Starts it with what its settings are now. Without init it is tried again.
     async fn launch(&mut self, settings: K::Settings) {
-        self.configured = Some(settings.clone());
+        let digest = Digest::of(&settings);
+        self.configured = Some(digest);
         let prepared = match self.kept.prepare(&self.node, &settings) {
             Ok(prepared) => prepared,
             Err(reason) => return self.fail(&reason),
         };
+        let path = self.node.places.started_with(&self.id);
+        if let Err(error) = digest.write(&path) {
+            self.node
+                .journal
+                .log(format_args!("{}: {error}", path.display()));
+        }
         let mut refused = None;
         let order = init::order_with(&self.node, |buffer| {
             let encode = |spec: ServiceSpec<'_>| Request::Define(spec).encode(buffer);
@@ -223,10 +269,7 @@ impl<K: Kept> Keeper<K> {
                 let _unreachable_or_gone = self.stop().await;
                 return;
             }
-            Err(Error::TooLong) => {
-                let reason = "arguments, environment and mounts are longer than 8 KiB together";
-                return self.fail(reason);
-            }
+            Err(Error::TooLong) => return self.fail(TOO_LONG),
             Err(error) => Err(error),
             Ok(()) => self.order(Verb::Start).await,
         };
@@ -234,6 +277,9 @@ impl<K: Kept> Keeper<K> {
             Ok(()) => {
                 self.show(None);
                 self.phase = Phase::Started;
+                if let Some(words) = self.kept.remark(&self.node, &settings) {
+                    remark(&self.node, &self.id, words);
+                }
                 self.kept.rest();
                 // There need not be one.
                 let _absent = std::fs::remove_file(self.node.places.wanted(&self.id));
@@ -268,6 +314,12 @@ impl<K: Kept> Keeper<K> {
                 } else {
                     self.order(Verb::Stop).await
                 }
+            }
+            // What it is to be is wrong: it stays what it is.
+            Verb::Restart
+                if self.phase == Phase::Started && self.is_active() && !self.is_good() =>
+            {
+                self.order(Verb::Restart).await
             }
             Verb::Restart => {
                 self.note(STARTING);

@@ -5,13 +5,16 @@
 //! Never: waits for a service, or starts one; its keeper does.
 
 mod life;
+mod started;
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use proto::service::ServiceSpec;
+use proto::supervisor::Request;
 use tokio::sync::{mpsc, oneshot};
 
 use self::life::Keeper;
@@ -21,6 +24,9 @@ use crate::services::Verb;
 
 /// How many orders may wait: an operator gives one after another.
 const ORDERS_MAX: usize = 4;
+/// Why init cannot be told of a service.
+const TOO_LONG: &str = "arguments, environment and mounts are longer than 8 KiB together";
+
 /// What an operator orders, and where the answer goes.
 #[derive(Debug)]
 pub(crate) struct Order {
@@ -33,7 +39,7 @@ pub(crate) trait Kept: Send + Sync + 'static {
     /// What it is called on the console.
     const KIND: &'static str;
     /// What it is started with. Others than those it was started with restart it.
-    type Settings: Clone + PartialEq + Send + Sync;
+    type Settings: Hash + Send + Sync;
     /// What its description takes besides.
     type Prepared: Send + Sync;
 
@@ -50,19 +56,32 @@ pub(crate) trait Kept: Send + Sync + 'static {
     ///
     /// # Errors
     /// Waiting is of no use: why.
-    fn unmet(&mut self, node: &Arc<Node>, settings: &Self::Settings)
-    -> Result<Vec<String>, String>;
+    fn unmet(
+        &mut self,
+        node: &Arc<Node>,
+        settings: &Self::Settings,
+    ) -> impl Future<Output = Result<Vec<String>, String>> + Send;
 
     /// Ends what goes on so that it can start.
     fn rest(&mut self);
 
+    /// What its operator should know of it, once it was started, in words.
+    fn remark(&self, node: &Node, settings: &Self::Settings) -> Option<String>;
+
     /// When it is tried again after it could not be started; `None`: when its settings differ.
     fn again(&self) -> Option<Duration>;
 
-    /// Reads and lays out what it is started with.
+    /// Says whether it can be started with these settings, as far as that can be known while it runs
+    /// with others. Changes nothing.
     ///
     /// # Errors
-    /// What could not be read or written, and why.
+    /// It cannot: why.
+    fn check(&self, settings: &Self::Settings) -> Result<(), String>;
+
+    /// Lays out what it is started with.
+    ///
+    /// # Errors
+    /// The settings are wrong, or what could not be written, and why.
     fn prepare(&mut self, node: &Node, settings: &Self::Settings)
     -> Result<Self::Prepared, String>;
 
@@ -123,6 +142,34 @@ pub(crate) fn keep<K: Kept>(node: &Arc<Node>, kept: K) {
     let (sender, orders) = mpsc::channel(ORDERS_MAX);
     node.keepers.all().insert(kept.id(), sender);
     tokio::spawn(Keeper::new(Arc::clone(node), kept).keep(orders));
+}
+
+/// Says whether init can be told of a service.
+///
+/// # Errors
+/// It is more than fits a message.
+pub(crate) fn fits(spec: ServiceSpec<'_>) -> Result<(), String> {
+    let mut buffer = vec![0; proto::MAX_MESSAGE];
+    match Request::Define(spec).encode(&mut buffer) {
+        Ok(_) => Ok(()),
+        Err(proto::EncodeError) => Err(TOO_LONG.to_owned()),
+    }
+}
+
+/// Says everywhere that a service goes on as it was started, and why.
+fn leave_as_it_is(node: &Node, kind: &str, id: &str, reason: &str) {
+    let words = format!("Its changed configuration is refused, it goes on as it was: {reason}");
+    node.journal.console(format_args!("{kind} {id}: {words}"));
+    remark(node, id, words);
+}
+
+/// Takes down something about a service, and tells it.
+fn remark(node: &Node, id: &str, words: String) {
+    let now = crate::clock::now().wall;
+    let change = node.state().services.remark(id, words, now);
+    if let Some(change) = change {
+        init::tell(node, &change);
+    }
 }
 
 /// Says everywhere why a service does not run.

@@ -171,6 +171,11 @@ impl Book {
         }
     }
 
+    /// Takes down something about a service that changes nothing of its state.
+    pub(crate) fn remark(&mut self, id: &str, words: String, at: SystemTime) -> Option<Change> {
+        Some(self.entries.get_mut(id)?.note(words, at))
+    }
+
     /// The entry of a service that init may not know.
     fn held(&mut self, id: &str) -> Option<&mut Entry> {
         let name = id.try_into().ok()?;

@@ -15,6 +15,7 @@ use proto::service::State;
 use crate::api::apply;
 use crate::node::{Client, TestNode, as_admin, configuration, status};
 use crate::stand_ins::ImagedState;
+use crate::trials::tried;
 
 struct Lab {
     node: TestNode,
@@ -157,6 +158,26 @@ async fn a_container_is_started_changed_and_removed_without_a_reboot() {
     );
 }
 
+/// Its program said "permission denied", and nothing said why.
+#[tokio::test(flavor = "current_thread")]
+async fn a_container_that_cannot_have_the_port_of_its_image_is_told_so() {
+    let mut lab = Lab::new().await;
+    lab.apply(&[WEB]).await;
+    lab.until_ordered(&FIRST).await;
+
+    let said = "Its image is for port 80, and below 1024";
+    let client = &mut lab.client;
+    lab.node
+        .until(said, async || {
+            let list = client.service_list(as_admin(())).await.ok()?.into_inner();
+            let services = &list.messages.first()?.services;
+            let web = services.iter().find(|service| service.id == "ctr-web")?;
+            let mut history = web.events.as_ref()?.events.iter();
+            history.find(|line| line.msg.starts_with(said)).map(drop)
+        })
+        .await;
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn how_far_an_image_is_and_why_it_does_not_come_is_seen_in_services() {
     let mut lab = Lab::new().await;
@@ -228,6 +249,31 @@ async fn a_restarted_machined_leaves_a_container_as_it_is() {
         })
         .await;
     assert_eq!(lab.orders(), FIRST);
+}
+
+/// A container kept what was on trial until its next start.
+#[tokio::test(flavor = "current_thread")]
+async fn settings_on_trial_leave_a_container_when_machined_dies() {
+    let mut lab = Lab::new().await;
+    lab.apply(&[WEB]).await;
+    lab.until_ordered(&FIRST).await;
+    let text = lab
+        .node
+        .read("system/state/config.yaml")
+        .replace("one", "two");
+    let on_trial = tried(&text, 3600);
+    lab.client.apply_configuration(on_trial).await.unwrap();
+    let again = ["stop ctr-web", "define ctr-web", "start ctr-web"];
+    lab.until_ordered(&[&FIRST[..], &again].concat()).await;
+
+    lab.node.restart();
+    lab.client = lab.node.client().await;
+
+    let all = [&FIRST[..], &again, &again].concat();
+    lab.until_ordered(&all).await;
+    let asked = lab.asked();
+    let mut images = asked.iter().filter(|one| !one.starts_with("keep "));
+    assert_eq!(images.next_back().unwrap(), "busybox one");
 }
 
 /// A trial ends with machined, and the configuration before it has no such container.

@@ -14,6 +14,7 @@
 mod api;
 mod applying;
 mod containers;
+mod dead_mount;
 mod door;
 mod extensions;
 mod first;

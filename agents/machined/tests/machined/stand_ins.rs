@@ -280,6 +280,7 @@ fn end(result: Result<&'static str, &'static str>) -> images::Reply<'static> {
             args: [].into_iter().collect(),
             environment: ["A=image"].into_iter().collect(),
             working_folder: "",
+            lowest_port: 80,
             uid: 101,
             gid: 102,
             groups: [].into_iter().collect(),

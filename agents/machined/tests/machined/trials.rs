@@ -16,7 +16,7 @@ use crate::trust::authority;
 
 const STORED: &str = "system/state/config.yaml";
 
-fn tried(text: &str, seconds: i64) -> Request<machine::ApplyConfigurationRequest> {
+pub(crate) fn tried(text: &str, seconds: i64) -> Request<machine::ApplyConfigurationRequest> {
     let mut request = apply(text, Mode::Try);
     request.get_mut().try_mode_timeout = Some(prost_types::Duration { seconds, nanos: 0 });
     request
