@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use extension::Problem;
 use extension::container::Root;
-use oci::{Cause, Client, Image, Layer, Patience, Platform, Reference};
+use oci::{Client, Image, Layer, Patience, Platform, Reference};
 use proto::images::{Pull, Stage};
 use tokio::sync::{Mutex as Turn, watch};
 
@@ -61,18 +61,7 @@ enum Trouble {
 
 impl From<oci::Error> for Trouble {
     fn from(error: oci::Error) -> Self {
-        let passes = |cause: &Cause| {
-            matches!(
-                cause,
-                Cause::Unreachable(_)
-                    | Cause::Cut(_)
-                    | Cause::TimedOut(..)
-                    | Cause::Busy(..)
-                    | Cause::Broken(..)
-            )
-        };
-        // One place that is back may be enough.
-        if error.causes.iter().any(|(_, cause)| passes(cause)) {
+        if error.passes() {
             Self::Passes(error.to_string())
         } else {
             Self::Stays(error.to_string())

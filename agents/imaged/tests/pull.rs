@@ -57,13 +57,18 @@ impl Lab {
             registry: Some(registry),
             address,
         };
-        // A registry without TLS is one that settings name so.
-        let endpoint = format!("http://{}", lab.address);
-        let mirror = json!({ "endpoints": [endpoint], "override_path": false });
-        let settings = json!({ "mirrors": { &lab.address: mirror }, "config": {} });
-        std::fs::write(lab.at("registries.json"), settings.to_string()).unwrap();
+        lab.mirror(&lab.address);
         lab.start();
         lab
+    }
+
+    /// Has the registry stand before one of this name.
+    fn mirror(&self, name: &str) {
+        // A registry without TLS is one that settings name so.
+        let endpoint = format!("http://{}", self.address);
+        let mirror = json!({ "endpoints": [endpoint], "override_path": false });
+        let settings = json!({ "mirrors": { name: mirror }, "config": {} });
+        std::fs::write(self.at("registries.json"), settings.to_string()).unwrap();
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -358,4 +363,24 @@ fn a_registry_that_is_down_is_waited_for_with_the_reason() {
     assert!(trouble.contains(&lab.address), "{trouble}");
     // Whoever asked is gone, and the next one is served.
     assert!(lab.ensure(reference, Pull::Never, "").0.is_err());
+}
+
+#[test]
+fn what_a_mirror_does_not_have_is_waited_for_while_its_registry_is_away() {
+    let lab = Lab::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let away = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    lab.mirror(&away);
+
+    let (ended, told) = lab.ensure(&format!("{away}/not/there:v1"), Pull::IfNotPresent, "");
+
+    assert_eq!(ended.unwrap_err(), "it waits");
+    let (_, trouble) = told.last().unwrap();
+    for said in [
+        format!("http://{} has no such manifest (404", lab.address),
+        format!("http://{away} cannot be reached ("),
+    ] {
+        assert!(trouble.contains(&said), "{said}: {trouble}");
+    }
 }
