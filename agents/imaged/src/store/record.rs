@@ -25,6 +25,9 @@ pub(crate) struct Record {
     pub(crate) size: u64,
     /// When it came, in seconds of UNIX time.
     pub(crate) created_at: u64,
+    /// When an operator asked for it by itself, in seconds of UNIX time; `None` when none did.
+    #[serde(default)]
+    pub(crate) ordered_at: Option<u64>,
     pub(crate) run: Run,
     /// `/etc/passwd` and `/etc/group` of the image.
     pub(crate) passwd: String,
@@ -68,6 +71,7 @@ mod tests {
             digest: String::new(),
             size: 0,
             created_at: 0,
+            ordered_at: None,
             run: Run::default(),
             passwd: String::new(),
             group: String::new(),

@@ -16,6 +16,7 @@ fn record(reference: &str, at: u64) -> Record {
         digest: Digest::of(reference.as_bytes()).to_string(),
         size: 4,
         created_at: at,
+        ordered_at: None,
         run: record::Run::default(),
         passwd: String::new(),
         group: String::new(),
@@ -66,6 +67,23 @@ fn a_reference_means_what_it_meant_last() {
 }
 
 #[test]
+fn an_image_that_no_reference_means_any_more_is_listed_by_its_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(folder.path()).unwrap();
+    add(&mut store, 1, "a.example/b:1", 10);
+    add(&mut store, 2, "a.example/b:1", 20);
+    store.note(&name(2), "a.example/b:2", 20).unwrap();
+
+    let named = store.named();
+    let mut names: Vec<&str> = named.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+
+    let digest = Digest::of(b"a.example/b:1");
+    let old = format!("a.example/b@{digest}");
+    assert_eq!(names, ["a.example/b:1", "a.example/b:2", &old]);
+}
+
+#[test]
 fn what_is_not_whole_is_gone_after_a_restart_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let (mut store, _) = Store::open(folder.path()).unwrap();
@@ -84,7 +102,7 @@ fn what_is_not_whole_is_gone_after_a_restart_and_nothing_else() {
 
     // Two of the broken ones have both files.
     assert_eq!(leftovers.len(), 7, "{leftovers:?}");
-    assert_eq!(store.records().count(), 1);
+    assert_eq!(store.named().len(), 1);
     assert_eq!(store.find("a"), Some(name(4).as_str()));
     assert_eq!(files(folder.path()), 3);
 }
@@ -113,11 +131,44 @@ fn wanted_images_stay_and_others_go_when_their_time_is_over() {
     // Until somebody says what is wanted, everything may be.
     assert!(store.held().iter().all(|held| held.want == Want::Old));
 
-    let (removed, bytes) = store.keep(BTreeSet::from(["a".to_owned()]), 1_000_000);
+    let (removed, bytes) = store.keep(BTreeSet::from(["a".to_owned()]), None, 1_000_000);
 
     assert_eq!((removed, bytes), (1, 4));
     assert!(store.find("b").is_none() && store.find("a").is_some());
     assert_eq!(files(folder.path()), 2);
+}
+
+#[test]
+fn an_image_that_a_tag_meant_before_stays_while_a_container_runs_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(folder.path()).unwrap();
+    add(&mut store, 1, "a", 10);
+    add(&mut store, 2, "a", 20);
+    let wanted = || BTreeSet::from(["a".to_owned()]);
+    let root = |number| Some(BTreeSet::from([store.root(&name(number))]));
+    let (old, new) = (root(1), root(2));
+    let late = 1_000_000;
+
+    assert_eq!(store.keep(wanted(), None, late), (0, 0), "one may run");
+    assert_eq!(store.keep(wanted(), old, late), (0, 0), "one runs");
+    assert_eq!(store.keep(wanted(), new, late), (1, 4), "none runs");
+    assert_eq!(store.find("a"), Some(name(2).as_str()));
+}
+
+#[test]
+fn an_image_that_an_operator_asked_for_is_known_so_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(folder.path()).unwrap();
+    add(&mut store, 1, "a", 10);
+    store.order(&name(1), 20).unwrap();
+
+    let (mut store, _) = Store::open(folder.path()).unwrap();
+
+    assert_eq!(store.held()[0].ordered_at, Some(20));
+    store.touch(&name(1), 20);
+    // Wherever it is, it has its day.
+    assert_eq!(store.keep(BTreeSet::new(), None, 86_420), (0, 0));
+    assert_eq!(store.keep(BTreeSet::new(), None, 86_421), (1, 4));
 }
 
 #[test]
