@@ -143,7 +143,7 @@ impl Store {
         let file = File::open(&path).ok()?;
         let used_at = seconds(file.metadata().ok()?.modified().ok()?);
         file.take(RECORD_MAX).read_to_end(&mut bytes).ok()?;
-        let record: Record = serde_json::from_slice(&bytes).ok()?;
+        let record = Record::parse(&bytes)?;
         let root = fs::metadata(self.file(name, ROOT)).ok()?;
         (root.is_file() && root.len() == record.size).then_some(Image { record, used_at })
     }
@@ -264,10 +264,7 @@ impl Store {
 
     /// Writes a record, so that there is the old or the new one.
     fn put(&mut self, name: &str, record: Record, now: u64) -> io::Result<()> {
-        let bytes = serde_json::to_vec(&record).map_err(io::Error::other)?;
-        if bytes.len() as u64 >= RECORD_MAX {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
+        let bytes = record.emit()?;
         let new = New {
             path: self.new_path(),
         };
