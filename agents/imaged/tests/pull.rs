@@ -11,6 +11,9 @@
     reason = "a test fails where it stands"
 )]
 
+#[path = "pull/full.rs"]
+mod full;
+
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -48,13 +51,20 @@ type Ended = (Result<There, String>, Vec<(Stage, String)>);
 
 impl Lab {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let registry = Real::start(&Setup::default());
         let address = registry.address.clone();
+        let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("store")).unwrap();
+        let mut lab = Self::around(folder, address);
+        lab.registry = Some(registry);
+        lab
+    }
+
+    /// imaged with its store in this folder, and a registry of this address.
+    fn around(folder: tempfile::TempDir, address: String) -> Self {
         let lab = Self {
             folder,
-            registry: Some(registry),
+            registry: None,
             address,
         };
         lab.mirror(&lab.address);

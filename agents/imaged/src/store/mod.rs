@@ -258,8 +258,14 @@ impl Store {
 
     /// Makes a root that is whole and flushed an image of the store.
     pub(crate) fn commit(&mut self, new: New, name: &str, record: Record) -> io::Result<()> {
-        fs::rename(&new.path, self.file(name, ROOT))?;
-        self.put(name, record, now())
+        let root = self.file(name, ROOT);
+        fs::rename(&new.path, &root)?;
+        let kept = self.put(name, record, now());
+        if kept.is_err() {
+            // A root without a record is nothing, and takes room.
+            let _left = fs::remove_file(root);
+        }
+        kept
     }
 
     /// Writes a record, so that there is the old or the new one.

@@ -201,3 +201,78 @@ fn in_memory_images_take_three_quarters() {
     assert_eq!(space(Medium::Memory).for_images(10), 290);
     assert_eq!(space(Medium::Memory).for_images(1000), 0);
 }
+
+#[test]
+fn issue_4_a_record_that_cannot_be_written_leaves_no_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(folder.path()).unwrap();
+    let (new, mut file) = store.begin().unwrap();
+    file.write_all(b"root").unwrap();
+    // Where the record would be written.
+    fs::create_dir(folder.path().join(".new-2")).unwrap();
+
+    let kept = store.commit(new, &name(1), record("a", 1));
+
+    assert_eq!(kept.unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    assert_eq!(store.find("a"), None);
+    assert_eq!(files(folder.path()), 1);
+}
+
+/// Who is killed between the two files of an image, and where: the test starts itself for that.
+const KILLED_IN: &str = "IMAGED_TEST_KILLED_IN";
+
+#[test]
+fn imaged_killed_between_the_two_files_of_an_image_begins_anew() {
+    if let Some(folder) = std::env::var_os(KILLED_IN) {
+        return commit_for_ever(Path::new(&folder));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // Whoever writes the record waits for its reader: more than a pipe has room for.
+    let pipe = folder.path().join(".new-2");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let name_of_test = std::thread::current().name().unwrap().to_owned();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &name_of_test])
+        .env(KILLED_IN, folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut first = [0];
+    File::open(&pipe).unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"{", "the record is begun");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let at = |end: &str| folder.path().join(format!("{}.{end}", name(1)));
+    assert!(at(ROOT).exists() && !at(RECORD).exists());
+
+    let (mut store, mut leftovers) = Store::open(folder.path()).unwrap();
+
+    leftovers.sort();
+    assert_eq!(
+        leftovers,
+        [".new-2".to_owned(), format!("{}.sqsh", name(1))]
+    );
+    assert_eq!(store.find("a"), None);
+    assert_eq!(files(folder.path()), 0);
+    add(&mut store, 1, "a", 1);
+    assert_eq!(store.find("a"), Some(name(1).as_str()));
+}
+
+fn commit_for_ever(folder: &Path) {
+    // What is in the folder is the test's own: it is not looked through.
+    let mut store = Store {
+        folder: folder.to_owned(),
+        images: BTreeMap::new(),
+        wanted: None,
+        roots: None,
+        count: 0,
+    };
+    let (new, mut file) = store.begin().unwrap();
+    file.write_all(b"root").unwrap();
+    let long = Record {
+        passwd: "x".repeat(512 * 1024),
+        ..record("a", 1)
+    };
+    store.commit(new, &name(1), long).unwrap();
+}
