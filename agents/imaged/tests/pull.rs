@@ -182,7 +182,11 @@ impl Lab {
                 Reply::Progress(_) => {}
                 Reply::Fetched(fetched) => return Ok((fetched.digest.to_owned(), fetched.size)),
                 Reply::Failed(failed) => return Err(failed.reason.to_owned()),
-                other => panic!("{other:?}"),
+                other @ (Reply::Welcome(_)
+                | Reply::Refused(_)
+                | Reply::Ready(_)
+                | Reply::Kept(_)
+                | Reply::Page(_)) => panic!("{other:?}"),
             }
         }
     }

@@ -3,6 +3,7 @@
 //! and a kernel that notes what it is given.
 #![expect(
     clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
     clippy::panic,
     reason = "a test fails by panicking"
 )]

@@ -32,6 +32,7 @@ pub const REGISTRIES: &str = "/run/ichor/imaged/registries.json";
 
 messages! {
     /// What imaged is asked.
+    #[expect(clippy::large_enum_variant, reason = "messages live on the stack, without a heap")]
     pub enum Request<'a> {
         /// Opens a connection. Idempotent.
         1 => Hello(Greeting),

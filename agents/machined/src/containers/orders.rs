@@ -110,13 +110,12 @@ pub(crate) async fn pull(node: &Node, reference: &str) -> Result<(), Trouble> {
 
 /// Waits before the next question when imaged only starts or stops.
 async fn pause(trouble: Trouble, begun: Instant) -> Result<(), Trouble> {
-    match trouble {
-        Trouble::Away(Error::Io(_) | Error::Closed) if begun.elapsed() < AWAY_MAX => {
-            sleep(PAUSE).await;
-            Ok(())
-        }
-        trouble => Err(trouble),
+    let passes = matches!(trouble, Trouble::Away(Error::Io(_) | Error::Closed));
+    if !passes || begun.elapsed() >= AWAY_MAX {
+        return Err(trouble);
     }
+    sleep(PAUSE).await;
+    Ok(())
 }
 
 async fn pages(node: &Node) -> Result<Vec<Held>, Trouble> {
