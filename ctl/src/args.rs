@@ -118,9 +118,9 @@ pub(crate) enum Command {
                       ichorctl -n 10.0.0.2 get machineconfig -o yaml\n          \
                       ichorctl -n 10.0.0.2 get services --watch")]
     Get(Get),
-    /// Make boot images
+    /// Make boot images; show and pull the images of containers
     #[command(
-        subcommand,
+        visible_alias = "images",
         after_help = "Example: ichorctl image extend initramfs --extension ./hello -o initramfs.new"
     )]
     Image(Image),
@@ -553,6 +553,10 @@ mod tests {
             "extension new a --service",
             "extensions validate a b --arch arm64",
             "extension pack a -o b.sqsh",
+            "image list --namespace system",
+            "images --namespace cri ls",
+            "image l -n a",
+            "image pull a --namespace system",
             "image extend a --extension b:1=c --system-extension-image d --schematic 0 -o e",
         ] {
             if let Err(error) = parse(line) {
@@ -601,6 +605,9 @@ mod tests {
             "extension pack a",
             "extension validate a --arch riscv64",
             "image extend a",
+            "image",
+            "image pull",
+            "image list --namespace k8s.io",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

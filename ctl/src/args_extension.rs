@@ -101,15 +101,45 @@ impl From<Arch> for extension::Arch {
     }
 }
 
-/// What to do with boot images.
+/// What to do with images, and where.
+#[derive(Debug, Args)]
+pub(crate) struct Image {
+    /// Which images of nodes: those of containers of the configuration, or those of Kubernetes
+    #[arg(long, global = true, default_value = "cri", value_name = "NAMESPACE")]
+    pub(crate) namespace: Namespace,
+    #[command(subcommand)]
+    pub(crate) what: OfImage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Namespace {
+    System,
+    Cri,
+}
+
+/// What to do with images.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Image {
+pub(crate) enum OfImage {
     /// Add system extensions to an initramfs
     #[command(
         after_help = "Example: ichorctl image extend initramfs -o initramfs.new \\\n           \
                       --extension ghcr.io/siderolabs/gvisor:v1.0.0 --extension ./hello"
     )]
     Extend(Extend),
+    /// Show the images that nodes have
+    #[command(
+        visible_aliases = ["l", "ls"],
+        after_help = "Example: ichorctl -n 10.0.0.2 image list --namespace system"
+    )]
+    List,
+    /// Have nodes pull an image
+    #[command(
+        after_help = "Example: ichorctl -n 10.0.0.2 image pull --namespace system busybox:1.36"
+    )]
+    Pull {
+        /// The image
+        image: String,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -12,7 +12,6 @@ use pki::{Certificate, Key};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 
 use crate::trouble::Trouble;
@@ -68,11 +67,10 @@ fn finish(mut config: ClientConfig) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
+/// The certificates of a text, for rustls.
 fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let found = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<Vec<_>, _>>()
-        .ok()?;
-    if found.is_empty() { None } else { Some(found) }
+    let found = pki::certificates(pem)?;
+    Some(found.into_iter().map(CertificateDer::from).collect())
 }
 
 /// Fingerprints come with and without colons and prefixes.

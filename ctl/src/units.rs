@@ -91,6 +91,13 @@ pub(crate) fn date(at: UnixTime) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
+/// Writes an instant in UTC: `2036-11-18T07:05:09Z` (RFC 3339).
+pub(crate) fn instant(at: UnixTime) -> String {
+    let seconds = at.0.rem_euclid(86_400);
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    format!("{}T{hours:02}:{minutes:02}:{:02}Z", date(at), seconds % 60)
+}
+
 /// Writes how far `at` is from `now` in the largest unit that fits.
 pub(crate) fn distance(at: UnixTime, now: UnixTime) -> String {
     let seconds = at.0.abs_diff(now.0);
@@ -154,6 +161,17 @@ mod tests {
         assert_eq!(age(Some(&then), UnixTime(160)), "1m0s ago");
         assert_eq!(age(Some(&then), UnixTime(40)), "0s ago");
         assert_eq!(age(None, UnixTime(40)), "");
+    }
+
+    #[test]
+    fn instants_are_in_utc() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_790_007_205, "2026-09-21T16:13:25Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(instant(UnixTime(seconds)), text);
+        }
     }
 
     #[test]

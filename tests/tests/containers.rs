@@ -135,6 +135,25 @@ fn images_are_pulled_through_a_mirror_and_run_changed_and_removed(arch: Arch) ->
     let other = node.ctl(&["service", "ctr-other"])?.ok()?;
     ensure!(other.matches("Started as process").count() == 1, "{other}");
 
+    // What is there is listed, and an operator has one more pulled.
+    let wanted = "example.org/tools/busybox:latest";
+    let pull = ["image", "pull", "--namespace", "system", wanted];
+    node.ctl(&pull)?.ok()?;
+    let listed = node.ctl(&["image", "ls", "--namespace", "system"])?.ok()?;
+    for words in [[IMAGE, &sample.digest()], [wanted, "sha256:"]] {
+        let is_it = |line: &str| words.iter().all(|word| line.contains(word));
+        ensure!(listed.lines().any(is_it), "no {words:?}: {listed}");
+    }
+    let absent = node.ctl(&[
+        "image",
+        "pull",
+        "--namespace",
+        "system",
+        &wanted.replace("latest", "v9"),
+    ]);
+    let words = format!("{:?}", absent?.ok().err().context("v9 was pulled")?);
+    ensure!(words.contains("has no such manifest (404"), "{words}");
+
     // What does not come says why, and harms nobody.
     let wrong = format!("{direct}/tools/probe@{}", digest(b"something else"));
     node.patch(&container("absent", &format!("{direct}/not/there:v1"), ""))?;

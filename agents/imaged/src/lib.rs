@@ -27,6 +27,8 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use crate::store::record::{RECORD_MAX, REFERENCES_MAX, Record, Run};
+
 use crate::pull::Works;
 use crate::store::Store;
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use extension::Problem;
 use extension::container::Root;
-use oci::{Cause, Client, Image, Layer, Patience, Platform, Reference};
+use oci::{Client, Image, Layer, Patience, Platform, Reference};
 use proto::images::{Pull, Stage};
 use tokio::sync::{Mutex as Turn, watch};
 
@@ -61,18 +61,7 @@ enum Trouble {
 
 impl From<oci::Error> for Trouble {
     fn from(error: oci::Error) -> Self {
-        let passes = |cause: &Cause| {
-            matches!(
-                cause,
-                Cause::Unreachable(_)
-                    | Cause::Cut(_)
-                    | Cause::TimedOut(..)
-                    | Cause::Busy(..)
-                    | Cause::Broken(..)
-            )
-        };
-        // One place that is back may be enough.
-        if error.causes.iter().any(|(_, cause)| passes(cause)) {
+        if error.passes() {
             Self::Passes(error.to_string())
         } else {
             Self::Stays(error.to_string())
@@ -138,15 +127,43 @@ impl Works {
                 journal::say(format_args!("{trouble}; the image that is there is taken"));
                 return self.take(&name, &reference, wanted);
             }
-            let pause = pauses.next();
-            journal::say(format_args!("{trouble}; again in {} s", pause.as_secs()));
-            told.send_replace(State {
-                stage: Stage::Waiting,
-                percent: 0,
-                trouble,
-            });
-            tokio::time::sleep(pause).await;
+            wait(&mut pauses, trouble, told).await;
         }
+    }
+
+    /// Sees to it that the image is there which a reference means now, and notes that an operator wants
+    /// it; `told` hears how far it is. Who drops this calls it off. Returns its digest and size.
+    ///
+    /// # Errors
+    /// As [`Works::ensure`].
+    pub(crate) async fn fetch(
+        &self,
+        reference: &str,
+        told: &watch::Sender<State>,
+    ) -> Result<(String, u64), String> {
+        let reference = Reference::parse(reference).map_err(|error| error.to_string())?;
+        let mut pauses = Pauses::from(self.places.pause);
+        loop {
+            let trouble = {
+                let _turn = self.turn.lock().await;
+                match self.pull(&reference, told).await {
+                    Ok(name) => return self.order(&name, &reference),
+                    Err(Trouble::Stays(reason)) => return Err(reason),
+                    Err(Trouble::Passes(reason)) => reason,
+                }
+            };
+            wait(&mut pauses, trouble, told).await;
+        }
+    }
+
+    fn order(&self, name: &str, reference: &Reference) -> Result<(String, u64), String> {
+        let mut store = self.store();
+        let noted = store.order(name, store::now());
+        noted.map_err(|error| format!("{reference}: cannot keep the image: {error}"))?;
+        let known = store
+            .record(name)
+            .map(|record| (record.digest.clone(), record.size));
+        known.ok_or_else(|| format!("{reference}: the image is gone"))
     }
 
     /// The image, if the registry need not be asked for it.
@@ -272,6 +289,7 @@ impl Works {
             digest: image.digest.to_string(),
             size: finished.len,
             created_at: now,
+            ordered_at: None,
             run: Run {
                 entrypoint: run.entrypoint.clone(),
                 command: run.cmd.clone(),
@@ -288,6 +306,18 @@ impl Works {
         journal::say(format_args!("{} is there as {name}", image.reference));
         Ok(())
     }
+}
+
+/// Tells what went wrong, and waits for the next try.
+async fn wait(pauses: &mut Pauses, trouble: String, told: &watch::Sender<State>) {
+    let pause = pauses.next();
+    journal::say(format_args!("{trouble}; again in {} s", pause.as_secs()));
+    told.send_replace(State {
+        stage: Stage::Waiting,
+        percent: 0,
+        trouble,
+    });
+    tokio::time::sleep(pause).await;
 }
 
 fn unkept(error: &io::Error) -> Trouble {

@@ -7,12 +7,13 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use oci::Reference;
 use proto::images::{
-    Failed, Kept, Known, MAX_MESSAGE, PAGE_MAX, Page, Progress, REASON_MAX, Reply, Request,
+    Failed, Fetched, Kept, Known, MAX_MESSAGE, PAGE_MAX, Page, Progress, REASON_MAX, Reply, Request,
 };
 use proto::{Refusal, greeting};
 use tokio::sync::{Semaphore, watch};
@@ -88,6 +89,10 @@ async fn talk(line: &Line, works: &Works) -> io::Result<()> {
                 };
                 return ensure_told(line, works, &wanted).await;
             }
+            Ok(Request::Fetch(fetch)) => {
+                let reference = fetch.reference.to_owned();
+                return fetch_told(line, works, &reference).await;
+            }
             Ok(Request::Keep(keep)) => {
                 let wanted: BTreeSet<String> = keep
                     .references
@@ -95,7 +100,9 @@ async fn talk(line: &Line, works: &Works) -> io::Result<()> {
                     .filter_map(|text| Reference::parse(text).ok())
                     .map(|reference| reference.to_string())
                     .collect();
-                let (removed, bytes) = works.store().keep(wanted, store::now());
+                let roots = keep.roots.as_ref();
+                let roots = roots.map(|roots| roots.iter().map(PathBuf::from).collect());
+                let (removed, bytes) = works.store().keep(wanted, roots, store::now());
                 if removed > 0 {
                     journal::say(format_args!(
                         "{removed} images that nobody wants are removed"
@@ -116,23 +123,42 @@ async fn talk(line: &Line, works: &Works) -> io::Result<()> {
 
 /// Tells how far an image is until it is there, or the peer goes.
 async fn ensure_told(line: &Line, works: &Works, wanted: &Wanted) -> io::Result<()> {
-    let (told, mut news) = watch::channel(State::queued());
-    let ensured = works.ensure(wanted, &told);
-    tokio::pin!(ensured);
+    let (told, news) = watch::channel(State::queued());
+    let Some(result) = told_until(line, works.ensure(wanted, &told), news).await? else {
+        return Ok(());
+    };
+    let ready = result.as_ref().map_err(Clone::clone);
+    match ready.and_then(|present| present.ready()) {
+        Ok(ready) => reply_with(line, &Reply::Ready(ready)).await,
+        Err(reason) => fail(line, &reason).await,
+    }
+}
+
+/// The same for one that an operator asked for.
+async fn fetch_told(line: &Line, works: &Works, reference: &str) -> io::Result<()> {
+    let (told, news) = watch::channel(State::queued());
+    match told_until(line, works.fetch(reference, &told), news).await? {
+        None => Ok(()),
+        Some(Ok((digest, size))) => {
+            let digest = digest.as_str();
+            reply_with(line, &Reply::Fetched(Fetched { digest, size })).await
+        }
+        Some(Err(reason)) => fail(line, &reason).await,
+    }
+}
+
+/// What becomes of an image, with news on the way. `None` when the peer is gone.
+async fn told_until<T>(
+    line: &Line,
+    work: impl Future<Output = T>,
+    mut news: watch::Receiver<State>,
+) -> io::Result<Option<T>> {
+    tokio::pin!(work);
     let mut rest = [0; 1];
     loop {
         tokio::select! {
             biased;
-            result = &mut ensured => {
-                let ready = result.as_ref().map_err(Clone::clone).and_then(|present| present.ready());
-                return match ready {
-                    Ok(ready) => reply_with(line, &Reply::Ready(ready)).await,
-                    Err(reason) => {
-                        let reason = cut(&reason);
-                        reply_with(line, &Reply::Failed(Failed { reason })).await
-                    }
-                };
-            }
+            result = &mut work => return Ok(Some(result)),
             changed = news.changed() => {
                 if changed.is_ok() {
                     let state = news.borrow_and_update().clone();
@@ -144,23 +170,27 @@ async fn ensure_told(line: &Line, works: &Works, wanted: &Wanted) -> io::Result<
                 }
             }
             // It says no more: whatever comes is its end.
-            _ = line.receive(&mut rest) => return Ok(()),
+            _ = line.receive(&mut rest) => return Ok(None),
         }
     }
+}
+
+async fn fail(line: &Line, reason: &str) -> io::Result<()> {
+    let reason = cut(reason);
+    reply_with(line, &Reply::Failed(Failed { reason })).await
 }
 
 /// Writes a page of the images and returns its length.
 fn page(works: &Works, index: usize, answer: &mut [u8]) -> usize {
     let store = works.store();
-    let all: Vec<Known<'_>> = store
-        .records()
-        .flat_map(|record| {
-            record.references.keys().map(|reference| Known {
-                reference,
-                digest: &record.digest,
-                size: record.size,
-                created_at: record.created_at,
-            })
+    let named = store.named();
+    let all: Vec<Known<'_>> = named
+        .iter()
+        .map(|(reference, record)| Known {
+            reference,
+            digest: &record.digest,
+            size: record.size,
+            created_at: record.created_at,
         })
         .collect();
     let images = all.iter().skip(index).take(PAGE_MAX).copied().collect();

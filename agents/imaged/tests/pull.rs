@@ -11,6 +11,9 @@
     reason = "a test fails where it stands"
 )]
 
+#[path = "pull/full.rs"]
+mod full;
+
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -19,7 +22,7 @@ use std::time::Duration;
 use ichor_registry::{Form, Real, Sample, Setup, digest};
 use imaged::Places;
 use proto::Greeting;
-use proto::images::{Ensure, Keep, MAX_MESSAGE, Pull, Reply, Request, Stage};
+use proto::images::{Ensure, Fetch, Keep, MAX_MESSAGE, PageFrom, Pull, Reply, Request, Stage};
 use serde_json::json;
 use sys::seqpacket::{self, Received};
 
@@ -48,22 +51,34 @@ type Ended = (Result<There, String>, Vec<(Stage, String)>);
 
 impl Lab {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let registry = Real::start(&Setup::default());
         let address = registry.address.clone();
+        let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("store")).unwrap();
+        let mut lab = Self::around(folder, address);
+        lab.registry = Some(registry);
+        lab
+    }
+
+    /// imaged with its store in this folder, and a registry of this address.
+    fn around(folder: tempfile::TempDir, address: String) -> Self {
         let lab = Self {
             folder,
-            registry: Some(registry),
+            registry: None,
             address,
         };
-        // A registry without TLS is one that settings name so.
-        let endpoint = format!("http://{}", lab.address);
-        let mirror = json!({ "endpoints": [endpoint], "override_path": false });
-        let settings = json!({ "mirrors": { &lab.address: mirror }, "config": {} });
-        std::fs::write(lab.at("registries.json"), settings.to_string()).unwrap();
+        lab.mirror(&lab.address);
         lab.start();
         lab
+    }
+
+    /// Has the registry stand before one of this name.
+    fn mirror(&self, name: &str) {
+        // A registry without TLS is one that settings name so.
+        let endpoint = format!("http://{}", self.address);
+        let mirror = json!({ "endpoints": [endpoint], "override_path": false });
+        let settings = json!({ "mirrors": { name: mirror }, "config": {} });
+        std::fs::write(self.at("registries.json"), settings.to_string()).unwrap();
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -146,6 +161,7 @@ impl Lab {
                 other @ (Reply::Welcome(_)
                 | Reply::Refused(_)
                 | Reply::Kept(_)
+                | Reply::Fetched(_)
                 | Reply::Page(_)) => {
                     panic!("{other:?}")
                 }
@@ -153,10 +169,56 @@ impl Lab {
         }
     }
 
-    fn keep(&self, references: &[&str]) -> u16 {
+    /// Asks for an image as an operator does; its digest and size, or why there is none.
+    fn fetch(&self, reference: &str) -> Result<(String, u64), String> {
+        let line = self.connect();
+        send(&line, &Request::Fetch(Fetch { reference }));
+        let mut buffer = vec![0; MAX_MESSAGE];
+        loop {
+            match receive(&line, &mut buffer) {
+                Reply::Progress(progress) if progress.stage == Stage::Waiting => {
+                    return Err(format!("it waits: {}", progress.trouble));
+                }
+                Reply::Progress(_) => {}
+                Reply::Fetched(fetched) => return Ok((fetched.digest.to_owned(), fetched.size)),
+                Reply::Failed(failed) => return Err(failed.reason.to_owned()),
+                other @ (Reply::Welcome(_)
+                | Reply::Refused(_)
+                | Reply::Ready(_)
+                | Reply::Kept(_)
+                | Reply::Page(_)) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// References, digests and sizes of what is there.
+    fn list(&self) -> Vec<(String, String, u64)> {
+        let line = self.connect();
+        let mut buffer = vec![0; MAX_MESSAGE];
+        let mut found = Vec::new();
+        loop {
+            let index = u16::try_from(found.len()).unwrap();
+            send(&line, &Request::List(PageFrom { index }));
+            let Reply::Page(page) = receive(&line, &mut buffer) else {
+                panic!("no page");
+            };
+            let images = page.images.iter();
+            found.extend(images.map(|image| {
+                let digest = image.digest.to_owned();
+                (image.reference.to_owned(), digest, image.size)
+            }));
+            if found.len() >= usize::from(page.total) {
+                return found;
+            }
+        }
+    }
+
+    /// Says which references are wanted and, if that is known, with which roots containers run.
+    fn keep(&self, references: &[&str], roots: Option<&[&Path]>) -> u16 {
         let line = self.connect();
         let references = references.iter().copied().collect();
-        send(&line, &Request::Keep(Keep { references }));
+        let roots = roots.map(|roots| roots.iter().map(|root| root.to_str().unwrap()).collect());
+        send(&line, &Request::Keep(Keep { references, roots }));
         let mut buffer = vec![0; MAX_MESSAGE];
         let reply = receive(&line, &mut buffer);
         let Reply::Kept(kept) = reply else {
@@ -295,7 +357,8 @@ fn a_tag_that_moves_is_followed_when_asked_for() {
     assert_eq!(read(&moved.path, "bin/hello"), "two");
 
     // A container may still run that was started with the first.
-    assert_eq!(lab.keep(&[reference]), 0);
+    assert_eq!(lab.keep(&[reference], None), 0);
+    assert_eq!(lab.keep(&[reference], Some(&[&first.path])), 0);
     assert!(first.path.exists() && moved.path.exists());
 }
 
@@ -358,4 +421,52 @@ fn a_registry_that_is_down_is_waited_for_with_the_reason() {
     assert!(trouble.contains(&lab.address), "{trouble}");
     // Whoever asked is gone, and the next one is served.
     assert!(lab.ensure(reference, Pull::Never, "").0.is_err());
+}
+
+#[test]
+fn what_a_mirror_does_not_have_is_waited_for_while_its_registry_is_away() {
+    let lab = Lab::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let away = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    lab.mirror(&away);
+
+    let (ended, told) = lab.ensure(&format!("{away}/not/there:v1"), Pull::IfNotPresent, "");
+
+    assert_eq!(ended.unwrap_err(), "it waits");
+    let (_, trouble) = told.last().unwrap();
+    for said in [
+        format!("http://{} has no such manifest (404", lab.address),
+        format!("http://{away} cannot be reached ("),
+    ] {
+        assert!(trouble.contains(&said), "{said}: {trouble}");
+    }
+}
+
+#[test]
+fn an_operator_pulls_an_image_that_no_container_wants_and_it_is_listed() {
+    let lab = Lab::new();
+    let reference = &lab.named("tools/hello:v1");
+    lab.registry().push("tools/hello", "v1", &good("one"));
+
+    let (digest, size) = lab.fetch(reference).unwrap();
+
+    assert_eq!(digest, good("one").digest());
+    assert_eq!(lab.list(), [(reference.clone(), digest, size)]);
+    assert_eq!(lab.keep(&[], None), 0, "its day is not over");
+    let error = lab.fetch(&lab.named("tools/hello:v2")).unwrap_err();
+    assert!(error.contains("has no such manifest (404"), "{error}");
+    let error = lab.fetch("Not A Reference").unwrap_err();
+    assert!(error.contains("Not A Reference"), "{error}");
+
+    // Asked for again, the tag is looked at again.
+    lab.registry().push("tools/hello", "v1", &good("two"));
+    let (digest, _) = lab.fetch(reference).unwrap();
+    assert_eq!(digest, good("two").digest());
+    let mut names: Vec<String> = lab.list().into_iter().map(|(name, ..)| name).collect();
+    names.sort();
+    let old = lab.named(&format!("tools/hello@{}", good("one").digest()));
+    assert_eq!(names, [reference.clone(), old]);
+    let there = lab.ensure(reference, Pull::Never, "").0.unwrap();
+    assert_eq!(read(&there.path, "bin/hello"), "two");
 }

@@ -3,13 +3,16 @@
 //! and a kernel that notes what it is given.
 #![expect(
     clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
     clippy::panic,
     reason = "a test fails by panicking"
 )]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use proto::udev::{Fault, Loaded, Module, Reason};
 use sys::fd::OwnedFd;
@@ -300,4 +303,76 @@ fn a_line_that_is_too_long_hides_no_other() {
     let outcome = tree.open().load(&mut kernel, module("good", ""));
 
     assert_eq!(outcome, Loaded::Now);
+}
+
+/// The most memory that this process had so far, in kilobytes.
+fn peak_kb() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    number.unwrap().parse().unwrap()
+}
+
+/// A folder whose `modules.dep` has so many bytes; `good` is in its last line.
+fn huge(size: usize) -> Tree {
+    let tree = Tree::new().modules(&["good"]);
+    let file = fs::File::create(tree.0.join("modules.dep")).unwrap();
+    let mut out = std::io::BufWriter::new(file);
+    let last = "kernel/good.ko:\n";
+    let mut left = size - last.len();
+    let line = format!("kernel/{}.ko:\n", "m".repeat(52));
+    assert_eq!(line.len(), 64);
+    while left > 0 {
+        let part = line.get(line.len() - left.min(line.len())..).unwrap();
+        out.write_all(part.as_bytes()).unwrap();
+        left -= part.len();
+    }
+    out.write_all(last.as_bytes()).unwrap();
+    drop(out);
+    tree
+}
+
+#[test]
+fn an_index_of_16_mib_is_read_in_little_memory_and_a_larger_one_is_refused() {
+    const LIMIT: usize = 16 << 20;
+    let tree = huge(LIMIT);
+    let mut kernel = Given::default();
+    let (before, begun) = (peak_kb(), Instant::now());
+
+    let found = tree.open().load(&mut kernel, module("good", ""));
+    let absent = fault(tree.open().load(&mut kernel, module("absent", "")));
+
+    assert_eq!(found, Loaded::Now);
+    assert_eq!(absent.reason, Reason::NotFound);
+    // The whole file would be four times as much; other tests run beside this one.
+    assert!(peak_kb() - before < 4096, "{before} {}", peak_kb());
+    // Without optimisation, on a busy machine.
+    assert!(begun.elapsed() < Duration::from_secs(60));
+
+    let tree = huge(LIMIT + 1);
+    let mut another = Given::default();
+    let refused = fault(tree.open().load(&mut another, module("good", "")));
+    // EFBIG.
+    assert_eq!(refused.reason, Reason::Index(27));
+}
+
+/// Every module needs the next one, and each line is at the end of a long file.
+#[test]
+fn a_long_index_that_is_read_again_and_again_ends() {
+    let tree = huge(1 << 20);
+    let mut dep = fs::OpenOptions::new()
+        .append(true)
+        .open(tree.0.join("modules.dep"))
+        .unwrap();
+    for number in 0..200 {
+        writeln!(dep, "kernel/a{number}.ko: kernel/a{}.ko", number + 1).unwrap();
+    }
+    let begun = Instant::now();
+    let mut kernel = Given::default();
+
+    let deep = fault(tree.open().load(&mut kernel, module("a0", "")));
+
+    assert_eq!(deep.reason, Reason::TooDeep);
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    assert_eq!(kernel.names(), [""; 0]);
 }

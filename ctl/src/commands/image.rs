@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! `image`: boot images with system extensions.
+//! `image extend`: boot images with system extensions.
 //!
 //! Owns: the order of layers and their names, and that nothing is written unless all of them fit.
 //! Never: asks a registry itself, or changes the image that it begins with.
@@ -16,7 +16,7 @@ use extension::{Arch, Extension, Index, Modules};
 use image::layers::{self, Layers, Machine};
 use image::squashfs::{self, Contents};
 
-use crate::args_extension::{Extend, Image};
+use crate::args_extension::Extend;
 use crate::commands::extension as one;
 use crate::places::{self, Environment};
 use crate::pulling::Puller;
@@ -29,16 +29,6 @@ use crate::written::{Progress, Written};
 const INITRAMFS_MAX: u64 = 512 << 20;
 /// More than the headers and lists of all layers.
 const HEADERS_MAX: u64 = 64 * 1024;
-
-pub(crate) async fn run(
-    what: &Image,
-    environment: &Environment,
-    screen: &mut Screen<'_>,
-) -> Result<(), Trouble> {
-    match what {
-        Image::Extend(asked) => extend(asked, environment, screen).await,
-    }
-}
 
 /// A layer to be: its line in the list, and its files.
 struct Planned {
@@ -101,7 +91,7 @@ fn empty() -> squashfs::Tree {
     squashfs::Tree::from([(String::new(), root)])
 }
 
-async fn extend(
+pub(crate) async fn extend(
     asked: &Extend,
     environment: &Environment,
     screen: &mut Screen<'_>,

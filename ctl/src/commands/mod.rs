@@ -18,6 +18,7 @@ mod gen_secrets;
 mod generate;
 mod get;
 mod image;
+mod images;
 mod inject;
 mod interactive;
 mod machineconfig;
@@ -35,6 +36,7 @@ mod validate;
 mod version;
 
 use crate::args::{Command, Line};
+use crate::args_extension::OfImage;
 pub(crate) use crate::commands::extension::refused;
 use crate::places::Environment;
 use crate::screen::Screen;
@@ -67,7 +69,13 @@ pub(crate) async fn run(
         Command::Extension(what) => extension::run(&what, environment, screen).await,
         Command::Gen { force, what } => generate::run(&what, force, environment, screen),
         Command::Get(asked) => get::run(&asked, globals, environment, screen).await,
-        Command::Image(what) => image::run(&what, environment, screen).await,
+        Command::Image(asked) => match asked.what {
+            OfImage::Extend(what) => image::extend(&what, environment, screen).await,
+            OfImage::List => images::list(&open().await?, asked.namespace, screen).await,
+            OfImage::Pull { image } => {
+                images::pull(&open().await?, asked.namespace, &image, screen).await
+            }
+        },
         Command::Inject(what) => inject::run(&what, environment, screen),
         Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
         Command::Machineconfig(what) => machineconfig::run(&what, environment, screen),

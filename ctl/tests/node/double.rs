@@ -433,4 +433,52 @@ impl MachineService for Double {
         }
         Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
     }
+    async fn image_list(
+        &self,
+        request: Request<m::ImageListRequest>,
+    ) -> Result<Response<Boxed<m::ImageListResponse>>, Status> {
+        if request.get_ref().namespace != 1 {
+            return Err(Status::unimplemented("namespace \"cri\": no runtime yet"));
+        }
+        let mut images = Vec::new();
+        for metadata in nodes(&request) {
+            if fails(metadata.as_ref()) {
+                images.push(m::ImageListResponse {
+                    metadata,
+                    ..Default::default()
+                });
+                continue;
+            }
+            for (name, size) in [("a.example/b:1", 1_234_567), ("c:2", 7)] {
+                images.push(m::ImageListResponse {
+                    metadata: metadata.clone(),
+                    name: name.to_owned(),
+                    digest: "sha256:0".to_owned(),
+                    size,
+                    created_at: Some(prost_types::Timestamp {
+                        seconds: LATER.0,
+                        nanos: 0,
+                    }),
+                });
+            }
+        }
+        let images = images.into_iter().map(Ok);
+        Ok(Response::new(Box::pin(tokio_stream::iter(images))))
+    }
+
+    async fn image_pull(
+        &self,
+        request: Request<m::ImagePullRequest>,
+    ) -> Result<Response<m::ImagePullResponse>, Status> {
+        let asked = request.get_ref();
+        if (asked.namespace, asked.reference.as_str()) != (1, "a:1") {
+            return Err(Status::failed_precondition("has no such manifest (404)"));
+        }
+        let messages = nodes(&request)
+            .into_iter()
+            .map(|metadata| m::ImagePull { metadata });
+        Ok(Response::new(m::ImagePullResponse {
+            messages: messages.collect(),
+        }))
+    }
 }

@@ -256,3 +256,43 @@ fn help_of_every_command_has_an_example() {
             .starts_with("ichorctl ")
     );
 }
+
+#[test]
+fn cmd_055_images_are_a_table_and_a_node_that_fails_hides_none() {
+    let desk = Desk::with_cluster();
+    let node = Node::running(&desk.authority());
+    let line = "-n 10.0.0.2,10.0.0.9 image list --namespace system";
+    let said = desk.run(&format!("-e {} {line}", node.address));
+
+    assert_eq!(
+        said.out,
+        "NODE       IMAGE           DIGEST     SIZE     CREATED\n\
+         10.0.0.2   a.example/b:1   sha256:0   1.2 MB   2026-09-21T16:13:25Z\n\
+         10.0.0.2   c:2             sha256:0   7 B      2026-09-21T16:13:25Z\n"
+    );
+    assert!(said.err.contains("10.0.0.9: no route to it"), "{said:?}");
+    assert_eq!(said.outcome, Outcome::Failed);
+}
+
+#[test]
+fn cmd_053_images_are_those_of_kubernetes_unless_it_is_said() {
+    for line in ["image ls", "images l", "image --namespace cri list"] {
+        let error = ask(&format!("-n 10.0.0.2 {line}")).failed();
+        assert!(error.contains("namespace \"cri\""), "{error}");
+    }
+    assert!(ask("image --namespace system ls").done().contains("c:2"));
+}
+
+#[test]
+fn cmd_056_each_node_that_pulled_an_image_is_named() {
+    let said = ask("-n 10.0.0.2,10.0.0.3 image pull a:1 --namespace system");
+    assert_eq!(said.outcome, Outcome::Done);
+    for node in ["10.0.0.2", "10.0.0.3"] {
+        assert!(
+            said.err.contains(&format!("{node}: pulled a:1")),
+            "{said:?}"
+        );
+    }
+    let error = ask("-n 10.0.0.2 image pull a:2 --namespace system").failed();
+    assert!(error.contains("has no such manifest (404)"), "{error}");
+}

@@ -1,43 +1,36 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The client: from a reference to an image.
+//! The client: one question to one place, and its answer.
 //!
-//! Owns: the order of questions, redirects, who gets credentials, and tries.
-//! Never: takes a document whose digest is not the one that was asked for.
+//! Owns: the order of places, redirects, who gets credentials, and pauses between tries.
+//! Never: looks into what it was asked for.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderName, HeaderValue, LOCATION, RANGE,
-};
-use http::header::{RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderValue, LOCATION, RANGE};
+use http::header::{USER_AGENT, WWW_AUTHENTICATE};
 use http::{Method, Request};
 use http_body_util::Full;
 use pki::Secret;
 use rustls::ClientConfig;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::answer::Answer;
 use crate::challenge::Challenge;
-use crate::digest::Digest;
-use crate::documents::{self, DOCUMENT_MAX, Descriptor, Document, Manifest};
+use crate::documents;
 use crate::endpoint::{self, Endpoint};
 use crate::error::{Cause, Error};
-use crate::image::{Configuration, Image, Misfit};
 use crate::patience::{Next, Patience};
-use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::settings::{Auth, Registries};
 use crate::target::Target;
 use crate::token::{self, Wanted};
-use crate::{connect, tls};
+use crate::{connect, retry_after, tls};
 
 /// The most redirects of one request. Registries send once, to where blobs are.
 const REDIRECTS_MAX: usize = 5;
-/// What the registry says that the digest is.
-const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
 /// Pulls images. One at a time; who wants more at once has more of them.
 pub struct Client {
@@ -100,83 +93,6 @@ impl Client {
         })
     }
 
-    /// Finds the image of a reference for a machine: its manifest and its configuration.
-    ///
-    /// # Errors
-    /// When it is not there, not for that machine, or not what the reference pins it to.
-    pub async fn resolve(
-        &mut self,
-        reference: &Reference,
-        platform: &Platform,
-    ) -> Result<Image, Error> {
-        let what = format!("manifests/{}", reference.wanted());
-        let (bytes, place) = self
-            .document(reference, &what, "manifest", reference.digest())
-            .await?;
-        let digest = Digest::of(&bytes);
-        let wrong =
-            |place: &str, cause: Cause| Error::of(reference, vec![(place.to_owned(), cause)]);
-        let malformed =
-            |place: &str, why: String| wrong(place, Cause::Malformed("manifest".to_owned(), why));
-        let document = Document::parse(&bytes).map_err(|why| malformed(&place, why))?;
-        drop(bytes);
-        let (manifest, id, place) = match document {
-            Document::Manifest(manifest) => (manifest, digest, place),
-            Document::Index(index) => {
-                let chosen = index.choose(platform).map_err(|there| {
-                    wrong(&place, Cause::NoPlatform(platform.to_string(), there))
-                })?;
-                let (bytes, place) = self
-                    .described(reference, "manifests", "manifest", chosen)
-                    .await?;
-                // An index in an index is made by nobody, and could go on for ever.
-                let manifest = Manifest::parse(&bytes).map_err(|why| malformed(&place, why))?;
-                (manifest, chosen.digest, place)
-            }
-        };
-        let (bytes, _) = self
-            .described(reference, "blobs", "configuration", &manifest.configuration)
-            .await?;
-        let (configuration, layers) =
-            Configuration::parse(&bytes, &manifest, platform).map_err(|misfit| match misfit {
-                Misfit::Malformed(why) => {
-                    wrong(&place, Cause::Malformed("configuration".to_owned(), why))
-                }
-                Misfit::Platform(there) => {
-                    wrong(&place, Cause::NoPlatform(platform.to_string(), there))
-                }
-            })?;
-        Ok(Image {
-            reference: reference.clone(),
-            digest,
-            manifest: id,
-            configuration,
-            layers,
-        })
-    }
-
-    /// A document that a descriptor names.
-    async fn described(
-        &mut self,
-        reference: &Reference,
-        folder: &str,
-        name: &'static str,
-        descriptor: &Descriptor,
-    ) -> Result<(Vec<u8>, String), Error> {
-        let what = format!("{folder}/{}", descriptor.digest);
-        let (bytes, place) = self
-            .document(reference, &what, name, Some(descriptor.digest))
-            .await?;
-        if bytes.len() as u64 == descriptor.size {
-            return Ok((bytes, place));
-        }
-        let cause = Cause::WrongLength {
-            what: name.to_owned(),
-            wanted: descriptor.size,
-        };
-        Err(Error::of(reference, vec![(place, cause)]))
-    }
-
     /// The places of a reference, the one that was of use last at the front.
     pub(crate) fn endpoints(&self, reference: &Reference) -> Result<Vec<(usize, Endpoint)>, Error> {
         let registry = reference.registry();
@@ -186,61 +102,6 @@ impl Client {
         let last = self.last.get(registry).copied().unwrap_or(0);
         numbered.sort_by_key(|(number, _)| (*number != last, *number));
         Ok(numbered)
-    }
-
-    /// A document from the first place that has it, with the name of the place.
-    async fn document(
-        &mut self,
-        reference: &Reference,
-        what: &str,
-        name: &'static str,
-        wanted: Option<Digest>,
-    ) -> Result<(Vec<u8>, String), Error> {
-        let endpoints = self.endpoints(reference)?;
-        let mut causes = Vec::new();
-        for (left, (number, endpoint)) in (0..endpoints.len()).rev().zip(&endpoints) {
-            let place = endpoint.base.to_string();
-            let limit = self.patience.document;
-            let asked = self.patient_document(endpoint, reference, what, name, wanted, left);
-            let cause = match timeout(limit, asked).await {
-                Ok(Ok(bytes)) => {
-                    self.last.insert(reference.registry().to_owned(), *number);
-                    return Ok((bytes, place));
-                }
-                Ok(Err(cause)) => cause,
-                Err(_) => Cause::TimedOut("for a document", limit),
-            };
-            let is_final = cause.is_final();
-            causes.push((place, cause));
-            if is_final {
-                break;
-            }
-        }
-        Err(Error::of(reference, causes))
-    }
-
-    /// A document from one place, tried again while that may help.
-    async fn patient_document(
-        &mut self,
-        endpoint: &Endpoint,
-        reference: &Reference,
-        what: &str,
-        name: &'static str,
-        wanted: Option<Digest>,
-        left: usize,
-    ) -> Result<Vec<u8>, Cause> {
-        let mut tried: u32 = 0;
-        loop {
-            tried = tried.saturating_add(1);
-            let cause = match self
-                .try_document(endpoint, reference, what, name, wanted)
-                .await
-            {
-                Ok(bytes) => return Ok(bytes),
-                Err(cause) => cause,
-            };
-            self.pause(cause, tried, left).await?;
-        }
     }
 
     /// Waits before the next try, or returns the cause when there shall be none. With places left to
@@ -256,31 +117,6 @@ impl Client {
                 sleep(time).await;
                 Ok(())
             }
-        }
-    }
-
-    async fn try_document(
-        &mut self,
-        endpoint: &Endpoint,
-        reference: &Reference,
-        what: &str,
-        name: &'static str,
-        wanted: Option<Digest>,
-    ) -> Result<Vec<u8>, Cause> {
-        let mut answer = self
-            .get(endpoint, reference.repository(), what, name, 0)
-            .await?;
-        let bytes = answer.document(name, DOCUMENT_MAX).await?;
-        let found = Digest::of(&bytes);
-        // What a registry says of a tag, it must keep to.
-        let told = answer.header(&CONTENT_DIGEST).and_then(Digest::parse);
-        match wanted.or(told) {
-            Some(wanted) if wanted != found => Err(Cause::WrongDigest {
-                what: name.to_owned(),
-                wanted,
-                found,
-            }),
-            Some(_) | None => Ok(bytes),
         }
     }
 
@@ -324,16 +160,13 @@ impl Client {
             206 if from > 0 => return Ok(answer),
             _ => {}
         }
-        let pause = answer
-            .header(&RETRY_AFTER)
-            .and_then(|text| text.parse().ok())
-            .map(Duration::from_secs);
+        let pause = retry_after::pause(&answer.headers, SystemTime::now());
         let said = answer.said().await;
         Err(match status {
             401 | 403 => Cause::Denied(status, said),
             404 => Cause::NotThere(name, said),
             429 => Cause::Busy(pause, said),
-            408 | 500..=599 => Cause::Broken(status, said),
+            408 | 500..=599 => Cause::Broken(status, pause, said),
             _ => Cause::Strange(status, said),
         })
     }

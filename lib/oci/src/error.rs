@@ -4,6 +4,7 @@
 //! Owns: every way in which registries fail, and which of them pass by themselves.
 //! Never: shows a secret, or more than a line of what a registry says.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -26,12 +27,22 @@ pub struct Error {
 }
 
 impl Error {
+    /// An error of these causes; of those that read the same, the first is enough.
     pub(crate) fn of(reference: &Reference, causes: Vec<(String, Cause)>) -> Self {
+        let mut said = BTreeSet::new();
+        let is_news = |(place, cause): &(String, Cause)| said.insert(format!("{place} {cause}"));
         Self {
             registry: reference.registry().to_owned(),
             repository: reference.repository().to_owned(),
-            causes,
+            causes: causes.into_iter().filter(is_news).collect(),
         }
+    }
+
+    /// Whether it may be better after a while: one place that is back may be enough, whatever the others
+    /// said. A mirror that has no such image says nothing of a registry that is away.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.causes.iter().any(|(_, cause)| cause.passes())
     }
 }
 
@@ -69,8 +80,8 @@ pub enum Cause {
     Denied(u16, String),
     /// It answers no more requests for now; it asks to wait so long.
     Busy(Option<Duration>, String),
-    /// It is broken, it says.
-    Broken(u16, String),
+    /// It is broken, it says; it may ask to wait so long.
+    Broken(u16, Option<Duration>, String),
     /// It answered what a registry does not.
     Strange(u16, String),
     /// It sends from place to place.
@@ -135,36 +146,19 @@ impl Cause {
         }
     }
 
-    /// Whether another place cannot be better: it lied, or the fault is on our side.
+    /// Whether another place cannot be better: the fault is on our side.
     pub(crate) fn is_final(&self) -> bool {
-        match self {
-            Self::WrongDigest { .. }
-            | Self::WrongLength { .. }
-            | Self::NoPlatform(..)
-            | Self::NotAnImage(_)
-            | Self::Keep(_) => true,
-            Self::Setting(_)
-            | Self::Unreachable(_)
-            | Self::Tls(_)
-            | Self::NotTls
-            | Self::Cut(_)
-            | Self::TimedOut(..)
-            | Self::NotThere(..)
-            | Self::Denied(..)
-            | Self::Busy(..)
-            | Self::Broken(..)
-            | Self::Strange(..)
-            | Self::Redirects
-            | Self::BadRedirect(_)
-            | Self::Challenge(_)
-            | Self::TooLarge(_)
-            | Self::Malformed(..) => false,
-        }
+        matches!(self, Self::Keep(_))
+    }
+
+    /// Whether what came is not what was asked for.
+    pub(crate) fn is_lie(&self) -> bool {
+        matches!(self, Self::WrongDigest { .. } | Self::WrongLength { .. })
     }
 
     /// The pause that was asked for.
     pub(crate) fn pause(&self) -> Option<Duration> {
-        if let Self::Busy(pause, _) = self {
+        if let Self::Busy(pause, _) | Self::Broken(_, pause, _) = self {
             *pause
         } else {
             None
@@ -205,7 +199,11 @@ impl fmt::Display for Cause {
                 f,
                 "takes no more requests now (429{said}); try again later, or give credentials for it"
             ),
-            Self::Broken(code, said) => write!(f, "is in trouble ({code}{said}); try again later"),
+            Self::Broken(code, Some(pause), said) => write!(
+                f,
+                "is in trouble ({code}{said}) and asks for {pause:?}; try again then"
+            ),
+            Self::Broken(code, None, said) => write!(f, "is in trouble ({code}{said}); try again later"),
             Self::Strange(code, said) => {
                 write!(f, "answered {code}{said}, as no registry does; check its name")
             }

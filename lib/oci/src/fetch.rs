@@ -4,7 +4,7 @@
 //! Owns: how far a blob is, its digest so far, and whether what follows fits to it.
 //! Never: holds more than a piece of it, or writes a byte that is not of its length.
 
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
 use tokio::time::timeout;
@@ -20,6 +20,8 @@ use crate::reference::Reference;
 
 /// What it is called in errors.
 const LAYER: &str = "layer";
+/// What we are called in errors.
+const HERE: &str = "this machine";
 /// Whoever has sent so much since it was cut off last gets all tries anew.
 const WORTHWHILE: u64 = 1 << 20;
 
@@ -29,14 +31,24 @@ struct Received {
     sum: Sum,
 }
 
+impl Received {
+    fn nothing() -> Self {
+        Self {
+            at: 0,
+            sum: Sum::new(),
+        }
+    }
+}
+
 impl Client {
     /// Writes a layer of an image to `out` as it is packed. `progress` hears how many bytes are there. When
-    /// it was cut off it goes on from there, at another place if need be.
+    /// it was cut off it goes on from there, at another place if need be; when it is wrong it begins anew
+    /// at the next place, where `out` stood, and `progress` goes back.
     ///
     /// # Errors
-    /// When it does not come, is not what the manifest says, or cannot be written. What was written is then
-    /// of no use.
-    pub async fn fetch<W: Write>(
+    /// When it comes from no place, is not what the manifest says, or cannot be written. What was written is
+    /// then of no use.
+    pub async fn fetch<W: Write + Seek>(
         &mut self,
         image: &Image,
         layer: &Layer,
@@ -44,60 +56,69 @@ impl Client {
         mut progress: impl FnMut(u64),
     ) -> Result<(), Error> {
         let reference = &image.reference;
-        let limit = self.patience.blob(layer.descriptor.size);
-        let fetched = self.blob(reference, &layer.descriptor, out, &mut progress);
-        match timeout(limit, fetched).await {
-            Ok(fetched) => fetched,
-            Err(_) => {
-                let cause = Cause::TimedOut("for a layer", limit);
-                Err(Error::of(
-                    reference,
-                    vec![(reference.registry().to_owned(), cause)],
-                ))
-            }
-        }
-    }
-
-    async fn blob<W: Write>(
-        &mut self,
-        reference: &Reference,
-        blob: &Descriptor,
-        out: &mut W,
-        progress: &mut impl FnMut(u64),
-    ) -> Result<(), Error> {
+        let blob = &layer.descriptor;
+        let kept = |error| Error::of(reference, vec![(HERE.to_owned(), Cause::Keep(error))]);
+        let begin = out.stream_position().map_err(kept)?;
         let endpoints = self.endpoints(reference)?;
         let mut causes = Vec::new();
-        let mut received = Received {
-            at: 0,
-            sum: Sum::new(),
-        };
+        let mut received = Received::nothing();
         for (left, (number, endpoint)) in (0..endpoints.len()).rev().zip(&endpoints) {
-            let place = endpoint.base.to_string();
-            let cause = match self
-                .patient_blob(
-                    endpoint,
-                    reference,
-                    blob,
-                    &mut received,
-                    out,
-                    progress,
-                    left,
-                )
-                .await
-            {
-                Ok(()) => {
+            let cause = loop {
+                let is_continued = received.at > 0;
+                let fetched = self
+                    .blob_at(
+                        endpoint,
+                        reference,
+                        blob,
+                        &mut received,
+                        out,
+                        &mut progress,
+                        left,
+                    )
+                    .await;
+                let Err(cause) = fetched else {
                     self.last.insert(reference.registry().to_owned(), *number);
                     return Ok(());
+                };
+                if !cause.is_lie() {
+                    break cause;
                 }
-                Err(cause) => cause,
+                // Nothing is built on what is wrong.
+                received = Received::nothing();
+                out.seek(SeekFrom::Start(begin)).map_err(kept)?;
+                // It may have been the beginning, and that was another place's.
+                if !is_continued {
+                    break cause;
+                }
             };
             let is_final = cause.is_final();
-            causes.push((place, cause));
+            causes.push((endpoint.base.to_string(), cause));
             if is_final {
                 break;
             }
         }
         Err(Error::of(reference, causes))
+    }
+
+    /// A blob from one place within its time.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a blob is, how far it is, and where it goes"
+    )]
+    async fn blob_at<W: Write>(
+        &mut self,
+        endpoint: &Endpoint,
+        reference: &Reference,
+        blob: &Descriptor,
+        received: &mut Received,
+        out: &mut W,
+        progress: &mut impl FnMut(u64),
+        left: usize,
+    ) -> Result<(), Cause> {
+        let limit = self.patience.blob(blob.size);
+        let fetched = self.patient_blob(endpoint, reference, blob, received, out, progress, left);
+        let late = |_| Cause::TimedOut("for a layer", limit);
+        timeout(limit, fetched).await.map_err(late)?
     }
 
     /// A blob from one place, or the rest of it, tried again while that may help.

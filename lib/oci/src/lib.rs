@@ -2,7 +2,7 @@
 //! The registry client: from a reference to a checked manifest, a configuration, and layers as streams.
 //!
 //! ```no_run
-//! # async fn pull(mut out: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn pull(mut out: std::fs::File) -> Result<(), Box<dyn std::error::Error>> {
 //! let reference = oci::Reference::parse("ghcr.io/siderolabs/hello:v1")?;
 //! let mut client = oci::Client::new(oci::Registries::default(), oci::Patience::default())?;
 //! let image = client.resolve(&reference, &oci::Platform::amd64()).await?;
@@ -29,6 +29,8 @@ mod image;
 mod patience;
 mod platform;
 mod reference;
+mod resolve;
+mod retry_after;
 mod settings;
 mod target;
 mod tls;

@@ -70,11 +70,10 @@ fn private_key(pem: &[u8]) -> Option<PrivateKeyDer<'static>> {
     PrivateKeyDer::from_pem_slice(pem).ok()
 }
 
+/// The certificates of a text, for rustls.
 fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let found = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<Vec<_>, _>>()
-        .ok()?;
-    (!found.is_empty()).then_some(found)
+    let found = pki::certificates(pem)?;
+    Some(found.into_iter().map(CertificateDer::from).collect())
 }
 
 /// Believes any server that holds the key of the certificate that it shows.

@@ -18,5 +18,7 @@ mod blobs;
 mod credentials;
 #[path = "registries/documents.rs"]
 mod documents;
+#[path = "registries/liars.rs"]
+mod liars;
 #[path = "registries/pulls.rs"]
 mod pulls;

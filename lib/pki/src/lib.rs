@@ -25,6 +25,7 @@ pub use certificate::{Certificate, organizations};
 pub use error::Error;
 pub use key::{Algorithm, Key};
 pub use leaf::{Leaf, Names, Usage};
+pub use pem::certificates;
 pub use random::{random_bytes, random_token};
 pub use request::Request;
 pub use secret::Secret;

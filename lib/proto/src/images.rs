@@ -11,8 +11,9 @@ use crate::container::GROUPS_MAX;
 use crate::service::{ARGS_MAX, ENV_MAX};
 use crate::{Greeting, Refusal};
 
-/// The longest message here, in bytes: what an image says of its program, with room.
-pub const MAX_MESSAGE: usize = 32 * 1024;
+/// The longest message here, in bytes: what is kept, with all references as long as they may be, or
+/// what an image says of its program.
+pub const MAX_MESSAGE: usize = 40 * 1024;
 /// The longest reference of an image, in bytes.
 pub const REFERENCE_MAX: usize = 512;
 /// The most references that are wanted at a time: as many as init has room for services.
@@ -31,6 +32,7 @@ pub const REGISTRIES: &str = "/run/ichor/imaged/registries.json";
 
 messages! {
     /// What imaged is asked.
+    #[expect(clippy::large_enum_variant, reason = "messages live on the stack, without a heap")]
     pub enum Request<'a> {
         /// Opens a connection. Idempotent.
         1 => Hello(Greeting),
@@ -42,6 +44,9 @@ messages! {
         3 => Keep(Keep<'a>),
         /// A page of the images that are there. Answer: `Page`. Idempotent.
         4 => List(PageFrom),
+        /// Sees to it that the image is there which a reference means now, because an operator says
+        /// so and not a container. The connection is as after `Ensure`, with `Fetched` at its end. Idempotent.
+        5 => Fetch(Fetch<'a>),
     }
 }
 
@@ -63,6 +68,8 @@ messages! {
         6 => Kept(Kept),
         /// Answers `List`.
         7 => Page(Page<'a>),
+        /// The image is there that an operator asked for.
+        8 => Fetched(Fetched<'a>),
     }
 }
 
@@ -157,12 +164,32 @@ pub struct Failed<'a> {
     pub reason: &'a str,
 }
 
+/// Which image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetch<'a> {
+    /// Its reference, as written.
+    pub reference: &'a str,
+}
+
+/// The image that a reference means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetched<'a> {
+    /// The digest that its reference names, `sha256:…`.
+    pub digest: &'a str,
+    /// How many bytes its root takes.
+    pub size: u64,
+}
+
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keep<'a> {
     /// References, as written.
     #[serde(borrow)]
     pub references: Vec<&'a str, WANTED_MAX>,
+    /// The roots that containers run with, as `Ready` told them. `None` when some are not known:
+    /// then an image stays that a reference of these meant before.
+    #[serde(borrow)]
+    pub roots: Option<Vec<&'a str, WANTED_MAX>>,
 }
 
 /// What became of the others.

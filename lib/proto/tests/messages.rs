@@ -308,9 +308,18 @@ fn users_of_a_container_are_whole_ranges_and_none_of_the_nodes() {
     }
 }
 
+/// As long as one may be.
+const REFERENCE: &str = match core::str::from_utf8(&[b'a'; images::REFERENCE_MAX]) {
+    Ok(text) => text,
+    Err(_) => panic!("letters"),
+};
+
 #[test]
 fn everything_between_machined_and_imaged_comes_back_as_it_went() {
-    use images::{Ensure, Failed, Keep, Kept, Known, Page, PageFrom, Progress, Pull, Ready, Stage};
+    use images::{
+        Ensure, Failed, Fetch, Fetched, Keep, Kept, Known, Page, PageFrom, Progress, Pull, Ready,
+        Stage,
+    };
     let requests = [
         images::Request::Hello(Greeting::OURS),
         images::Request::Ensure(Ensure {
@@ -323,8 +332,14 @@ fn everything_between_machined_and_imaged_comes_back_as_it_went() {
         }),
         images::Request::Keep(Keep {
             references: ["a", "b"].into_iter().collect(),
+            roots: Some(["/a.sqsh"].into_iter().collect()),
+        }),
+        images::Request::Keep(Keep {
+            references: core::iter::repeat_n(REFERENCE, images::WANTED_MAX).collect(),
+            roots: None,
         }),
         images::Request::List(PageFrom { index: 3 }),
+        images::Request::Fetch(Fetch { reference: "a" }),
     ];
     for request in requests {
         let mut buffer = [0; images::MAX_MESSAGE];
@@ -352,6 +367,10 @@ fn everything_between_machined_and_imaged_comes_back_as_it_went() {
             groups: [4, 20].into_iter().collect(),
         }),
         images::Reply::Failed(Failed { reason: "no room" }),
+        images::Reply::Fetched(Fetched {
+            digest: "sha256:0",
+            size: 1 << 40,
+        }),
         images::Reply::Kept(Kept {
             removed: 2,
             bytes: 1 << 20,

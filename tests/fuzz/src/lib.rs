@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod configuration;
+pub mod images;
 pub mod manifest;
 pub mod mutate;
 pub mod pieces;
@@ -31,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     configuration::STRATEGIC_MERGE,
     configuration::JSON_PATCH,
     configuration::PATCHED_TEXT,
+    images::RECORD,
     manifest::MANIFEST,
     pieces::LAYER,
     pieces::SERVICE,

@@ -128,3 +128,8 @@ fn challenges_keep_their_promises_when_they_are_damaged() {
 fn references_keep_their_promises_when_they_are_damaged() {
     smoke("registry-reference");
 }
+
+#[test]
+fn records_of_images_keep_their_promises_when_they_are_damaged() {
+    smoke("imaged-record");
+}

@@ -18,7 +18,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use oci::Digest;
+use oci::{Digest, Reference};
 
 use self::plan::{Held, Medium, Want};
 use self::record::{RECORD_MAX, Record};
@@ -46,6 +46,8 @@ pub(crate) struct Store {
     images: BTreeMap<String, Image>,
     /// References that containers name; `None` until somebody said so.
     wanted: Option<BTreeSet<String>>,
+    /// Roots that containers run with; `None` while some are not known.
+    roots: Option<BTreeSet<PathBuf>>,
     count: u64,
 }
 
@@ -104,6 +106,7 @@ impl Store {
             folder: folder.to_owned(),
             images: BTreeMap::new(),
             wanted: None,
+            roots: None,
             count: 0,
         };
         let mut files = BTreeSet::new();
@@ -140,7 +143,7 @@ impl Store {
         let file = File::open(&path).ok()?;
         let used_at = seconds(file.metadata().ok()?.modified().ok()?);
         file.take(RECORD_MAX).read_to_end(&mut bytes).ok()?;
-        let record: Record = serde_json::from_slice(&bytes).ok()?;
+        let record = Record::parse(&bytes)?;
         let root = fs::metadata(self.file(name, ROOT)).ok()?;
         (root.is_file() && root.len() == record.size).then_some(Image { record, used_at })
     }
@@ -164,9 +167,27 @@ impl Store {
         self.images.get(name).map(|image| &image.record)
     }
 
-    /// All images.
-    pub(crate) fn records(&self) -> impl Iterator<Item = &Record> {
-        self.images.values().map(|image| &image.record)
+    /// All images, each with the references that mean it now. One that none means any more has its
+    /// repository and digest for a name.
+    pub(crate) fn named(&self) -> Vec<(String, &Record)> {
+        let mut all = Vec::new();
+        for (name, image) in &self.images {
+            let record = &image.record;
+            let references = record.references.keys();
+            let mut current = references
+                .filter(|reference| self.find(reference) == Some(name))
+                .peekable();
+            if current.peek().is_none() {
+                let first = record.references.keys().next();
+                let parsed = first.and_then(|reference| Reference::parse(reference).ok());
+                let place = parsed.map_or_else(String::new, |reference| {
+                    format!("{}/{}", reference.registry(), reference.repository())
+                });
+                all.push((format!("{place}@{}", record.digest), record));
+            }
+            all.extend(current.map(|reference| (reference.clone(), record)));
+        }
+        all
     }
 
     /// The image that a reference meant last, or that has the digest which it names.
@@ -191,6 +212,16 @@ impl Store {
         };
         let mut record = image.record.clone();
         record.note(reference, now);
+        self.put(name, record, now)
+    }
+
+    /// Notes that an operator asked for an image by itself.
+    pub(crate) fn order(&mut self, name: &str, now: u64) -> io::Result<()> {
+        let Some(image) = self.images.get(name) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let mut record = image.record.clone();
+        record.ordered_at = Some(now);
         self.put(name, record, now)
     }
 
@@ -227,16 +258,19 @@ impl Store {
 
     /// Makes a root that is whole and flushed an image of the store.
     pub(crate) fn commit(&mut self, new: New, name: &str, record: Record) -> io::Result<()> {
-        fs::rename(&new.path, self.file(name, ROOT))?;
-        self.put(name, record, now())
+        let root = self.file(name, ROOT);
+        fs::rename(&new.path, &root)?;
+        let kept = self.put(name, record, now());
+        if kept.is_err() {
+            // A root without a record is nothing, and takes room.
+            let _left = fs::remove_file(root);
+        }
+        kept
     }
 
     /// Writes a record, so that there is the old or the new one.
     fn put(&mut self, name: &str, record: Record, now: u64) -> io::Result<()> {
-        let bytes = serde_json::to_vec(&record).map_err(io::Error::other)?;
-        if bytes.len() as u64 >= RECORD_MAX {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
+        let bytes = record.emit()?;
         let new = New {
             path: self.new_path(),
         };
@@ -253,10 +287,16 @@ impl Store {
         Ok(())
     }
 
-    /// Takes in which references are wanted, and removes the images that are not kept. Returns how
-    /// many those were, and their bytes.
-    pub(crate) fn keep(&mut self, wanted: BTreeSet<String>, now: u64) -> (u16, u64) {
+    /// Takes in which references are wanted and which roots are in use, and removes the images that are
+    /// not kept. Returns how many those were, and their bytes.
+    pub(crate) fn keep(
+        &mut self,
+        wanted: BTreeSet<String>,
+        roots: Option<BTreeSet<PathBuf>>,
+        now: u64,
+    ) -> (u16, u64) {
         self.wanted = Some(wanted);
+        self.roots = roots;
         let medium = self.space().map_or(Medium::Disk, |space| space.medium);
         let mut removed = (0_u16, 0_u64);
         for name in plan::outlived(&self.held(), medium, now) {
@@ -303,14 +343,14 @@ impl Store {
                 return Want::Old;
             };
             let mut means = wanted.iter().map(|reference| self.find(reference));
+            let mut references = image.record.references.keys();
+            let may_run = match &self.roots {
+                Some(roots) => roots.contains(&self.root(name)),
+                None => references.any(|reference| wanted.contains(reference)),
+            };
             if means.any(|current| current == Some(name)) {
                 Want::Current
-            } else if image
-                .record
-                .references
-                .keys()
-                .any(|reference| wanted.contains(reference))
-            {
+            } else if may_run {
                 Want::Old
             } else {
                 Want::None
@@ -322,6 +362,7 @@ impl Store {
                 name: name.clone(),
                 size: image.record.size,
                 used_at: image.used_at,
+                ordered_at: image.record.ordered_at,
                 want: want(name, image),
             })
             .collect()

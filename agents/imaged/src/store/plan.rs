@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-/// How long an image on a disk is kept that nobody wants: a container that is tried out again and
-/// again is not pulled each time.
+/// How long an image is kept that nobody wants: on a disk each, since a container that is tried out again
+/// and again is not pulled each time; in memory one that an operator asked for, whose container comes later.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Who wants an image.
@@ -30,6 +30,8 @@ pub(crate) struct Held {
     pub(crate) size: u64,
     /// When it was last asked for, in seconds of UNIX time.
     pub(crate) used_at: u64,
+    /// When an operator asked for it by itself.
+    pub(crate) ordered_at: Option<u64>,
     pub(crate) want: Want,
 }
 
@@ -44,13 +46,14 @@ pub(crate) enum Medium {
 /// The images that are not kept, though nobody needs their room yet. A clock that went back keeps
 /// them.
 pub(crate) fn outlived(held: &[Held], medium: Medium, now: u64) -> Vec<String> {
-    let kept = match medium {
-        Medium::Memory => 0,
-        Medium::Disk => KEPT.as_secs(),
-    };
+    let is_over = |at: u64| now.saturating_sub(at) > KEPT.as_secs();
     held.iter()
         .filter(|image| image.want == Want::None)
-        .filter(|image| medium == Medium::Memory || now.saturating_sub(image.used_at) > kept)
+        .filter(|image| image.ordered_at.is_none_or(is_over))
+        .filter(|image| match medium {
+            Medium::Memory => true,
+            Medium::Disk => is_over(image.used_at),
+        })
         .map(|image| image.name.clone())
         .collect()
 }
@@ -96,20 +99,33 @@ mod tests {
             name: name.to_owned(),
             size,
             used_at,
+            ordered_at: None,
             want,
         }
     }
 
     #[test]
     fn in_memory_nothing_is_kept_that_nobody_wants_and_on_a_disk_for_a_day() {
+        let ordered = |name, at| Held {
+            ordered_at: Some(at),
+            ..held(name, 1, 10, Want::None)
+        };
         let all = [
             held("new", 1, 100_000, Want::None),
             held("old", 1, 10, Want::None),
+            ordered("ordered", 20_000),
+            ordered("ordered long ago", 10),
             held("running", 1, 10, Want::Old),
             held("current", 1, 10, Want::Current),
         ];
-        assert_eq!(outlived(&all, Medium::Memory, 100_000), ["new", "old"]);
-        assert_eq!(outlived(&all, Medium::Disk, 100_000), ["old"]);
+        assert_eq!(
+            outlived(&all, Medium::Memory, 100_000),
+            ["new", "old", "ordered long ago"]
+        );
+        assert_eq!(
+            outlived(&all, Medium::Disk, 100_000),
+            ["old", "ordered long ago"]
+        );
         // The clock went back.
         assert_eq!(outlived(&all, Medium::Disk, 0), [""; 0]);
     }

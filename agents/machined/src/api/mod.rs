@@ -9,6 +9,7 @@ mod control;
 mod follow;
 mod gate;
 mod generate;
+mod images;
 mod power;
 pub(crate) mod serve;
 mod state;
@@ -170,5 +171,22 @@ impl MachineService for Api {
         request: Request<machine::GenerateConfigurationRequest>,
     ) -> Reply<machine::GenerateConfigurationResponse> {
         generate::machine(&self.node, request.get_ref()).map(Response::new)
+    }
+    async fn image_list(
+        &self,
+        request: Request<machine::ImageListRequest>,
+    ) -> Reply<BoxStream<machine::ImageListResponse>> {
+        images::list(&self.node, request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn image_pull(
+        &self,
+        request: Request<machine::ImagePullRequest>,
+    ) -> Reply<machine::ImagePullResponse> {
+        images::pull(&self.node, request.get_ref())
+            .await
+            .map(Response::new)
     }
 }

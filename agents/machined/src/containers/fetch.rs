@@ -160,7 +160,8 @@ impl Asking {
                     return Ok(());
                 }
                 Ok(Reply::Refused(refusal)) => return Err(Error::Refused(refusal)),
-                Ok(Reply::Welcome(_) | Reply::Kept(_) | Reply::Page(_)) | Err(_) => {
+                Ok(Reply::Welcome(_) | Reply::Kept(_) | Reply::Page(_) | Reply::Fetched(_))
+                | Err(_) => {
                     return Err(Error::Unexpected);
                 }
             }

@@ -4,7 +4,7 @@
 //! Owns: its description, its folder, and the file that tells it of registries.
 //! Never: starts it on a node without containers; that costs neither memory nor time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, chown};
@@ -15,10 +15,12 @@ use proto::images::{Keep, MAX_MESSAGE, REGISTRIES, Reply, Request, SOCKET, STORE
 use proto::paths::UID_IMAGED;
 use proto::service::{Ready, Restart, Seccomp, ServiceSpec, State};
 use proto::supervisor::{self, Named};
-use proto::{Refusal, images};
+use proto::{Refusal, heapless, images};
 use tokio::sync::Mutex;
 
-use crate::configuration::Content;
+use super::PREFIX;
+use super::orders::Guests;
+use crate::configuration::{Content, Machine};
 use crate::news::{Error, Line, init};
 use crate::node::Node;
 use crate::resources::MachineConfig;
@@ -45,6 +47,10 @@ pub(crate) struct Images {
     turn: Mutex<()>,
     /// What it was told of registries last.
     told: std::sync::Mutex<Option<Content>>,
+    /// The roots that containers were started with, by their names at init.
+    roots: std::sync::Mutex<BTreeMap<String, String>>,
+    /// Operators who ask it something.
+    pub(super) guests: Guests,
 }
 
 /// Sees to it that imaged runs. The inner error is one that asking again does not change.
@@ -80,26 +86,85 @@ pub(super) async fn start(node: &Node) -> Result<Result<(), String>, Error> {
     }
 }
 
+/// Whether imaged runs although nobody needs it.
+pub(super) fn is_idle(node: &Node, references: &BTreeSet<String>) -> bool {
+    references.is_empty() && !node.images.guests.are_there() && is_running(node)
+}
+
+impl Images {
+    /// Notes with which root a container starts.
+    pub(super) fn starts(&self, id: &str, root: &str) {
+        self.known().insert(id.to_owned(), root.to_owned());
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+        self.roots
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// What is to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) references: BTreeSet<String>,
+    /// The roots that containers run with; `None` when one was started by the machined before this.
+    pub(super) roots: Option<BTreeSet<String>>,
+}
+
+impl Wanted {
+    pub(super) fn of(node: &Node, references: BTreeSet<String>) -> Self {
+        let running: Vec<String> = {
+            let state = node.state();
+            let services = state.services.iter();
+            services
+                .filter(|(id, entry)| id.starts_with(PREFIX) && has_root(entry.status.state))
+                .map(|(id, _)| id.to_owned())
+                .collect()
+        };
+        let mut known = node.images.known();
+        known.retain(|id, _| running.contains(id));
+        let roots = running.iter().map(|id| known.get(id).cloned());
+        Self {
+            references,
+            roots: roots.collect(),
+        }
+    }
+}
+
+/// Whether init may start a service again as it was described.
+fn has_root(state: State) -> bool {
+    match state {
+        State::Waiting | State::Starting | State::Running | State::Stopping | State::BackingOff => {
+            true
+        }
+        State::Stopped | State::Finished | State::Failed => false,
+    }
+}
+
 /// Tells imaged which images are wanted; without any it is stopped. `false` when that is to be done
 /// again. It is not started for this: what it holds is there until it runs.
-pub(super) async fn keep(node: &Node, references: &BTreeSet<String>) -> bool {
+pub(super) async fn keep(node: &Node, wanted: &Wanted) -> bool {
+    let references = &wanted.references;
     let _turn = node.images.turn.lock().await;
     if !is_running(node) {
         return references.is_empty();
     }
-    let told = tell(node, references).await;
-    if told.is_err() || !references.is_empty() {
+    let told = tell(node, wanted).await;
+    if told.is_err() || !is_idle(node, references) {
         return told.is_ok();
     }
     let stop = supervisor::Request::Stop(Named { name: NAME });
     init::order(node, &stop).await.is_ok()
 }
 
-async fn tell(node: &Node, references: &BTreeSet<String>) -> Result<(), Error> {
+async fn tell(node: &Node, wanted: &Wanted) -> Result<(), Error> {
     let mut line = Line::with_room(&node.places.at(SOCKET), MAX_MESSAGE).await?;
-    let references = references.iter().map(String::as_str);
-    let references = references.take(images::WANTED_MAX).collect();
-    line.send(|buffer| Request::Keep(Keep { references }).encode(buffer))
+    let keep = Keep {
+        references: borrowed(&wanted.references),
+        roots: wanted.roots.as_ref().map(borrowed),
+    };
+    line.send(|buffer| Request::Keep(keep).encode(buffer))
         .await?;
     match Reply::decode(line.receive().await?) {
         Ok(Reply::Kept(_)) => Ok(()),
@@ -108,13 +173,19 @@ async fn tell(node: &Node, references: &BTreeSet<String>) -> Result<(), Error> {
     }
 }
 
+/// The first of these: there are never more than init has room for.
+fn borrowed(texts: &BTreeSet<String>) -> heapless::Vec<&str, { images::WANTED_MAX }> {
+    let texts = texts.iter().map(String::as_str);
+    texts.take(images::WANTED_MAX).collect()
+}
+
 /// Writes down for imaged what the configuration says of registries, when it was told something else.
 pub(super) fn hand_over(node: &Node) {
     let registries = {
         let state = node.state();
         let found = state.store.get::<MachineConfig>(MachineConfig::ID);
         match found.map(|found| &found.0.machine) {
-            Some(machine) if !machine.containers.is_empty() => machine.registries.clone(),
+            Some(machine) if is_needed(node, machine) => machine.registries.clone(),
             Some(_) | None => return,
         }
     };
@@ -130,6 +201,11 @@ pub(super) fn hand_over(node: &Node) {
         Ok(()) => *told = Some(registries),
         Err(error) => node.journal.log(format_args!("{REGISTRIES}: {error}")),
     }
+}
+
+/// Whether imaged has something to do; without, credentials are not written down for it.
+fn is_needed(node: &Node, machine: &Machine) -> bool {
+    !machine.containers.is_empty() || node.images.guests.are_there()
 }
 
 /// Writes a file that only imaged reads. It is never there in part, or open to others.

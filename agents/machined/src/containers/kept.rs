@@ -123,9 +123,12 @@ impl Kept for Container {
         }
     }
 
-    fn prepare(&mut self, _: &Node, settings: &Self::Settings) -> Result<Described, String> {
+    fn prepare(&mut self, node: &Node, settings: &Self::Settings) -> Result<Described, String> {
         match (settings, &self.image) {
-            (Some((spec, first)), Some(image)) => spec::describe(spec, image, *first, self.limits),
+            (Some((spec, first)), Some(image)) => {
+                node.images.starts(&self.id(), &image.path);
+                spec::describe(spec, image, *first, self.limits)
+            }
             (_, _) => Err("its image is not there".to_owned()),
         }
     }

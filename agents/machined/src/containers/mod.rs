@@ -7,6 +7,7 @@
 mod fetch;
 mod images;
 mod kept;
+pub(crate) mod orders;
 mod ports;
 mod spec;
 mod users;
@@ -26,6 +27,7 @@ use crate::proc;
 use crate::resources::MachineConfig;
 
 pub(crate) use self::images::Images;
+use self::images::Wanted;
 
 /// What the names of containers begin with at init and in the API: another beginning than that of
 /// extension services, so that a container cannot take the name of one.
@@ -58,7 +60,7 @@ pub(crate) async fn follow(node: Arc<Node>) {
     wait_for_core(&node).await;
     let memory = proc::memory::read(&node.places).map_or(0, |memory| memory.mem_total);
     let limits = Limits::of(memory);
-    let mut told: Option<BTreeSet<String>> = None;
+    let mut told: Option<Wanted> = None;
     let mut refused = BTreeSet::new();
     loop {
         let changed = node.services_changed.notified();
@@ -85,15 +87,17 @@ pub(crate) async fn follow(node: Arc<Node>) {
         }
         images::hand_over(&node);
         let references: BTreeSet<String> = wanted.into_iter().map(|spec| spec.image).collect();
+        let wanted = Wanted::of(&node, references);
         // A container that starts tells imaged itself what it needs; until then nothing may go.
-        let is_settled = told.as_ref() == Some(&references);
-        if !is_settled && images::keep(&node, &references).await {
-            told = Some(references);
+        let is_settled =
+            told.as_ref() == Some(&wanted) && !images::is_idle(&node, &wanted.references);
+        let is_told = is_settled || images::keep(&node, &wanted).await;
+        if is_told {
+            told = Some(wanted);
         }
-        let settled = told.is_some();
         tokio::select! {
             () = changed => {}
-            () = tokio::time::sleep(LOOK_AGAIN), if !settled => {}
+            () = tokio::time::sleep(LOOK_AGAIN), if !is_told => {}
         }
     }
 }

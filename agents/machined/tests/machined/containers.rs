@@ -234,6 +234,27 @@ async fn an_operator_stops_and_starts_a_container_also_while_its_image_comes() {
 }
 
 #[tokio::test(flavor = "current_thread")]
+async fn imaged_hears_with_which_roots_containers_run_when_all_are_known() {
+    let mut lab = Lab::new().await;
+    lab.apply(&[WEB]).await;
+    lab.until_ordered(&FIRST).await;
+    let imaged = Arc::clone(&lab.imaged);
+    let roots = || imaged.lock().unwrap().roots.clone();
+    let root = "/var/lib/ichor/images/sha256-0.sqsh".to_owned();
+
+    lab.node
+        .until("the root is in use", async || {
+            (roots() == Some(vec![root.clone()])).then_some(())
+        })
+        .await;
+    // Another machined did not start it, and cannot know.
+    lab.node.restart();
+    lab.node
+        .until("nobody knows", async || roots().is_none().then_some(()))
+        .await;
+}
+
+#[tokio::test(flavor = "current_thread")]
 async fn a_restarted_machined_leaves_a_container_as_it_is() {
     let mut lab = Lab::new().await;
     lab.apply(&[WEB]).await;

@@ -21,6 +21,7 @@ mod first;
 mod front;
 mod generating;
 mod health;
+mod images;
 mod life;
 mod node;
 mod process;

@@ -232,6 +232,10 @@ pub(crate) struct ImagedState {
     pub progress: Vec<images::Progress<'static>>,
     /// `Err`: no image comes, for this reason. `None`: nothing comes.
     pub end: Option<Result<&'static str, &'static str>>,
+    /// What it has.
+    pub held: Vec<images::Known<'static>>,
+    /// The roots that are in use, as it was told last.
+    pub roots: Option<Vec<String>>,
 }
 
 pub(crate) async fn serve_imaged(connection: Connection, state: Arc<Mutex<ImagedState>>) {
@@ -254,10 +258,26 @@ pub(crate) async fn serve_imaged(connection: Connection, state: Arc<Mutex<Imaged
                     state
                         .asked
                         .push(format!("keep {}", keep.references.join(" ")));
+                    let roots = keep.roots.as_ref();
+                    state.roots =
+                        roots.map(|roots| roots.iter().map(|&root| root.to_owned()).collect());
                     let (removed, bytes) = (0, 0);
                     replies.push(images::Reply::Kept(images::Kept { removed, bytes }));
                 }
-                images::Request::List(_) => {}
+                images::Request::List(from) => {
+                    // Small pages: machined must turn them.
+                    let held = state.held.iter().copied().skip(usize::from(from.index));
+                    replies.push(images::Reply::Page(images::Page {
+                        total: u16::try_from(state.held.len()).unwrap(),
+                        images: held.take(2).collect(),
+                    }));
+                }
+                images::Request::Fetch(fetch) => {
+                    state.asked.push(format!("fetch {}", fetch.reference));
+                    let progress = state.progress.iter().copied();
+                    replies.extend(progress.map(images::Reply::Progress));
+                    replies.extend(state.end.map(fetched));
+                }
             }
         }
         let mut out = vec![0; images::MAX_MESSAGE];
@@ -267,6 +287,16 @@ pub(crate) async fn serve_imaged(connection: Connection, state: Arc<Mutex<Imaged
                 return;
             }
         }
+    }
+}
+
+fn fetched(result: Result<&'static str, &'static str>) -> images::Reply<'static> {
+    match result {
+        Ok(_) => images::Reply::Fetched(images::Fetched {
+            digest: "sha256:0",
+            size: 4096,
+        }),
+        Err(reason) => images::Reply::Failed(images::Failed { reason }),
     }
 }
 

@@ -9,7 +9,7 @@ use sys::process::{Signal, kill_process};
 
 use crate::image::{FIRST, Image, devices_of};
 use crate::node::described;
-use crate::sandboxed::{failure, start};
+use crate::sandboxed::{failure, run, start};
 
 const fn device<'a>(source: &'a str, target: &'a str, access: DeviceAccess) -> Device<'a> {
     Device {
@@ -91,6 +91,34 @@ fn a_device_of_a_volume_is_none() {
             .contains("mknod: /data/b: Operation not permitted"),
         "{outcome:?}"
     );
+}
+
+/// Its own root is on such a device, with another container's beside it.
+#[test]
+fn a_container_that_wants_all_loop_devices_gets_none() {
+    let image = Image::new("image-loop-devices");
+    let other = start(&image.container("sleep 60"));
+    let line = "echo have $(ls /dev); for n in 0 1 2 3 4 5 6 7; do \
+                mknod /dev/loop$n b 7 $n && echo made; mknod /dev/shm/loop$n b 7 $n && echo made; \
+                head -c 1 /dev/loop$n && echo read; done; \
+                mknod /dev/shm/control c 10 237 && echo made; \
+                losetup /dev/loop0 /bin/busybox && echo bound; \
+                mount -o loop /bin/busybox /dev/shm && echo mounted; echo end";
+
+    let outcome = run(&image.container(line));
+
+    drop(other);
+    let said: Vec<_> = outcome.said.lines().collect();
+    let devices = said.iter().find(|line| line.starts_with("have "));
+    let devices = devices.unwrap_or_else(|| panic!("{outcome:?}"));
+    assert!(
+        !devices.contains("loop") && devices.contains("null"),
+        "{outcome:?}"
+    );
+    for word in ["made", "read", "bound", "mounted"] {
+        assert!(!said.contains(&word), "{word}: {outcome:?}");
+    }
+    assert_eq!(said.last(), Some(&"end"), "{outcome:?}");
 }
 
 #[test]

@@ -4,10 +4,11 @@
 //! Owns: how patient tests are.
 //! Never: asserts anything by itself.
 
+use std::io::Cursor;
 use std::time::Duration;
 
 use ichor_registry::{Asked, Faulty, Sample, Wire};
-use oci::{Client, Error, Image, Patience, Platform, Reference, Registries};
+use oci::{Client, Error, Image, Mirror, Patience, Platform, Reference, Registries};
 
 /// Quick, so that what is waited for in vain is not waited for long.
 pub(crate) fn patience() -> Patience {
@@ -44,19 +45,17 @@ pub(crate) fn pull_for(
         let reference = Reference::parse(reference).unwrap();
         let mut client = Client::new(registries, patience)?;
         let image = client.resolve(&reference, platform).await?;
-        let mut out = Vec::new();
+        let mut out = Cursor::new(Vec::new());
         for layer in &image.layers {
-            let before = out.len() as u64;
-            let mut last = 0;
+            let before = out.position();
             client
                 .fetch(&image, layer, &mut out, |at| {
-                    assert!(at > last && at <= layer.descriptor.size);
-                    last = at;
+                    assert!(at > 0 && at <= layer.descriptor.size);
                 })
                 .await?;
-            assert_eq!(out.len() as u64 - before, layer.descriptor.size);
+            assert_eq!(out.position() - before, layer.descriptor.size);
         }
-        Ok((image, out))
+        Ok((image, out.into_inner()))
     })
 }
 
@@ -117,6 +116,19 @@ pub(crate) fn faulty(
             serve(&sample, asked, wire);
         }
     })
+}
+
+/// Settings in which `registry` has these mirrors.
+pub(crate) fn mirrored(registry: &str, mirrors: &[&str]) -> Registries {
+    let endpoints = mirrors.iter().map(|mirror| format!("http://{mirror}"));
+    let mirror = Mirror {
+        endpoints: endpoints.collect(),
+        ..Mirror::default()
+    };
+    Registries {
+        mirrors: [(registry.to_owned(), mirror)].into(),
+        ..Registries::default()
+    }
 }
 
 /// Bytes that look random and repeat nowhere near.

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ichor_registry::{Asked, Faulty, Form, Sample, Wire};
-use oci::{Mirror, Patience, Platform, Registries};
+use oci::{Patience, Platform, Registries};
 
-use crate::bed::{failure, faulty, noise, patience, pull, pull_for};
+use crate::bed::{failure, faulty, mirrored, noise, patience, pull, pull_for};
 
 /// What is answered instead of a layer.
 type Fault = fn(&Asked, &mut Wire, &[u8]);
@@ -110,14 +110,7 @@ fn a_layer_goes_on_at_another_place() {
         }
     });
     let registry = faulty(&sample, |_, _| false);
-    let mirror = Mirror {
-        endpoints: vec![format!("http://{}", dying.address)],
-        ..Mirror::default()
-    };
-    let registries = Registries {
-        mirrors: [(registry.address.clone(), mirror)].into(),
-        ..Registries::default()
-    };
+    let registries = mirrored(&registry.address, &[&dying.address]);
 
     let (_, out) = pull(registries, &reference(&registry)).unwrap();
 
@@ -241,6 +234,11 @@ fn a_layer_that_cannot_be_kept_is_our_own_fault() {
 
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
+        }
+    }
+    impl std::io::Seek for Full {
+        fn seek(&mut self, _: std::io::SeekFrom) -> std::io::Result<u64> {
+            Ok(0)
         }
     }
     let sample = sample();

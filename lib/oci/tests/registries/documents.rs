@@ -58,6 +58,18 @@ fn every_fault_of_a_registry_is_one_line_in_bounded_time() {
                 wire.say(429, "Retry-After: 3600\r\n", b"");
             },
         ),
+        (
+            "takes no more requests for 61s (429); try again then",
+            |_, wire| {
+                let headers = "Date: Thu, 29 Feb 2024 23:59:59 GMT\r\n\
+                 Retry-After: Fri, 01 Mar 2024 00:01:00 GMT\r\n";
+                wire.say(429, headers, b"");
+            },
+        ),
+        (
+            "is in trouble (503) and asks for 3600s; try again then",
+            |_, wire| wire.say(503, "Retry-After: 3600\r\n", b""),
+        ),
         ("is in trouble (500); try again later", |_, wire| {
             wire.say(500, "", b"")
         }),
@@ -162,9 +174,14 @@ fn what_passes_is_tried_again() {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     let sample = Sample::new(Form::Oci, "amd64", &[b"layer"]);
-    let faults: [Fault; 5] = [
+    let faults: [Fault; 6] = [
         |_, wire| wire.say(429, "Retry-After: 0\r\n", b""),
-        |_, wire| wire.say(429, "Retry-After: Mon, 30 Nov 2026 00:00:00 GMT\r\n", b""),
+        |_, wire| wire.say(429, "Retry-After: Thu, 01 Jan 1970 00:00:00 GMT\r\n", b""),
+        |_, wire| {
+            let headers = "Date: Fri, 31 Dec 9999 23:59:58 GMT\r\n\
+                 Retry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\n";
+            wire.say(503, headers, b"");
+        },
         |_, wire| wire.say(503, "Retry-After: 1\r\n", b""),
         |_, wire| wire.hang(),
         |_, _| (),

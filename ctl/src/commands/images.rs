@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MPL-2.0
+//! `image list` and `image pull`: the images that nodes have.
+//!
+//! Owns: the table.
+//! Never: pulls anything itself.
+
+use api::common::ContainerdNamespace;
+use api::machine::{ImageListRequest, ImagePullRequest};
+use pki::UnixTime;
+
+use crate::args_extension::Namespace;
+use crate::screen::Screen;
+use crate::session::Session;
+use crate::table::Table;
+use crate::trouble::Trouble;
+use crate::units;
+
+const HEAD: [&str; 5] = ["NODE", "IMAGE", "DIGEST", "SIZE", "CREATED"];
+
+pub(crate) async fn list(
+    session: &Session,
+    namespace: Namespace,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let namespace = wire(namespace);
+    let request = session.request(ImageListRequest { namespace })?;
+    let reply = session.machine().image_list(request).await;
+    let mut stream = reply
+        .map_err(|status| session.failed(&status))?
+        .into_inner();
+    let mut table = Table::new(&HEAD);
+    let outcome = loop {
+        let image = match stream.message().await {
+            Ok(Some(image)) => image,
+            Ok(None) => break Ok(()),
+            Err(status) => break Err(session.failed(&status)),
+        };
+        let Some(node) = session.node(image.metadata.as_ref(), screen) else {
+            continue;
+        };
+        let created = image.created_at;
+        let created = created.map(|at| units::instant(UnixTime(at.seconds)));
+        table.row([
+            node,
+            image.name,
+            image.digest,
+            units::size(u64::try_from(image.size).unwrap_or(0)),
+            created.unwrap_or_default(),
+        ]);
+    };
+    screen.table(&table);
+    outcome
+}
+
+pub(crate) async fn pull(
+    session: &Session,
+    namespace: Namespace,
+    image: &str,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let request = session.request(ImagePullRequest {
+        namespace: wire(namespace),
+        reference: image.to_owned(),
+    })?;
+    let reply = session.machine().image_pull(request).await;
+    let reply = reply
+        .map_err(|status| session.failed(&status))?
+        .into_inner();
+    for message in reply.messages {
+        if let Some(node) = session.node(message.metadata.as_ref(), screen) {
+            screen.warn(format_args!("{node}: pulled {image}"));
+        }
+    }
+    Ok(())
+}
+
+fn wire(namespace: Namespace) -> i32 {
+    match namespace {
+        Namespace::System => ContainerdNamespace::NsSystem.into(),
+        Namespace::Cri => ContainerdNamespace::NsCri.into(),
+    }
+}
