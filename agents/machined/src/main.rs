@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Starts machined with the descriptors that init gave it.
 //!
-//! Owns: the one thread.
+//! Owns: the thread that everything but looking at files runs in.
 //! Never: opens a listening socket; init did.
 #![forbid(unsafe_code)]
 

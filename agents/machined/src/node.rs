@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What all parts of machined share: the resources, the events, the services, the sequence.
 //!
-//! One thread runs everything, so the lock is never waited for; it is there because the server
+//! One thread runs everything that touches this, so the lock is never waited for; it is there because the server
 //! stubs ask for types that could cross threads. Nothing holds it across an await.
 //!
 //! Owns: the state, and the loop that runs the controllers when it changed.
@@ -15,6 +15,7 @@ use api::machine;
 use resource::{Engine, ResourceSpec, Store};
 use tokio::sync::{Notify, watch};
 
+use crate::browse::Slots;
 use crate::containers::Images;
 use crate::door::Opening;
 use crate::events::{self, Ring};
@@ -71,6 +72,8 @@ pub(crate) struct Node {
     pub keepers: Keepers,
     /// The way to the images of containers.
     pub images: Images,
+    /// Places for clients that look at files.
+    pub slots: Slots,
     /// The kernel modules that the configuration names.
     pub modules: watch::Sender<Vec<Wanted>>,
 }
@@ -111,6 +114,7 @@ impl Node {
             orders: tokio::sync::Mutex::new(()),
             keepers: Keepers::default(),
             images: Images::default(),
+            slots: Slots::default(),
             modules,
         };
         Ok(Arc::new(node))

@@ -6,6 +6,7 @@
 
 mod apply;
 mod control;
+mod files;
 mod follow;
 mod gate;
 mod generate;
@@ -135,6 +136,17 @@ impl MachineService for Api {
         request: Request<machine::EventsRequest>,
     ) -> Reply<BoxStream<machine::Event>> {
         follow::events(&self.node, &request.into_inner()).map(Response::new)
+    }
+
+    async fn list(
+        &self,
+        request: Request<machine::ListRequest>,
+    ) -> Reply<BoxStream<machine::FileInfo>> {
+        files::list(&self.node, request.get_ref()).map(Response::new)
+    }
+
+    async fn read(&self, request: Request<machine::ReadRequest>) -> Reply<BoxStream<common::Data>> {
+        files::read(&self.node, request.get_ref()).map(Response::new)
     }
 
     async fn reboot(

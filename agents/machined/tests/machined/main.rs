@@ -21,6 +21,7 @@ mod front;
 mod generating;
 mod health;
 mod life;
+mod looking;
 mod node;
 mod process;
 mod source;
