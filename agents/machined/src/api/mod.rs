@@ -149,6 +149,28 @@ impl MachineService for Api {
         files::read(&self.node, request.get_ref()).map(Response::new)
     }
 
+    async fn copy(&self, request: Request<machine::CopyRequest>) -> Reply<BoxStream<common::Data>> {
+        files::copy(&self.node, request.get_ref()).map(Response::new)
+    }
+
+    async fn disk_usage(
+        &self,
+        request: Request<machine::DiskUsageRequest>,
+    ) -> Reply<BoxStream<machine::DiskUsageInfo>> {
+        files::usage(&self.node, request.get_ref()).map(Response::new)
+    }
+
+    async fn network_device_stats(
+        &self,
+        _: Request<()>,
+    ) -> Reply<machine::NetworkDeviceStatsResponse> {
+        system::network(&self.node).map(Response::new)
+    }
+
+    async fn disk_stats(&self, _: Request<()>) -> Reply<machine::DiskStatsResponse> {
+        system::disks(&self.node).map(Response::new)
+    }
+
     async fn reboot(
         &self,
         request: Request<machine::RebootRequest>,

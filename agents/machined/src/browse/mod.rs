@@ -10,12 +10,17 @@
 //! more than a bounded part of anything.
 
 mod asked;
+mod copy;
 mod list;
 mod read;
 mod slots;
+mod tar;
+mod usage;
 mod walk;
 
 pub(crate) use asked::Asked;
+pub(crate) use copy::copy;
 pub(crate) use list::{Kinds, list};
 pub(crate) use read::read;
 pub(crate) use slots::Slots;
+pub(crate) use usage::{Told, usage};

@@ -5,7 +5,7 @@
 //! Never: opens a device or a pipe: opening one may already do something, or wait.
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 
 use api::common::Data;
 use sys::fs::{CWD, FileType, Mode, OFlags, fstat, open, openat};
@@ -27,7 +27,7 @@ pub(crate) fn read(asked: &Asked, out: &Outlet<Data>) {
 
 fn pump(asked: &Asked, out: &Outlet<Data>) -> Result<(), Status> {
     let failed = |errno| asked::status("read", &asked.shown, errno);
-    let file = match open_file(&asked.at).map_err(failed)? {
+    let file = match open_file(CWD, &asked.at, OFlags::empty()).map_err(failed)? {
         Ok(file) => file,
         Err(kind) => {
             return Err(Status::invalid_argument(format!(
@@ -58,9 +58,15 @@ fn pump(asked: &Asked, out: &Outlet<Data>) -> Result<(), Status> {
 }
 
 /// Opens a regular file; says what it is if it is none. What is looked at is what is opened: the
-/// first descriptor holds the place without opening what is there (open(2), `O_PATH`).
-pub(super) fn open_file(at: &CStr) -> Result<Result<OwnedFd, FileType>, Errno> {
-    let place = openat(CWD, at, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+/// first descriptor holds the place without opening what is there (open(2), `O_PATH`). With
+/// `NOFOLLOW` a link is not a file.
+pub(super) fn open_file(
+    at: BorrowedFd<'_>,
+    name: &CStr,
+    follow: OFlags,
+) -> Result<Result<OwnedFd, FileType>, Errno> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC | follow;
+    let place = openat(at, name, flags, Mode::empty())?;
     let kind = FileType::from_raw_mode(fstat(&place)?.st_mode);
     if !kind.is_file() {
         return Ok(Err(kind));

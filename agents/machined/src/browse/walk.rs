@@ -17,6 +17,8 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use sys::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, openat, readlinkat, statat};
 use sys::io::Errno;
 
+use super::read::open_file;
+
 /// How many folders deep it goes: each is a descriptor. Roots of images have 30.
 pub(crate) const LEVELS_MAX: usize = 64;
 /// How much of names is remembered to put them in order.
@@ -44,6 +46,14 @@ impl Found<'_> {
     /// What kind of thing it is.
     pub(crate) fn kind(&self) -> FileType {
         FileType::from_raw_mode(self.stat.st_mode)
+    }
+
+    /// Opens it if it is a file, and is one still.
+    ///
+    /// # Errors
+    /// It is gone, or the node may not read it.
+    pub(crate) fn open(&self) -> Result<Result<OwnedFd, FileType>, Errno> {
+        open_file(self.at, self.name, OFlags::NOFOLLOW)
     }
 
     /// Reads where a link points to.

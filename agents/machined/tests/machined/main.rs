@@ -14,6 +14,7 @@
 mod api;
 mod applying;
 mod containers;
+mod copying;
 mod door;
 mod extensions;
 mod first;
