@@ -7,6 +7,7 @@
 
 mod args;
 mod args_extension;
+mod args_files;
 mod args_gen;
 mod args_machine;
 mod args_resource;
@@ -20,12 +21,14 @@ mod places;
 mod pulling;
 mod registries;
 mod resources;
+mod rows;
 mod screen;
 mod session;
 mod table;
 mod trouble;
 mod trust;
 mod units;
+mod unpacking;
 mod watched;
 mod wizard;
 mod written;
