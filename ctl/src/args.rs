@@ -14,6 +14,7 @@ use crate::args_extension::{Extension, Image};
 use crate::args_files::{Copy, List, Usage};
 use crate::args_gen::Gen;
 use crate::args_machine::{Inject, MachineConfig, Validate};
+use crate::args_netstat::Netstat;
 use crate::args_resource::{Change, Get, Patch};
 use crate::args_run::Run;
 
@@ -170,6 +171,9 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl -n 10.0.0.2 mounts"
     )]
     Mounts,
+    /// Show connections and sockets
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 netstat --listening --programs")]
+    Netstat(Netstat),
     /// Change a configuration by patches
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 patch machineconfig -p @mtu.yaml")]
     Patch(Patch),
@@ -551,6 +555,9 @@ mod tests {
             "inject serviceaccount -r os:reader,os:admin -f -",
             "apply-config -i -n a -f x -m no-reboot --dry-run",
             "logs machined --tail -1",
+            "netstat",
+            "netstat -axpok46wtuUv",
+            "netstat -l kube-system/x",
             "list",
             "ls -lH /",
             "l /etc -r -d 0 -t f,d -t L -t l",
@@ -622,6 +629,7 @@ mod tests {
             "patch mc --confirm 0s",
             "patch mc -m sometimes",
             "logs",
+            "netstat -a -l",
             "list -t x",
             "list -d -1",
             "list a b",

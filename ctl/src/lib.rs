@@ -10,6 +10,7 @@ mod args_extension;
 mod args_files;
 mod args_gen;
 mod args_machine;
+mod args_netstat;
 mod args_resource;
 mod args_run;
 mod commands;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The files of a node, seen from outside: listed, read, added up and copied.
+//! The files and sockets of a node, seen from outside: listed, read, added up and copied.
 
 use anyhow::{Context, Result, ensure};
 use ichor_tests::{Arch, Node, Setup, on_each_architecture};
@@ -40,7 +40,13 @@ fn files_of_a_node_are_listed_read_added_up_and_copied(arch: Arch) -> Result<()>
         let refused = node.ctl(&["read", path])?.refused()?;
         ensure!(refused.contains(path), "{refused}");
     }
-    node.ctl(&["version"])?.ok()?;
+    let sockets = node.ctl(&["netstat", "--listening", "--programs"])?.ok()?;
+    ensure!(
+        sockets
+            .lines()
+            .any(|line| line.contains(":50000") && line.contains("/apid")),
+        "apid does not listen in:\n{sockets}"
+    );
     Ok(())
 }
 

@@ -25,6 +25,7 @@ mod list;
 mod machineconfig;
 mod memory;
 mod mounts;
+mod netstat;
 mod patch;
 mod power;
 mod processes;
@@ -78,6 +79,7 @@ pub(crate) async fn run(
         Command::Machineconfig(what) => machineconfig::run(&what, environment, screen),
         Command::Memory { verbose } => memory::run(&open().await?, verbose, screen).await,
         Command::Mounts => mounts::run(&open().await?, screen).await,
+        Command::Netstat(asked) => netstat::run(&open().await?, &asked, screen).await,
         Command::Patch(asked) => {
             let target = Target::configured(globals, environment)?;
             patch::run(&asked, &target, environment, screen).await

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The files of the double.
+//! The files and sockets of the double.
 //!
 //! Owns: what is listed, read, added up and packed, good and bad.
 //! Never: says the same to a request that asks for something else.
@@ -184,4 +184,37 @@ pub(crate) fn copy(path: &str) -> Pieces<Data> {
         }));
     }
     pieces
+}
+
+pub(crate) fn sockets(with_processes: bool) -> Vec<m::ConnectRecord> {
+    use m::connect_record::{Process, State, TimerActive};
+    let process = with_processes.then(|| Process {
+        pid: 77,
+        name: "apid".to_owned(),
+    });
+    vec![
+        m::ConnectRecord {
+            l4proto: "tcp".to_owned(),
+            localip: "10.0.2.15".to_owned(),
+            localport: 50_000,
+            remoteip: "10.0.2.2".to_owned(),
+            remoteport: 258,
+            state: State::Established.into(),
+            txqueue: 10,
+            tr: TimerActive::Keepalive.into(),
+            timerwhen: 1010,
+            inode: 1235,
+            uid: 50,
+            process,
+            ..Default::default()
+        },
+        m::ConnectRecord {
+            l4proto: "udp6".to_owned(),
+            localip: "::".to_owned(),
+            localport: 68,
+            remoteip: "::".to_owned(),
+            state: State::Close.into(),
+            ..Default::default()
+        },
+    ]
 }

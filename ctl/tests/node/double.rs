@@ -479,4 +479,22 @@ impl MachineService for Double {
         let pieces = cabinet::copy(&request.get_ref().root_path);
         Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
     }
+
+    async fn netstat(
+        &self,
+        request: Request<m::NetstatRequest>,
+    ) -> Result<Response<m::NetstatResponse>, Status> {
+        let networks = request.get_ref().netns.clone().unwrap_or_default();
+        if let Some(name) = networks.netns.first() {
+            return Err(Status::unimplemented(format!("no network of {name}")));
+        }
+        let asked = *request.get_ref().feature.as_ref().unwrap();
+        answer!(
+            request,
+            NetstatResponse,
+            Netstat {
+                connectrecord: cabinet::sockets(asked.pid)
+            }
+        )
+    }
 }

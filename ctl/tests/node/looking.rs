@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! `list`, `read`, `usage` and `copy` against the double.
+//! `list`, `read`, `usage`, `copy` and `netstat` against the double.
 //!
 //! Owns: their columns, their flags, and what an archive may do to a folder.
 //! Never: writes outside of the desk.
@@ -206,5 +206,36 @@ fn cmd_022_the_archive_itself_goes_to_standard_output_and_what_is_missing_is_sai
     assert!(
         several.contains("`copy` is for one node at a time"),
         "{several}"
+    );
+}
+
+#[test]
+fn cmd_072_sockets_are_a_table_with_the_columns_that_are_asked_for() {
+    assert_eq!(
+        ask("-n 10.0.0.2 netstat").done(),
+        "NODE       Proto   Recv-Q   Send-Q   Local Address     Foreign Address   State\n\
+         10.0.0.2   tcp     0        10       10.0.2.15:50000   10.0.2.2:258      ESTABLISHED\n\
+         10.0.0.2   udp6    0        0        [::]:68           [::]:*\n"
+    );
+    let out = ask("-n 10.0.0.2 netstat -axpok").done();
+    let mut lines = out.lines();
+    assert!(
+        lines
+            .next()
+            .unwrap()
+            .ends_with("State         Uid   Inode   PID/Program name   Network   Timer"),
+        "{out}"
+    );
+    assert!(
+        lines
+            .next()
+            .unwrap()
+            .ends_with("50    1235    77/apid            host      keepalive (10.10/0/0)"),
+        "{out}"
+    );
+    let pod = ask("-n 10.0.0.2 netstat kube-system/x").failed();
+    assert!(
+        pod.contains("no network of kube-system/x (Unimplemented)"),
+        "{pod}"
     );
 }

@@ -10,6 +10,7 @@ mod files;
 mod follow;
 mod gate;
 mod generate;
+mod netstat;
 mod power;
 pub(crate) mod serve;
 mod state;
@@ -169,6 +170,15 @@ impl MachineService for Api {
 
     async fn disk_stats(&self, _: Request<()>) -> Reply<machine::DiskStatsResponse> {
         system::disks(&self.node).map(Response::new)
+    }
+
+    async fn netstat(
+        &self,
+        request: Request<machine::NetstatRequest>,
+    ) -> Reply<machine::NetstatResponse> {
+        netstat::netstat(&self.node, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn reboot(

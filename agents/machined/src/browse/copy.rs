@@ -215,7 +215,7 @@ impl Packer<'_> {
     }
 
     fn finish(mut self) -> io::Result<()> {
-        self.out.write_all(&[0; 2 * BLOCK as usize])?;
+        self.out.write_all(&[0; 2 * BLOCK])?;
         let mut pieces = self.out.finish()?;
         if !pieces.held.is_empty() {
             pieces.send()?;

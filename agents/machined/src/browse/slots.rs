@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic::codegen::BoxStream;
@@ -37,17 +37,39 @@ impl Slots {
         ahead: usize,
         work: impl FnOnce(&Outlet<T>) + Send + 'static,
     ) -> Result<BoxStream<T>, Status> {
-        let Ok(place) = Arc::clone(&self.0).try_acquire_owned() else {
-            return Err(Status::resource_exhausted(format!(
-                "{SLOTS_MAX} clients look at files of this node; try again when one is done"
-            )));
-        };
+        let place = self.take()?;
         let (sender, receiver) = mpsc::channel(ahead.max(1));
         tokio::task::spawn_blocking(move || {
             work(&Outlet(sender));
             drop(place);
         });
         Ok(Box::pin(ReceiverStream::new(receiver)))
+    }
+
+    /// Runs `work` in a thread of its own and waits for what comes of it.
+    ///
+    /// # Errors
+    /// All places are taken: `ResourceExhausted`.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        let place = self.take()?;
+        let work = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(place);
+            done
+        });
+        work.await
+            .map_err(|error| Status::internal(format!("a thread was broken off: {error}")))
+    }
+
+    fn take(&self) -> Result<OwnedSemaphorePermit, Status> {
+        Arc::clone(&self.0).try_acquire_owned().map_err(|_full| {
+            Status::resource_exhausted(format!(
+                "{SLOTS_MAX} clients look at files of this node; try again when one is done"
+            ))
+        })
     }
 }
 

@@ -5,7 +5,7 @@
 //! Never: reads or writes anything.
 
 /// Everything in an archive is a multiple of this.
-pub(super) const BLOCK: u64 = 512;
+pub(super) const BLOCK: usize = 512;
 
 /// The longest name and target of a link in a header.
 const NAME_MAX: usize = 100;
@@ -84,7 +84,7 @@ impl Member<'_> {
             };
             before.block(&mut blocks, b'x');
             blocks.append(&mut records);
-            blocks.resize(blocks.len().next_multiple_of(BLOCK as usize), 0);
+            blocks.resize(blocks.len().next_multiple_of(BLOCK), 0);
         }
         short.block(&mut blocks, self.kind as u8);
         blocks
@@ -92,7 +92,7 @@ impl Member<'_> {
 
     /// One header, whose fields are long enough.
     fn block(&self, out: &mut Vec<u8>, letter: u8) {
-        let mut head = Vec::with_capacity(BLOCK as usize);
+        let mut head = Vec::with_capacity(BLOCK);
         text(&mut head, self.name, NAME_MAX);
         octal(&mut head, u64::from(self.mode & 0o7777), 8);
         octal(&mut head, u64::from(self.uid), 8);
@@ -113,7 +113,7 @@ impl Member<'_> {
         head.resize(head.len().saturating_add(64), 0);
         octal(&mut head, u64::from(self.device.0), 8);
         octal(&mut head, u64::from(self.device.1), 8);
-        head.resize(BLOCK as usize, 0);
+        head.resize(BLOCK, 0);
         let sum: u64 = head.iter().map(|byte| u64::from(*byte)).sum();
         let written = format!("{sum:06o}\0 ");
         for (place, byte) in head.iter_mut().skip(checksum_at).zip(written.bytes()) {
@@ -125,8 +125,9 @@ impl Member<'_> {
 
 /// How many zeros follow content of this length.
 pub(super) fn padding(len: u64) -> usize {
-    let over = len.checked_rem(BLOCK).unwrap_or(0);
-    let zeros = BLOCK.saturating_sub(over).checked_rem(BLOCK).unwrap_or(0);
+    let block = BLOCK as u64;
+    let over = len.checked_rem(block).unwrap_or(0);
+    let zeros = block.saturating_sub(over).checked_rem(block).unwrap_or(0);
     usize::try_from(zeros).unwrap_or(0)
 }
 

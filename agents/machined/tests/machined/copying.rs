@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Files of the node over the API, added up and packed, and the counters of disks and networks.
+//! Files of the node over the API, added up and packed, and the counters and sockets of the kernel.
 //!
 //! Owns: every member of an archive, every sum, and which of them are told.
 //! Never: trusts the writer of archives with reading them.
@@ -7,7 +7,8 @@
 use std::io::Read as _;
 use std::os::unix::fs::symlink;
 
-use ::api::machine::{CopyRequest, DiskUsageInfo, DiskUsageRequest};
+use ::api::machine::netstat_request::{Feature, Filter, L4proto, NetNs};
+use ::api::machine::{CopyRequest, DiskUsageInfo, DiskUsageRequest, NetstatRequest};
 use extension::tar::{Archive, Kind};
 use tonic::{Code, Status};
 
@@ -286,4 +287,73 @@ async fn rpc_009_rpc_032_counters_are_those_of_the_kernel_with_their_total() {
     std::fs::remove_file(node.path("proc/diskstats")).unwrap();
     let gone = client.disk_stats(as_admin(())).await.unwrap_err();
     assert!(gone.message().contains("/proc/diskstats"), "{gone:?}");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn rpc_050_sockets_are_told_by_protocol_and_state_with_their_processes() {
+    let (node, mut client) = running().await;
+    std::fs::create_dir_all(node.path("proc/net")).unwrap();
+    std::fs::create_dir_all(node.path("proc/77/fd")).unwrap();
+    symlink("socket:[1234]", node.path("proc/77/fd/5")).unwrap();
+    node.write("proc/77/comm", "apid\n");
+    let line = "0: 0100007F:C350 00000000:0000 0A 0:0 00:0 0 50 0 1234 1 0\n";
+    node.write("proc/net/tcp", line);
+    node.write("proc/net/udp", line);
+    let wanted = NetstatRequest {
+        filter: Filter::Listening.into(),
+        feature: Some(Feature { pid: true }),
+        l4proto: Some(L4proto {
+            tcp: true,
+            tcp6: true,
+            ..Default::default()
+        }),
+        netns: None,
+    };
+
+    let reply = client.netstat(as_admin(wanted.clone())).await.unwrap();
+    let reply = reply.into_inner();
+    assert_eq!(reply.messages.len(), 1);
+    assert!(reply.messages[0].metadata.is_none());
+    let sockets = &reply.messages[0].connectrecord;
+    assert_eq!(sockets.len(), 1);
+    assert_eq!(
+        (sockets[0].l4proto.as_str(), sockets[0].localport),
+        ("tcp", 50_000)
+    );
+    assert_eq!(sockets[0].process.as_ref().unwrap().name, "apid");
+    let connected = NetstatRequest {
+        filter: Filter::Connected.into(),
+        ..wanted.clone()
+    };
+    let connected = client.netstat(as_admin(connected)).await.unwrap();
+    assert_eq!(connected.into_inner().messages[0].connectrecord, []);
+    for (request, code) in [
+        (
+            NetstatRequest {
+                l4proto: None,
+                ..wanted.clone()
+            },
+            Code::InvalidArgument,
+        ),
+        (
+            NetstatRequest {
+                filter: 9,
+                ..wanted.clone()
+            },
+            Code::InvalidArgument,
+        ),
+        (
+            NetstatRequest {
+                netns: Some(NetNs {
+                    netns: vec!["pod".to_owned()],
+                    ..Default::default()
+                }),
+                ..wanted
+            },
+            Code::Unimplemented,
+        ),
+    ] {
+        let refused = client.netstat(as_admin(request)).await.unwrap_err();
+        assert_eq!(refused.code(), code, "{refused:?}");
+    }
 }
