@@ -54,6 +54,10 @@ use node::Node;
 use places::Places;
 use seqpacket::Listener;
 
+/// How many threads there are besides the one: one for each client that looks at files. A runtime
+/// that would start more, while one is about to end, waits for that end.
+pub const THREADS_MAX: usize = browse::SLOTS_MAX;
+
 /// What machined is started with.
 #[derive(Debug)]
 pub struct Start {

@@ -33,6 +33,7 @@ fn start(journal: Journal) -> Result<(), Box<dyn std::error::Error>> {
     let api = sys::inherited::take(FIRST_LISTENER_FD.saturating_add(1))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(machined::THREADS_MAX)
         .build()?;
     runtime.block_on(machined::run(Start {
         places: Places::node(),

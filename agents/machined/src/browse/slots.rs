@@ -14,7 +14,7 @@ use tonic::codegen::BoxStream;
 
 /// Half of the threads that machined may have (`pids_max` of init's table), and with
 /// [`LEVELS_MAX`](super::walk::LEVELS_MAX) a third of its descriptors.
-const SLOTS_MAX: usize = 16;
+pub(crate) const SLOTS_MAX: usize = 16;
 
 /// Places for clients that look at files.
 #[derive(Debug, Clone)]

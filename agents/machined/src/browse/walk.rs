@@ -178,16 +178,9 @@ fn descend(root: &Found<'_>, levels: Option<u32>, visitor: &mut impl Visitor) ->
         if !found.kind().is_dir() {
             continue;
         }
-        let deeper = if levels.is_some_and(|levels| depth >= levels) {
-            None
-        } else if open.len() >= LEVELS_MAX {
-            Some(Err(Obstacle::TooDeep))
-        } else {
-            let below = Level::open(level.folder.as_fd(), &name, path.len(), &mut room);
-            Some(below.map_err(Obstacle::Kernel))
-        };
-        match deeper {
-            Some(Ok(below)) => open.push(below),
+        let is_wanted = levels.is_none_or(|levels| depth < levels);
+        match is_wanted.then(|| below(&open, &name, path.len(), &mut room)) {
+            Some(Ok(level)) => open.push(level),
             Some(Err(obstacle)) => {
                 visitor.failed(&path, obstacle)?;
                 visitor.left()?;
@@ -196,6 +189,21 @@ fn descend(root: &Found<'_>, levels: Option<u32>, visitor: &mut impl Visitor) ->
         }
     }
     ControlFlow::Continue(())
+}
+
+/// Opens a folder that is in the last one of those that are open.
+fn below(
+    open: &[Level],
+    name: &CStr,
+    path_len: usize,
+    room: &mut usize,
+) -> Result<Level, Obstacle> {
+    match open.last() {
+        Some(level) if open.len() < LEVELS_MAX => {
+            Level::open(level.folder.as_fd(), name, path_len, room).map_err(Obstacle::Kernel)
+        }
+        Some(_) | None => Err(Obstacle::TooDeep),
+    }
 }
 
 /// A folder that the walk is in.
