@@ -11,8 +11,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use config::GoDuration;
 
 use crate::args_extension::{Extension, Image};
+use crate::args_files::{Copy, List, Usage};
 use crate::args_gen::Gen;
 use crate::args_machine::{Inject, MachineConfig, Validate};
+use crate::args_netstat::Netstat;
 use crate::args_resource::{Change, Get, Patch};
 use crate::args_run::Run;
 
@@ -81,6 +83,13 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl config merge ./talosconfig"
     )]
     Config(Config),
+    /// Copy a file or a folder from a node
+    #[command(
+        visible_alias = "cp",
+        after_help = "Examples: ichorctl -n 10.0.0.2 copy /var/log ./log\n          \
+                      ichorctl -n 10.0.0.2 copy /var/log - > log.tar.gz"
+    )]
+    Copy(Copy),
     /// Show the kernel log
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 dmesg --follow")]
     Dmesg {
@@ -130,6 +139,12 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl inject serviceaccount -f deployment.yaml"
     )]
     Inject(Inject),
+    /// List the files of a node
+    #[command(
+        visible_aliases = ["l", "ls"],
+        after_help = "Example: ichorctl -n 10.0.0.2 list /etc --long"
+    )]
+    List(List),
     /// Show what a service wrote
     #[command(
         visible_alias = "log",
@@ -162,6 +177,9 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl -n 10.0.0.2 mounts"
     )]
     Mounts,
+    /// Show connections and sockets
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 netstat --listening --programs")]
+    Netstat(Netstat),
     /// Change a configuration by patches
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 patch machineconfig -p @mtu.yaml")]
     Patch(Patch),
@@ -177,6 +195,12 @@ pub(crate) enum Command {
         /// Show again every second
         #[arg(short, long)]
         watch: bool,
+    },
+    /// Show a file of a node
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 read /proc/modules")]
+    Read {
+        /// The file
+        path: String,
     },
     /// Reboot a node
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 reboot --timeout 5m")]
@@ -216,6 +240,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Show how much files and folders take
+    #[command(
+        visible_alias = "du",
+        after_help = "Example: ichorctl -n 10.0.0.2 usage /var --depth 1 --humanize"
+    )]
+    Usage(Usage),
     /// Check a configuration without a node
     #[command(after_help = "Example: ichorctl validate -c controlplane.yaml -m metal --strict")]
     Validate(Validate),
@@ -531,6 +561,17 @@ mod tests {
             "inject serviceaccount -r os:reader,os:admin -f -",
             "apply-config -i -n a -f x -m no-reboot --dry-run",
             "logs machined --tail -1",
+            "netstat",
+            "netstat -axpok46wtuUv",
+            "netstat -l kube-system/x",
+            "list",
+            "ls -lH /",
+            "l /etc -r -d 0 -t f,d -t L -t l",
+            "read /proc/modules",
+            "usage",
+            "du -aH -d 1 -t -1024 /a /b",
+            "copy /etc -",
+            "cp /etc .",
             "events --tail -1",
             "reboot --wait=false",
             "reboot --wait",
@@ -600,6 +641,15 @@ mod tests {
             "patch mc --confirm 0s",
             "patch mc -m sometimes",
             "logs",
+            "netstat -a -l",
+            "list -t x",
+            "list -d -1",
+            "list a b",
+            "read",
+            "read a b",
+            "usage -t big",
+            "copy",
+            "copy /etc",
             "extension",
             "extension validate",
             "extension pack a",

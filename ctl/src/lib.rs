@@ -7,8 +7,10 @@
 
 mod args;
 mod args_extension;
+mod args_files;
 mod args_gen;
 mod args_machine;
+mod args_netstat;
 mod args_resource;
 mod args_run;
 mod commands;
@@ -20,12 +22,14 @@ mod places;
 mod pulling;
 mod registries;
 mod resources;
+mod rows;
 mod screen;
 mod session;
 mod table;
 mod trouble;
 mod trust;
 mod units;
+mod unpacking;
 mod watched;
 mod wizard;
 mod written;

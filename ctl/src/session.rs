@@ -151,6 +151,20 @@ impl Session {
         Ok(request)
     }
 
+    /// The node of a command that takes one; without a name the endpoint itself.
+    pub(crate) fn only_node(&self, command: &str) -> Result<Option<&str>, Trouble> {
+        match &self.target.nodes[..] {
+            [] => Ok(None),
+            [node] => Ok(Some(node)),
+            several => Err(Trouble::new(format!(
+                "`{command}` is for one node at a time, and these are {}: {}",
+                several.len(),
+                several.join(", ")
+            ))
+            .hint("name one with -n <address>")),
+        }
+    }
+
     /// What a node that is asked by itself is called.
     pub(crate) fn name_of(&self, node: Option<&str>) -> String {
         node.unwrap_or(&self.line.address.host).to_owned()

@@ -13,25 +13,38 @@ const GAP: usize = 3;
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
+    /// Of the widest cell of each column.
+    widths: Vec<usize>,
 }
 
 impl Table {
     /// Starts a table.
     pub(crate) fn new(head: &[&str]) -> Self {
-        Self {
-            rows: vec![head.iter().map(|cell| (*cell).to_owned()).collect()],
-        }
+        let mut table = Self::headless();
+        table.row(head.iter().map(|cell| (*cell).to_owned()));
+        table
     }
 
     /// Starts a table that has no head.
     pub(crate) fn headless() -> Self {
-        Self { rows: Vec::new() }
+        Self {
+            rows: Vec::new(),
+            widths: Vec::new(),
+        }
     }
 
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows
-            .push(cells.into_iter().map(|cell| one_line(&cell)).collect());
+        let row: Vec<String> = cells.into_iter().map(|cell| one_line(&cell)).collect();
+        for (index, cell) in row.iter().enumerate() {
+            if self.widths.len() <= index {
+                self.widths.push(0);
+            }
+            if let Some(width) = self.widths.get_mut(index) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        self.rows.push(row);
     }
 
     /// Whether there is nothing but the head.
@@ -42,22 +55,7 @@ impl Table {
     /// Writes one more row in the width of the columns so far, without keeping it.
     pub(crate) fn line(&self, cells: impl IntoIterator<Item = String>) -> String {
         let row: Vec<String> = cells.into_iter().map(|cell| one_line(&cell)).collect();
-        written(&row, &self.widths())
-    }
-
-    fn widths(&self) -> Vec<usize> {
-        let mut widths = Vec::new();
-        for row in &self.rows {
-            for (index, cell) in row.iter().enumerate() {
-                if widths.len() <= index {
-                    widths.push(0);
-                }
-                if let Some(width) = widths.get_mut(index) {
-                    *width = cell.chars().count().max(*width);
-                }
-            }
-        }
-        widths
+        written(&row, &self.widths)
     }
 }
 
@@ -70,9 +68,8 @@ fn one_line(cell: &str) -> String {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths = self.widths();
         for row in &self.rows {
-            writeln!(f, "{}", written(row, &widths))?;
+            writeln!(f, "{}", written(row, &self.widths))?;
         }
         Ok(())
     }

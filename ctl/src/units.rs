@@ -98,6 +98,27 @@ pub(crate) fn instant(at: UnixTime) -> String {
     format!("{}T{hours:02}:{minutes:02}:{:02}Z", date(at), seconds % 60)
 }
 
+/// Writes an instant to the second, in UTC: `Nov 14 2023 22:13:20`.
+pub(crate) fn date_and_time(at: UnixTime) -> String {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let date = date(at);
+    let mut parts = date.rsplitn(3, '-');
+    let (day, month, year) = (parts.next(), parts.next(), parts.next());
+    let month = month
+        .and_then(|month| month.parse::<usize>().ok())
+        .and_then(|month| MONTHS.get(month.checked_sub(1)?))
+        .unwrap_or(&"");
+    let day = day.unwrap_or_default().trim_start_matches('0');
+    let second = at.0.rem_euclid(86_400);
+    let (hours, minutes, rest) = (second / 3600, second / 60 % 60, second % 60);
+    format!(
+        "{month} {day:>2} {} {hours:02}:{minutes:02}:{rest:02}",
+        year.unwrap_or_default()
+    )
+}
+
 /// Writes how far `at` is from `now` in the largest unit that fits.
 pub(crate) fn distance(at: UnixTime, now: UnixTime) -> String {
     let seconds = at.0.abs_diff(now.0);
@@ -185,6 +206,17 @@ mod tests {
             (253_402_300_799, "9999-12-31"),
         ] {
             assert_eq!(date(UnixTime(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn instants_are_in_utc_and_their_days_below_each_other() {
+        for (seconds, text) in [
+            (0, "Jan  1 1970 00:00:00"),
+            (-1, "Dec 31 1969 23:59:59"),
+            (1_700_000_000, "Nov 14 2023 22:13:20"),
+        ] {
+            assert_eq!(date_and_time(UnixTime(seconds)), text);
         }
     }
 

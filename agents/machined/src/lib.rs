@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
 //! machined: configuration → resources → controllers → sequences; the machine API.
 //!
-//! One thread. It decides nothing about services by itself: init supervises, netd and udevd do
-//! what they do without being asked. When machined ends, init starts it again, and it finds the
+//! One thread, and one more for each client that looks at files. It decides nothing about services
+//! by itself: init supervises, netd and udevd do what they do without being asked. When machined ends, init starts it again, and it finds the
 //! node as it is: services run, the configuration is stored, the boot is not repeated.
 //!
 //! Owns: the tasks that make up the program.
-//! Never: starts a thread, or waits for an agent in a way that keeps others waiting.
+//! Never: starts a thread for anything else, or waits for an agent in a way that keeps others
+//! waiting.
 #![forbid(unsafe_code)]
 
 mod acquire;
 mod api;
+mod browse;
 mod clock;
 mod configuration;
 mod containers;
@@ -52,6 +54,10 @@ use journal::Journal;
 use node::Node;
 use places::Places;
 use seqpacket::Listener;
+
+/// How many threads there are besides the one: one for each client that looks at files. A runtime
+/// that would start more, while one is about to end, waits for that end.
+pub const THREADS_MAX: usize = browse::SLOTS_MAX;
 
 /// What machined is started with.
 #[derive(Debug)]

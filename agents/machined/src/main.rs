@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Starts machined with the descriptors that init gave it.
 //!
-//! Owns: the one thread.
+//! Owns: the thread that everything but looking at files runs in.
 //! Never: opens a listening socket; init did.
 #![forbid(unsafe_code)]
 
@@ -33,6 +33,7 @@ fn start(journal: Journal) -> Result<(), Box<dyn std::error::Error>> {
     let api = sys::inherited::take(FIRST_LISTENER_FD.saturating_add(1))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .max_blocking_threads(machined::THREADS_MAX)
         .build()?;
     runtime.block_on(machined::run(Start {
         places: Places::node(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What all parts of machined share: the resources, the events, the services, the sequence.
 //!
-//! One thread runs everything, so the lock is never waited for; it is there because the server
+//! One thread runs everything that touches this, so the lock is never waited for; it is there because the server
 //! stubs ask for types that could cross threads. Nothing holds it across an await.
 //!
 //! Owns: the state, and the loop that runs the controllers when it changed.
@@ -15,6 +15,7 @@ use api::machine;
 use resource::{Engine, ResourceSpec, Store};
 use tokio::sync::{Notify, watch};
 
+use crate::browse::Slots;
 use crate::containers::Images;
 use crate::door::Opening;
 use crate::events::{self, Ring};
@@ -74,6 +75,8 @@ pub(crate) struct Node {
     pub looks: Looks,
     /// The way to the images of containers.
     pub images: Images,
+    /// Places for clients that look at files.
+    pub slots: Slots,
     /// The kernel modules that the configuration names.
     pub modules: watch::Sender<Vec<Wanted>>,
 }
@@ -115,6 +118,7 @@ impl Node {
             keepers: Keepers::default(),
             looks: Looks::default(),
             images: Images::default(),
+            slots: Slots::default(),
             modules,
         };
         Ok(Arc::new(node))

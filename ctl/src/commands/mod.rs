@@ -7,6 +7,7 @@
 mod apply;
 mod change;
 mod completion;
+mod copy;
 mod edit;
 mod events;
 mod extension;
@@ -21,17 +22,21 @@ mod image;
 mod images;
 mod inject;
 mod interactive;
+mod list;
 mod machineconfig;
 mod man;
 mod memory;
 mod mounts;
+mod netstat;
 mod patch;
 mod power;
 mod processes;
+mod read;
 mod run;
 mod services;
 mod stream;
 mod talosconfig;
+mod usage;
 mod validate;
 mod version;
 
@@ -58,6 +63,7 @@ pub(crate) async fn run(
             Ok(())
         }
         Command::Config(what) => talosconfig::run(what, globals, environment, screen).await,
+        Command::Copy(asked) => copy::run(&open().await?, &asked, environment, screen).await,
         Command::Dmesg { follow, tail } => {
             stream::dmesg(&open().await?, follow, tail, screen).await
         }
@@ -77,11 +83,13 @@ pub(crate) async fn run(
             }
         },
         Command::Inject(what) => inject::run(&what, environment, screen),
+        Command::List(asked) => list::run(&open().await?, &asked, environment, screen).await,
         Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
         Command::Machineconfig(what) => machineconfig::run(&what, environment, screen),
         Command::Man { folder } => man::run(&folder, environment, screen),
         Command::Memory { verbose } => memory::run(&open().await?, verbose, screen).await,
         Command::Mounts => mounts::run(&open().await?, screen).await,
+        Command::Netstat(asked) => netstat::run(&open().await?, &asked, screen).await,
         Command::Patch(asked) => {
             let target = Target::configured(globals, environment)?;
             patch::run(&asked, &target, environment, screen).await
@@ -89,6 +97,7 @@ pub(crate) async fn run(
         Command::Processes { sort, watch } => {
             processes::run(&open().await?, sort, watch, screen).await
         }
+        Command::Read { path } => read::run(&open().await?, &path, screen).await,
         Command::Reboot { mode, wait } => power::reboot(&open().await?, mode, &wait, screen).await,
         Command::Run(asked) => run::run(&open().await?, &asked, screen).await,
         Command::Service { id, action } => {
@@ -97,6 +106,7 @@ pub(crate) async fn run(
         Command::Shutdown { force, wait } => {
             power::shutdown(&open().await?, force, &wait, screen).await
         }
+        Command::Usage(asked) => usage::run(&open().await?, &asked, screen).await,
         Command::Validate(asked) => validate::run(&asked, environment, screen),
         Command::Version {
             client,

@@ -24,6 +24,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
+use crate::cabinet;
 use crate::desk::{LATER, now};
 use crate::shelf::{Held, Shelf, named};
 
@@ -480,5 +481,68 @@ impl MachineService for Double {
         Ok(Response::new(m::ImagePullResponse {
             messages: messages.collect(),
         }))
+    }
+
+    async fn list(
+        &self,
+        request: Request<m::ListRequest>,
+    ) -> Result<Response<Boxed<m::FileInfo>>, Status> {
+        let mut files = Vec::new();
+        for metadata in nodes(&request) {
+            if fails(metadata.as_ref()) {
+                files.push(Ok(m::FileInfo {
+                    metadata,
+                    ..Default::default()
+                }));
+            } else {
+                files.append(&mut cabinet::list(request.get_ref(), metadata));
+            }
+        }
+        Ok(Response::new(Box::pin(tokio_stream::iter(files))))
+    }
+
+    async fn disk_usage(
+        &self,
+        request: Request<m::DiskUsageRequest>,
+    ) -> Result<Response<Boxed<m::DiskUsageInfo>>, Status> {
+        let sums = nodes(&request)
+            .into_iter()
+            .flat_map(|metadata| cabinet::usage(request.get_ref(), metadata));
+        let sums: Vec<_> = sums.collect();
+        Ok(Response::new(Box::pin(tokio_stream::iter(sums))))
+    }
+
+    async fn read(
+        &self,
+        request: Request<m::ReadRequest>,
+    ) -> Result<Response<Boxed<Data>>, Status> {
+        let pieces = cabinet::read(&request.get_ref().path);
+        Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
+    }
+
+    async fn copy(
+        &self,
+        request: Request<m::CopyRequest>,
+    ) -> Result<Response<Boxed<Data>>, Status> {
+        let pieces = cabinet::copy(&request.get_ref().root_path);
+        Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
+    }
+
+    async fn netstat(
+        &self,
+        request: Request<m::NetstatRequest>,
+    ) -> Result<Response<m::NetstatResponse>, Status> {
+        let networks = request.get_ref().netns.clone().unwrap_or_default();
+        if let Some(name) = networks.netns.first() {
+            return Err(Status::unimplemented(format!("no network of {name}")));
+        }
+        let asked = *request.get_ref().feature.as_ref().unwrap();
+        answer!(
+            request,
+            NetstatResponse,
+            Netstat {
+                connectrecord: cabinet::sockets(asked.pid)
+            }
+        )
     }
 }

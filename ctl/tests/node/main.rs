@@ -9,6 +9,7 @@
     reason = "one macro fills messages of every shape"
 )]
 
+mod cabinet;
 mod changing;
 mod desk;
 mod double;
@@ -17,6 +18,7 @@ mod files;
 mod generating;
 mod interactive;
 mod keys;
+mod looking;
 mod machineconfig;
 mod modules;
 mod pulling;

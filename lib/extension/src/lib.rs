@@ -28,7 +28,7 @@ mod problem;
 mod rules;
 pub mod services;
 mod spool;
-mod tar;
+pub mod tar;
 mod tar_write;
 mod unpack;
 mod yaml;

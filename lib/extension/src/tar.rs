@@ -16,8 +16,10 @@ const EXTRA_MAX: u64 = 128 * 1024;
 
 /// What a member is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// A file.
     File,
+    /// A folder.
     Directory,
     /// The bytes of the target.
     Symlink(Vec<u8>),
@@ -29,19 +31,26 @@ pub(crate) enum Kind {
 
 /// A member of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Member {
-    pub(crate) name: Vec<u8>,
-    pub(crate) kind: Kind,
-    pub(crate) mode: u32,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    pub(crate) len: u64,
+pub struct Member {
+    /// Its name as it is written, wherever that leads.
+    pub name: Vec<u8>,
+    /// What it is.
+    pub kind: Kind,
+    /// Who may do what with it (the bits of chmod(2)).
+    pub mode: u32,
+    /// The number of its owner.
+    pub uid: u32,
+    /// The number of its group.
+    pub gid: u32,
+    /// How long its content is, in bytes.
+    pub len: u64,
     /// Names of extended attributes.
-    pub(crate) attributes: Vec<String>,
+    pub attributes: Vec<String>,
 }
 
 /// Reads an archive.
-pub(crate) struct Archive<R> {
+#[derive(Debug)]
+pub struct Archive<R> {
     from: R,
     at: u64,
     /// What is left of the member that was read last, with its padding.
@@ -49,7 +58,7 @@ pub(crate) struct Archive<R> {
 }
 
 /// What longer headers say of the next member.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Extra {
     name: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
@@ -72,7 +81,8 @@ fn unread(error: &io::Error) -> Problem {
 }
 
 impl<R: Read> Archive<R> {
-    pub(crate) fn new(from: R) -> Self {
+    /// Begins with an archive that is not compressed.
+    pub fn new(from: R) -> Self {
         Self {
             from,
             at: 0,
@@ -86,7 +96,7 @@ impl<R: Read> Archive<R> {
     }
 
     /// The content of the last member.
-    pub(crate) fn content(&mut self, len: u64) -> Content<'_, R> {
+    pub fn content(&mut self, len: u64) -> Content<'_, R> {
         Content {
             left: len.min(self.left),
             archive: self,
@@ -94,7 +104,7 @@ impl<R: Read> Archive<R> {
     }
 
     /// What is behind the archive.
-    pub(crate) fn into_inner(self) -> R {
+    pub fn into_inner(self) -> R {
         self.from
     }
 
@@ -130,8 +140,15 @@ impl<R: Read> Archive<R> {
         Ok(Some(block))
     }
 
-    /// Reads the next member. `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<Member>, Problem> {
+    /// Reads the next member; what is left of the last one is passed over. `None` at the end.
+    ///
+    /// # Errors
+    /// It is no archive, damaged, or ends too early.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator would go on after errors"
+    )]
+    pub fn next(&mut self) -> Result<Option<Member>, Problem> {
         let mut extra = Extra::default();
         // The headers before a member count as one: some of each kind, not an endless row.
         for _ in 0..8 {
@@ -180,7 +197,8 @@ impl<R: Read> Archive<R> {
 }
 
 /// The content of a member.
-pub(crate) struct Content<'a, R> {
+#[derive(Debug)]
+pub struct Content<'a, R> {
     archive: &'a mut Archive<R>,
     left: u64,
 }

@@ -6,10 +6,12 @@
 
 mod apply;
 mod control;
+mod files;
 mod follow;
 mod gate;
 mod generate;
 mod images;
+mod netstat;
 mod power;
 pub(crate) mod serve;
 mod state;
@@ -136,6 +138,48 @@ impl MachineService for Api {
         request: Request<machine::EventsRequest>,
     ) -> Reply<BoxStream<machine::Event>> {
         follow::events(&self.node, &request.into_inner()).map(Response::new)
+    }
+
+    async fn list(
+        &self,
+        request: Request<machine::ListRequest>,
+    ) -> Reply<BoxStream<machine::FileInfo>> {
+        files::list(&self.node, request.get_ref()).map(Response::new)
+    }
+
+    async fn read(&self, request: Request<machine::ReadRequest>) -> Reply<BoxStream<common::Data>> {
+        files::read(&self.node, request.get_ref()).map(Response::new)
+    }
+
+    async fn copy(&self, request: Request<machine::CopyRequest>) -> Reply<BoxStream<common::Data>> {
+        files::copy(&self.node, request.get_ref()).map(Response::new)
+    }
+
+    async fn disk_usage(
+        &self,
+        request: Request<machine::DiskUsageRequest>,
+    ) -> Reply<BoxStream<machine::DiskUsageInfo>> {
+        files::usage(&self.node, request.get_ref()).map(Response::new)
+    }
+
+    async fn network_device_stats(
+        &self,
+        _: Request<()>,
+    ) -> Reply<machine::NetworkDeviceStatsResponse> {
+        system::network(&self.node).map(Response::new)
+    }
+
+    async fn disk_stats(&self, _: Request<()>) -> Reply<machine::DiskStatsResponse> {
+        system::disks(&self.node).map(Response::new)
+    }
+
+    async fn netstat(
+        &self,
+        request: Request<machine::NetstatRequest>,
+    ) -> Reply<machine::NetstatResponse> {
+        netstat::netstat(&self.node, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn reboot(

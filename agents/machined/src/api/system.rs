@@ -95,3 +95,17 @@ pub(super) fn processors(node: &Node) -> Result<machine::CpuInfoResponse, Status
         }],
     })
 }
+
+pub(super) fn network(node: &Node) -> Result<machine::NetworkDeviceStatsResponse, Status> {
+    let text = read(node, "/proc/net/dev")?;
+    Ok(machine::NetworkDeviceStatsResponse {
+        messages: vec![proc::network::parse(&text)],
+    })
+}
+
+pub(super) fn disks(node: &Node) -> Result<machine::DiskStatsResponse, Status> {
+    let text = read(node, "/proc/diskstats")?;
+    Ok(machine::DiskStatsResponse {
+        messages: vec![proc::disks::parse(&text)],
+    })
+}

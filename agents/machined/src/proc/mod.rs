@@ -2,15 +2,19 @@
 //! What the kernel says in `/proc` and `/sys`, in the shapes of the machine API.
 //!
 //! `procfs-core` reads memory, load, processes, mounts and processors; `/proc/stat` is ours,
-//! because the API wants the interrupt counters that the library leaves out.
+//! because the API wants the interrupt counters that the library leaves out. So are disks, network
+//! devices and sockets, where the library refuses the whole file for one line it does not know.
 //!
 //! Owns: those conversions.
 //! Never: fails a whole answer because of one line that a kernel writes differently.
 
 pub(crate) mod cpu;
+pub(crate) mod disks;
 pub(crate) mod memory;
 pub(crate) mod mounts;
+pub(crate) mod network;
 pub(crate) mod process;
+pub(crate) mod sockets;
 pub(crate) mod stat;
 
 use crate::places::Places;

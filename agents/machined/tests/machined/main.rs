@@ -14,6 +14,7 @@
 mod api;
 mod applying;
 mod containers;
+mod copying;
 mod dead_mount;
 mod door;
 mod extensions;
@@ -23,6 +24,7 @@ mod generating;
 mod health;
 mod images;
 mod life;
+mod looking;
 mod node;
 mod process;
 mod source;

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The threads that look at files, one for each client that does.
+//!
+//! Owns: how many there are, and the way from one to its client.
+//! Never: makes a client wait for a thread; one too many is refused.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use tonic::codegen::BoxStream;
+
+/// Half of the threads that machined may have (`pids_max` of init's table), and with
+/// [`LEVELS_MAX`](super::walk::LEVELS_MAX) a third of its descriptors.
+pub(crate) const SLOTS_MAX: usize = 16;
+
+/// Places for clients that look at files.
+#[derive(Debug, Clone)]
+pub(crate) struct Slots(Arc<Semaphore>);
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(SLOTS_MAX)))
+    }
+}
+
+impl Slots {
+    /// Runs `work` in a thread of its own; what it puts out is the stream, `ahead` pieces of which
+    /// are made before the client asks for them.
+    ///
+    /// # Errors
+    /// All places are taken: `ResourceExhausted`.
+    pub(crate) fn stream<T: Send + 'static>(
+        &self,
+        ahead: usize,
+        work: impl FnOnce(&Outlet<T>) + Send + 'static,
+    ) -> Result<BoxStream<T>, Status> {
+        let place = self.take()?;
+        let (sender, receiver) = mpsc::channel(ahead.max(1));
+        tokio::task::spawn_blocking(move || {
+            work(&Outlet(sender));
+            drop(place);
+        });
+        Ok(Box::pin(ReceiverStream::new(receiver)))
+    }
+
+    /// Runs `work` in a thread of its own and waits for what comes of it.
+    ///
+    /// # Errors
+    /// All places are taken: `ResourceExhausted`.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        let place = self.take()?;
+        let work = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(place);
+            done
+        });
+        work.await
+            .map_err(|error| Status::internal(format!("a thread was broken off: {error}")))
+    }
+
+    fn take(&self) -> Result<OwnedSemaphorePermit, Status> {
+        Arc::clone(&self.0).try_acquire_owned().map_err(|_full| {
+            Status::resource_exhausted(format!(
+                "{SLOTS_MAX} clients look at files of this node; try again when one is done"
+            ))
+        })
+    }
+}
+
+/// The way to the client.
+#[derive(Debug)]
+pub(crate) struct Outlet<T>(mpsc::Sender<Result<T, Status>>);
+
+impl<T> Outlet<T> {
+    /// Hands over a piece when the client is ready for it. Breaks when there is no client any more.
+    pub(crate) fn put(&self, piece: T) -> ControlFlow<()> {
+        match self.0.blocking_send(Ok(piece)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_gone) => ControlFlow::Break(()),
+        }
+    }
+
+    /// Ends the stream with an error.
+    pub(crate) fn fail(&self, status: Status) {
+        // Without a client there is nobody to tell.
+        let _gone = self.0.blocking_send(Err(status));
+    }
+
+    /// Breaks when there is no client any more: for work that has nothing to hand over.
+    pub(crate) fn check(&self) -> ControlFlow<()> {
+        if self.0.is_closed() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
