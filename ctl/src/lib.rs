@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod args_config;
 mod args_extension;
 mod args_files;
 mod args_gen;

@@ -13,7 +13,8 @@ use config::{Base64Bytes, ClientContext};
 use pki::{Certificate, Key, Secret};
 use serde_json::json;
 
-use crate::args::{Config, Globals, Output};
+use crate::args::Globals;
+use crate::args_config::{Config, Output};
 use crate::dial::Address;
 use crate::places::{self, Environment, Existing, Kept};
 use crate::screen::Screen;
