@@ -150,7 +150,8 @@ pub const CORE: &[CoreService] = &[
             .union(CapabilitySet::SYS_TIME)
             .union(CapabilitySet::CHOWN),
         memory_max: 48 * MIB,
-        pids_max: 32,
+        // One, 16 that look at files for clients, 16 that wait for paths on dead mounts.
+        pids_max: 48,
         cpu_weight: FOREGROUND,
         oom_score_adj: -999,
         after: &["logd"],

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
-/// The most questions that are open at a time: half of the threads that machined may have.
+/// The most questions that are open at a time: a third of the threads that machined may have.
 const OPEN_MAX: usize = 16;
 /// How long an answer is waited for. What is alive answers in a thousandth of it.
 const ANSWER_MAX: Duration = Duration::from_millis(250);

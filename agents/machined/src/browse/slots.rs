@@ -12,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic::codegen::BoxStream;
 
-/// Half of the threads that machined may have (`pids_max` of init's table), and with
+/// A third of the threads that machined may have (`pids_max` of init's table), and with
 /// [`LEVELS_MAX`](super::walk::LEVELS_MAX) a third of its descriptors.
 pub(crate) const SLOTS_MAX: usize = 16;
 
