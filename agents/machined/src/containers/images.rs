@@ -48,7 +48,7 @@ pub(crate) struct Images {
     /// What it was told of registries last.
     told: std::sync::Mutex<Option<Content>>,
     /// The roots that containers were started with, by their names at init.
-    roots: std::sync::Mutex<BTreeMap<String, String>>,
+    roots: std::sync::Mutex<BTreeMap<String, Root>>,
     /// Operators who ask it something.
     pub(super) guests: Guests,
 }
@@ -91,13 +91,25 @@ pub(super) fn is_idle(node: &Node, references: &BTreeSet<String>) -> bool {
     references.is_empty() && !node.images.guests.are_there() && is_running(node)
 }
 
+/// What a container was started with.
+#[derive(Debug)]
+struct Root {
+    path: String,
+    /// Whether init told of the container since.
+    was_seen: bool,
+}
+
 impl Images {
     /// Notes with which root a container starts.
     pub(super) fn starts(&self, id: &str, root: &str) {
-        self.known().insert(id.to_owned(), root.to_owned());
+        let root = Root {
+            path: root.to_owned(),
+            was_seen: false,
+        };
+        self.known().insert(id.to_owned(), root);
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Root>> {
         self.roots
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -123,8 +135,16 @@ impl Wanted {
                 .collect()
         };
         let mut known = node.images.known();
-        known.retain(|id, _| running.contains(id));
-        let roots = running.iter().map(|id| known.get(id).cloned());
+        known.retain(|id, root| {
+            let is_there = running.contains(id);
+            // init tells of one that starts a moment after it was ordered.
+            let is_kept = is_there || !root.was_seen;
+            root.was_seen |= is_there;
+            is_kept
+        });
+        let roots = running
+            .iter()
+            .map(|id| known.get(id).map(|root| root.path.clone()));
         Self {
             references,
             roots: roots.collect(),
