@@ -13,7 +13,7 @@ use api::machine::{
 use tonic::Status;
 use tonic::codegen::BoxStream;
 
-use crate::browse::{self, Asked, Kinds, Told};
+use crate::browse::{self, Asked, Kinds, Look, Told};
 use crate::node::Node;
 
 /// Rows that are made before the client asks for them: each is small, and a thread that wakes for
@@ -38,21 +38,23 @@ pub(super) fn list(node: &Arc<Node>, request: &ListRequest) -> Result<BoxStream<
     };
     let kinds = Kinds::parse(&request.types)
         .ok_or_else(|| Status::invalid_argument("types: one of them is unknown"))?;
-    node.slots.stream(ROWS_AHEAD, move |out| {
+    node.slots.stream(Look::Names, ROWS_AHEAD, move |out| {
         browse::list(&asked, levels, &kinds, out);
     })
 }
 
 pub(super) fn read(node: &Arc<Node>, request: &ReadRequest) -> Result<BoxStream<Data>, Status> {
     let asked = Asked::parse(&request.path, &node.places)?;
-    node.slots
-        .stream(PIECES_AHEAD, move |out| browse::read(&asked, out))
+    node.slots.stream(Look::Contents, PIECES_AHEAD, move |out| {
+        browse::read(&asked, out)
+    })
 }
 
 pub(super) fn copy(node: &Arc<Node>, request: &CopyRequest) -> Result<BoxStream<Data>, Status> {
     let asked = Asked::parse(&request.root_path, &node.places)?;
-    node.slots
-        .stream(PIECES_AHEAD, move |out| browse::copy(&asked, out))
+    node.slots.stream(Look::Contents, PIECES_AHEAD, move |out| {
+        browse::copy(&asked, out)
+    })
 }
 
 pub(super) fn usage(
@@ -77,7 +79,7 @@ pub(super) fn usage(
         files: request.all,
         threshold: request.threshold,
     };
-    node.slots.stream(ROWS_AHEAD, move |out| {
+    node.slots.stream(Look::Names, ROWS_AHEAD, move |out| {
         browse::usage(&paths, told, out);
     })
 }

@@ -22,5 +22,5 @@ pub(crate) use asked::Asked;
 pub(crate) use copy::copy;
 pub(crate) use list::{Kinds, list};
 pub(crate) use read::read;
-pub(crate) use slots::{SLOTS_MAX, Slots};
+pub(crate) use slots::{Look, SLOTS_MAX, Slots};
 pub(crate) use usage::{Told, usage};

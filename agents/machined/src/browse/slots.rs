@@ -16,6 +16,18 @@ use tonic::codegen::BoxStream;
 /// [`LEVELS_MAX`](super::walk::LEVELS_MAX) a third of its descriptors.
 pub(crate) const SLOTS_MAX: usize = 16;
 
+/// Places that only contents get: whoever may read names keeps nobody from them.
+const FOR_CONTENTS: usize = 4;
+
+/// What a client looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Names, sizes and counters, which every reader may.
+    Names,
+    /// What is in files, which is for administrators.
+    Contents,
+}
+
 /// Places for clients that look at files.
 #[derive(Debug, Clone)]
 pub(crate) struct Slots(Arc<Semaphore>);
@@ -34,10 +46,11 @@ impl Slots {
     /// All places are taken: `ResourceExhausted`.
     pub(crate) fn stream<T: Send + 'static>(
         &self,
+        look: Look,
         ahead: usize,
         work: impl FnOnce(&Outlet<T>) + Send + 'static,
     ) -> Result<BoxStream<T>, Status> {
-        let place = self.take()?;
+        let place = self.take(look)?;
         let (sender, receiver) = mpsc::channel(ahead.max(1));
         tokio::task::spawn_blocking(move || {
             work(&Outlet(sender));
@@ -54,7 +67,7 @@ impl Slots {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Status> {
-        let place = self.take()?;
+        let place = self.take(Look::Names)?;
         let work = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(place);
@@ -64,10 +77,19 @@ impl Slots {
             .map_err(|error| Status::internal(format!("a thread was broken off: {error}")))
     }
 
-    fn take(&self) -> Result<OwnedSemaphorePermit, Status> {
-        Arc::clone(&self.0).try_acquire_owned().map_err(|_full| {
+    fn take(&self, look: Look) -> Result<OwnedSemaphorePermit, Status> {
+        let spared = match look {
+            Look::Names => FOR_CONTENTS,
+            Look::Contents => 0,
+        };
+        // Nobody else takes one in between: requests are begun by one thread.
+        let place = (self.0.available_permits() > spared)
+            .then(|| Arc::clone(&self.0).try_acquire_owned().ok())
+            .flatten();
+        place.ok_or_else(|| {
             Status::resource_exhausted(format!(
-                "{SLOTS_MAX} clients look at files of this node; try again when one is done"
+                "{} clients look at files of this node; try again when one is done",
+                SLOTS_MAX.saturating_sub(spared)
             ))
         })
     }

@@ -17,6 +17,24 @@ use crate::node::{Client, TestNode, as_admin, configuration, status};
 use crate::stand_ins::ImagedState;
 use crate::trials::tried;
 
+/// A node that runs with an imaged whose images have this program, and that has no container; and its
+/// configuration.
+pub(crate) async fn node_with_imaged(
+    program: &'static str,
+) -> (TestNode, Client, Arc<Mutex<ImagedState>>, String) {
+    let mut node = TestNode::new("");
+    let imaged = node.start_imaged();
+    imaged.lock().unwrap().end = Some(Ok(program));
+    node.start();
+    node.until_maintenance().await;
+    let mut client = node.client().await;
+    let base = configuration("box");
+    let first = apply(&base, Mode::Auto);
+    client.apply_configuration(first).await.unwrap();
+    node.until_stage(MachineStage::Running).await;
+    (node, client, imaged, base)
+}
+
 struct Lab {
     node: TestNode,
     client: Client,
@@ -26,18 +44,8 @@ struct Lab {
 }
 
 impl Lab {
-    /// A node that runs, and has no container.
     async fn new() -> Self {
-        let mut node = TestNode::new("");
-        let imaged = node.start_imaged();
-        imaged.lock().unwrap().end = Some(Ok("/bin/web"));
-        node.start();
-        node.until_maintenance().await;
-        let mut client = node.client().await;
-        let base = configuration("box");
-        let first = apply(&base, Mode::Auto);
-        client.apply_configuration(first).await.unwrap();
-        node.until_stage(MachineStage::Running).await;
+        let (node, client, imaged, base) = node_with_imaged("/bin/web").await;
         Self {
             node,
             client,

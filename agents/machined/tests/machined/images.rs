@@ -8,13 +8,12 @@ use std::sync::{Arc, Mutex};
 
 use ::api::common::ContainerdNamespace as Namespace;
 use ::api::machine;
-use ::api::machine::machine_status_event::MachineStage;
 use ::api::machine::{ImageListRequest, ImagePullRequest};
 use proto::images::{Known, Progress, Stage};
 use tonic::{Code, Status};
 
-use crate::api::apply;
-use crate::node::{Client, TestNode, as_admin, configuration, with_role};
+use crate::containers::node_with_imaged;
+use crate::node::{Client, TestNode, as_admin, with_role};
 use crate::stand_ins::ImagedState;
 
 struct Lab {
@@ -24,20 +23,8 @@ struct Lab {
 }
 
 impl Lab {
-    /// A node that runs, and has no container.
     async fn new() -> Self {
-        let mut node = TestNode::new("");
-        let imaged = node.start_imaged();
-        imaged.lock().unwrap().end = Some(Ok(""));
-        node.start();
-        node.until_maintenance().await;
-        let mut client = node.client().await;
-        let first = apply(
-            &configuration("box"),
-            machine::apply_configuration_request::Mode::Auto,
-        );
-        client.apply_configuration(first).await.unwrap();
-        node.until_stage(MachineStage::Running).await;
+        let (node, client, imaged, _) = node_with_imaged("").await;
         Self {
             node,
             client,
