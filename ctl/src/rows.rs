@@ -4,8 +4,13 @@
 //! Owns: how many are looked at for the width of the columns before any is shown.
 //! Never: holds all of them.
 
+use api::common::Metadata;
+use tonic::Streaming;
+
 use crate::screen::Screen;
+use crate::session::Session;
 use crate::table::Table;
+use crate::trouble::Trouble;
 
 /// More than a screen of rows, and little memory.
 const HELD_MAX: usize = 1000;
@@ -48,6 +53,50 @@ impl Rows {
             screen.table(&self.table);
         }
     }
+}
+
+/// What comes of several nodes, each item with the node that it is of and with an error of its own.
+pub(crate) trait Item {
+    /// Which node it is of.
+    fn metadata(&self) -> Option<&Metadata>;
+    /// What is wrong with it; empty for nothing.
+    fn error(&self) -> &str;
+}
+
+/// Shows a stream as it comes; `cells` gives the row of an item of a node, if it has one.
+///
+/// # Errors
+/// The stream ends before its end.
+pub(crate) async fn show<T: Item>(
+    head: &[&str],
+    mut stream: Streaming<T>,
+    session: &Session,
+    screen: &mut Screen<'_>,
+    cells: impl Fn(String, T) -> Option<Vec<String>>,
+) -> Result<(), Trouble> {
+    let mut rows = Rows::new(head);
+    let outcome = loop {
+        match stream.message().await {
+            Ok(Some(item)) => {
+                let Some(node) = session.node(item.metadata(), screen) else {
+                    continue;
+                };
+                if !item.error().is_empty() {
+                    screen.complain(&Trouble::new(format!("{node}: {}", item.error())));
+                }
+                if let Some(cells) = cells(node, item) {
+                    rows.row(cells, screen);
+                }
+            }
+            Ok(None) => break Ok(()),
+            Err(status) => break Err(session.failed(&status)),
+        }
+        if screen.is_closed() {
+            break Ok(());
+        }
+    };
+    rows.finish(outcome.is_ok(), screen);
+    outcome
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@
 //! Owns: the columns of a file.
 //! Never: gathers the rows of a large folder, or hides one that could not be looked at.
 
+use api::common::Metadata;
 use api::machine::list_request::Type;
 use api::machine::{FileInfo, ListRequest};
 use pki::UnixTime;
 
 use crate::args_files::{FileKind, List};
 use crate::places::Environment;
-use crate::rows::Rows;
+use crate::rows::{self, Item};
 use crate::screen::Screen;
 use crate::session::Session;
 use crate::trouble::Trouble;
@@ -30,38 +31,29 @@ pub(crate) async fn run(
         .machine()
         .list(session.request(request(asked))?)
         .await;
-    let mut stream = reply
+    let stream = reply
         .map_err(|status| session.failed(&status))?
         .into_inner();
-    let mut rows = Rows::new(match (asked.long, asked.humanize) {
+    let head: &[&str] = match (asked.long, asked.humanize) {
         (false, _) => &SHORT,
         (true, false) => &LONG,
         (true, true) => &LONG_HUMAN,
-    });
-    let outcome = loop {
-        match stream.message().await {
-            Ok(Some(file)) => {
-                let Some(node) = session.node(file.metadata.as_ref(), screen) else {
-                    continue;
-                };
-                if !file.error.is_empty() {
-                    screen.complain(&Trouble::new(format!("{node}: {}", file.error)));
-                }
-                // A file whose link could not be read is a file all the same.
-                if file.error.is_empty() || file.mode != 0 {
-                    let cells = cells(asked, node, file, environment.ages_until());
-                    rows.row(cells, screen);
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(status) => break Err(session.failed(&status)),
-        }
-        if screen.is_closed() {
-            break Ok(());
-        }
     };
-    rows.finish(outcome.is_ok(), screen);
-    outcome
+    let now = environment.ages_until();
+    // A file whose link could not be read is a file all the same.
+    let is_there = |file: &FileInfo| file.error.is_empty() || file.mode != 0;
+    let row = |node, file| is_there(&file).then(|| cells(asked, node, file, now));
+    rows::show(head, stream, session, screen, row).await
+}
+
+impl Item for FileInfo {
+    fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_ref()
+    }
+
+    fn error(&self) -> &str {
+        &self.error
+    }
 }
 
 /// The default depth is this command's: for the API 0 is no limit (cli.md, api.md).

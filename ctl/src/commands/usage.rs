@@ -4,10 +4,11 @@
 //! Owns: the columns of a sum.
 //! Never: lets a path that is not there hide the others.
 
-use api::machine::DiskUsageRequest;
+use api::common::Metadata;
+use api::machine::{DiskUsageInfo, DiskUsageRequest};
 
 use crate::args_files::Usage;
-use crate::rows::Rows;
+use crate::rows::{self, Item};
 use crate::screen::Screen;
 use crate::session::Session;
 use crate::trouble::Trouble;
@@ -30,40 +31,36 @@ pub(crate) async fn run(
         paths,
     })?;
     let reply = session.machine().disk_usage(request).await;
-    let mut stream = reply
+    let stream = reply
         .map_err(|status| session.failed(&status))?
         .into_inner();
-    let mut rows = Rows::new(if asked.humanize {
+    let head = if asked.humanize {
         &["NODE", "SIZE", "NAME"]
     } else {
         &["NODE", "SIZE(B)", "NAME"]
-    });
-    let outcome = loop {
-        match stream.message().await {
-            Ok(Some(sum)) => {
-                let Some(node) = session.node(sum.metadata.as_ref(), screen) else {
-                    continue;
-                };
-                if !sum.error.is_empty() {
-                    screen.complain(&Trouble::new(format!("{node}: {}", sum.error)));
-                    continue;
-                }
-                let size = if asked.humanize {
-                    units::size(u64::try_from(sum.size).unwrap_or_default())
-                } else {
-                    sum.size.to_string()
-                };
-                // Of several paths each has a `.`.
-                let name = if is_one { sum.relative_name } else { sum.name };
-                rows.row([node, size, name], screen);
-            }
-            Ok(None) => break Ok(()),
-            Err(status) => break Err(session.failed(&status)),
-        }
-        if screen.is_closed() {
-            break Ok(());
-        }
     };
-    rows.finish(outcome.is_ok(), screen);
-    outcome
+    let cells = |node, sum: DiskUsageInfo| {
+        if !sum.error.is_empty() {
+            return None;
+        }
+        let size = if asked.humanize {
+            units::size(u64::try_from(sum.size).unwrap_or_default())
+        } else {
+            sum.size.to_string()
+        };
+        // Of several paths each has a `.`.
+        let name = if is_one { sum.relative_name } else { sum.name };
+        Some(vec![node, size, name])
+    };
+    rows::show(head, stream, session, screen, cells).await
+}
+
+impl Item for DiskUsageInfo {
+    fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_ref()
+    }
+
+    fn error(&self) -> &str {
+        &self.error
+    }
 }

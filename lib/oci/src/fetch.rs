@@ -62,21 +62,23 @@ impl Client {
         let endpoints = self.endpoints(reference)?;
         let mut causes = Vec::new();
         let mut received = Received::nothing();
+        // Each place has its own time.
+        let limit = self.patience.blob(blob.size);
         for (left, (number, endpoint)) in (0..endpoints.len()).rev().zip(&endpoints) {
             let cause = loop {
                 let is_continued = received.at > 0;
-                let fetched = self
-                    .blob_at(
-                        endpoint,
-                        reference,
-                        blob,
-                        &mut received,
-                        out,
-                        &mut progress,
-                        left,
-                    )
-                    .await;
-                let Err(cause) = fetched else {
+                let fetched = self.patient_blob(
+                    endpoint,
+                    reference,
+                    blob,
+                    &mut received,
+                    out,
+                    &mut progress,
+                    left,
+                );
+                let fetched = timeout(limit, fetched).await;
+                let late = |_| Cause::TimedOut("for a layer", limit);
+                let Err(cause) = fetched.map_err(late).flatten() else {
                     self.last.insert(reference.registry().to_owned(), *number);
                     return Ok(());
                 };
@@ -98,27 +100,6 @@ impl Client {
             }
         }
         Err(Error::of(reference, causes))
-    }
-
-    /// A blob from one place within its time.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what a blob is, how far it is, and where it goes"
-    )]
-    async fn blob_at<W: Write>(
-        &mut self,
-        endpoint: &Endpoint,
-        reference: &Reference,
-        blob: &Descriptor,
-        received: &mut Received,
-        out: &mut W,
-        progress: &mut impl FnMut(u64),
-        left: usize,
-    ) -> Result<(), Cause> {
-        let limit = self.patience.blob(blob.size);
-        let fetched = self.patient_blob(endpoint, reference, blob, received, out, progress, left);
-        let late = |_| Cause::TimedOut("for a layer", limit);
-        timeout(limit, fetched).await.map_err(late)?
     }
 
     /// A blob from one place, or the rest of it, tried again while that may help.
