@@ -241,6 +241,8 @@ fn the_door_never_prints_its_key() {
         certificate_pem: "cert",
         key_pem: "very secret",
         client_ca_pem: "ca",
+        route_certificate_pem: "route",
+        route_key_pem: "very secret too",
         rbac: door::Rbac::Enabled,
         key_usage: door::KeyUsage::Checked,
         names: heapless::Vec::new(),

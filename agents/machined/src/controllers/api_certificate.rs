@@ -9,7 +9,9 @@ use std::time::Duration;
 use pki::{Authority, Leaf, Names, Secret, UnixTime};
 use resource::{Body, Controller, Desired, Failure, Input, Output};
 
-use crate::resources::{ApiCertificate, CertSan, MachineConfig, MachineStage, MachineStatus};
+use crate::resources::{
+    ApiCertificate, CertSan, MachineConfig, MachineKind, MachineStage, MachineStatus,
+};
 
 /// What a certificate was issued for. A new one is due when it differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +20,8 @@ struct Wish {
     /// CA certificate and key; nothing in maintenance.
     authority: Option<(Vec<u8>, Secret)>,
     client_ca: Vec<u8>,
+    /// Whether this node passes calls on to others.
+    routes: bool,
 }
 
 pub(super) fn controller() -> Controller {
@@ -47,12 +51,14 @@ pub(super) fn controller() -> Controller {
                         sans: sans.clone(),
                         authority: Some((machine.ca_certificate.clone(), machine.ca_key.clone())),
                         client_ca,
+                        routes: machine.kind != MachineKind::Worker,
                     }
                 }
                 None if stage.is_some_and(|s| s.stage == MachineStage::Maintenance) => Wish {
                     sans: sans.clone(),
                     authority: None,
                     client_ca: Vec::new(),
+                    routes: false,
                 },
                 // Not known yet: the door stays closed.
                 None => return Ok(()),
@@ -88,19 +94,34 @@ fn issue(wish: &Wish, now: UnixTime) -> Result<ApiCertificate, Failure> {
         dns: wish.sans.dns_names.clone(),
         addresses: wish.sans.addresses.clone(),
     };
-    let identity = match &wish.authority {
+    let (server, client) = match &wish.authority {
         Some((certificate, key)) => {
             let authority = Authority::from_pem(certificate, key.expose())?;
-            authority.issue(&Leaf::api_server(&wish.sans.fqdn, names), now)?
+            let fqdn = &wish.sans.fqdn;
+            let server = authority.issue(&Leaf::api_server(fqdn, names), now)?;
+            let client = match wish.routes {
+                true => Some(authority.issue(&Leaf::api_client(fqdn), now)?),
+                false => None,
+            };
+            (server, client)
         }
-        None => Authority::maintenance(now)?.issue(&Leaf::maintenance(names), now)?,
+        None => {
+            let server = Authority::maintenance(now)?.issue(&Leaf::maintenance(names), now)?;
+            (server, None)
+        }
+    };
+    let (client_pem, client_key_pem) = match client {
+        Some(client) => (client.certificate.to_pem(), client.key.to_pem()?),
+        None => (Vec::new(), Secret::new(Vec::new())),
     };
     Ok(ApiCertificate {
         client_ca_pem: wish.client_ca.clone(),
-        server_pem: identity.certificate.to_pem(),
-        server_key_pem: identity.key.to_pem()?,
-        not_before: identity.certificate.not_before(),
-        not_after: identity.certificate.not_after(),
+        server_pem: server.certificate.to_pem(),
+        server_key_pem: server.key.to_pem()?,
+        client_pem,
+        client_key_pem,
+        not_before: server.certificate.not_before(),
+        not_after: server.certificate.not_after(),
     })
 }
 

@@ -38,6 +38,10 @@ pub(crate) struct ApiCertificate {
     pub server_pem: Vec<u8>,
     /// Its key, PEM.
     pub server_key_pem: Secret,
+    /// The chain that this node shows to other nodes, PEM; empty where it passes no calls on.
+    pub client_pem: Vec<u8>,
+    /// Its key, PEM.
+    pub client_key_pem: Secret,
     /// From when it is good.
     pub not_before: UnixTime,
     /// Until when.
@@ -55,8 +59,10 @@ impl fmt::Debug for ApiCertificate {
 
 impl PartialEq for ApiCertificate {
     fn eq(&self, other: &Self) -> bool {
-        // The key belongs to the certificate: equal chains have equal keys.
-        self.client_ca_pem == other.client_ca_pem && self.server_pem == other.server_pem
+        // A key belongs to its certificate: equal chains have equal keys.
+        self.client_ca_pem == other.client_ca_pem
+            && self.server_pem == other.server_pem
+            && self.client_pem == other.client_pem
     }
 }
 
