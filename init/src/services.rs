@@ -5,8 +5,8 @@
 //! Never: grows by configuration; machined defines the others over the control socket.
 
 use proto::paths::{
-    INIT_SOCKET, LOGD_SOCKET, MACHINE_API_SOCKET, MACHINED_SOCKET, NETD_SOCKET, UDEVD_SOCKET,
-    UID_APID, UID_LOGD, UID_NETD, UID_ROOT,
+    INIT_SOCKET, LOGD_SOCKET, MACHINE_API_SOCKET, MACHINED_SOCKET, NETD_SOCKET, TRUST_SOCKET,
+    UDEVD_SOCKET, UID_APID, UID_LOGD, UID_NETD, UID_ROOT, UID_TRUSTD,
 };
 use proto::service::{Ready, Restart, Seccomp, ServiceSpec};
 use sys::thread::CapabilitySet;
@@ -158,6 +158,8 @@ pub const CORE: &[CoreService] = &[
         listeners: &[
             open_to(MACHINED_SOCKET, Kind::Messages, UID_APID),
             open_to(MACHINE_API_SOCKET, Kind::Stream, UID_APID),
+            // trustd runs on control planes alone; machined starts it there.
+            open_to(TRUST_SOCKET, Kind::Messages, UID_TRUSTD),
         ],
     },
     // The door: no capability, no file of its own, only its TCP port, which is above 1023.

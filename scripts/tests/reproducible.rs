@@ -11,7 +11,7 @@ use xtask::{boot_image, kernel, programs, rootfs};
 
 /// The programs that rootfs/base.list names.
 const PROGRAMS: [&str; 8] = [
-    "init", "sandbox", "udevd", "netd", "logd", "machined", "apid", "imaged",
+    "init", "sandbox", "udevd", "netd", "logd", "machined", "apid", "trustd", "imaged",
 ];
 
 /// Results in `folder`, with a made-up kernel and programs, written in the given order.

@@ -32,6 +32,10 @@ pub(crate) struct Machine {
     pub accepted_cas: Vec<u8>,
     /// The key of `machine.ca`, PEM; empty on workers.
     pub ca_key: Secret,
+    /// `machine.token`: what a node shows to be given a certificate.
+    pub token: Secret,
+    /// The host of `cluster.controlPlane.endpoint`; empty for none.
+    pub endpoint_host: String,
     /// `machine.features.rbac`.
     pub rbac: bool,
     /// `machine.features.apidCheckExtKeyUsage`.

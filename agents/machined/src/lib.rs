@@ -44,6 +44,7 @@ mod stored;
 #[cfg(test)]
 mod testing;
 mod trial;
+mod trust;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -70,6 +71,8 @@ pub struct Start {
     pub door: OwnedFd,
     /// The listening socket of the API (`SOCK_STREAM`).
     pub api: OwnedFd,
+    /// The listening socket for trustd (`SOCK_SEQPACKET`).
+    pub trust: OwnedFd,
     /// Where readiness is told, if anybody asks.
     pub ready: Option<OwnedFd>,
 }
@@ -80,6 +83,7 @@ pub struct Start {
 /// It cannot begin: a descriptor is not what it should be.
 pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     let door = Listener::over(start.door)?;
+    let trust = Listener::over(start.trust)?;
     let api = std::os::unix::net::UnixListener::from(start.api);
     api.set_nonblocking(true)?;
     let api = UnixListener::from_std(api)?;
@@ -100,6 +104,9 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(extensions::start(Arc::clone(&node)));
     tokio::spawn(containers::follow(Arc::clone(&node)));
     tokio::spawn(door::serve(Arc::clone(&node), door));
+    tokio::spawn(trust::serve(Arc::clone(&node), trust));
+    tokio::spawn(trust::keep::keep(Arc::clone(&node)));
+    tokio::spawn(trust::join::follow(Arc::clone(&node)));
     tokio::spawn(life::live(Arc::clone(&node), resumed));
     api::serve::serve(node, api).await;
     Ok(())

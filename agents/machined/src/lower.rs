@@ -114,22 +114,46 @@ fn machine(document: &Document) -> Result<Machine, Refusal> {
     if ca.crt.0.is_empty() {
         return wrong("machine.ca.crt: missing: nobody could reach the node");
     }
+    let endpoint_host = endpoint_host(document);
     if ca.key.is_empty() {
-        // A worker asks trustd for its certificate, and there is no trustd yet: taking this
-        // configuration would close the API for good.
-        return Err(Refusal::NotYet(
-            "machine.ca.key: empty: nodes that get their certificate from another node are not \
-             supported yet",
-        ));
-    }
-    if let Err(error) = Authority::from_pem(&ca.crt.0, ca.key.expose()) {
+        // Its certificate comes from trustd on the control planes: without one of these the API
+        // would close for good.
+        let missing = match kind {
+            MachineKind::Worker if written.token.is_empty() => Some("machine.token: missing"),
+            MachineKind::Worker if endpoint_host.is_empty() => {
+                Some("cluster.controlPlane.endpoint: missing")
+            }
+            MachineKind::Worker => None,
+            MachineKind::Init | MachineKind::ControlPlane | MachineKind::Unknown => {
+                Some("machine.ca.key: missing")
+            }
+        };
+        if let Some(missing) = missing {
+            return wrong(&format!("{missing}: nobody could reach the node"));
+        }
+    } else if let Err(error) = Authority::from_pem(&ca.crt.0, ca.key.expose()) {
         return Err(Refusal::Wrong(vec![format!("machine.ca: {error}")]));
     }
     usable("machine.ca.crt", &ca.crt.0)?;
     let accepted_cas = accepted_cas(written)?;
     let mut machine = lowered(kind, written, ca.crt.0.clone(), ca.key.clone());
     machine.accepted_cas = accepted_cas;
+    machine.endpoint_host = endpoint_host;
     Ok(machine)
+}
+
+/// The host of `cluster.controlPlane.endpoint`, without the brackets of an IPv6 address.
+fn endpoint_host(document: &Document) -> String {
+    let cluster = document.cluster.as_ref();
+    let endpoint = cluster
+        .and_then(|cluster| cluster.control_plane.as_ref())
+        .and_then(|control_plane| control_plane.endpoint.as_deref())
+        .unwrap_or_default();
+    let uri = endpoint.parse::<http::Uri>().ok();
+    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned()
 }
 
 /// Reads `machine.acceptedCAs`: one that apid could not use would close the door for everybody.
@@ -183,6 +207,8 @@ fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) ->
         ca_certificate: ca,
         accepted_cas: Vec::new(),
         ca_key,
+        token: Secret::new(written.token.expose().as_bytes().to_vec()),
+        endpoint_host: String::new(),
         rbac: features.and_then(|f| f.rbac).unwrap_or(false),
         check_key_usage: features
             .and_then(|f| f.apid_check_ext_key_usage)

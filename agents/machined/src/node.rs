@@ -29,7 +29,8 @@ use crate::resources::{MachineConfig, MachineStage, MachineStatus};
 use crate::sequence::Sequencer;
 use crate::services::Book;
 use crate::trial::Trial;
-use crate::{clock, controllers, door, resources};
+use crate::trust::{Trust, Wish};
+use crate::{clock, controllers, door, resources, trust};
 
 /// Who writes the machine's state and configuration.
 pub(crate) const RUNTIME: &str = "runtime.MachineStatusController";
@@ -63,6 +64,10 @@ pub(crate) struct Node {
     changed: Notify,
     /// How apid is to open its door.
     pub door: watch::Sender<Opening>,
+    /// What trustd is to sign with.
+    pub trust: watch::Sender<Trust>,
+    /// The certificate that another node is to sign for this one.
+    pub join: watch::Sender<Option<Wish>>,
     /// Told when a configuration was accepted.
     pub configured: Notify,
     /// Told, to all who wait, when something changed about a service.
@@ -95,7 +100,8 @@ impl Node {
         let arguments = KernelArguments::parse(&arguments);
         let mut engine = Engine::new();
         let modules = watch::Sender::default();
-        controllers::register(&mut engine, &places, &arguments, &modules)?;
+        let join = watch::Sender::default();
+        controllers::register(&mut engine, &places, &arguments, &modules, &join)?;
         let mut store = Store::new();
         resources::announce(&mut store, clock::now().wall)?;
         let node = Self {
@@ -112,6 +118,8 @@ impl Node {
             arguments,
             changed: Notify::new(),
             door: watch::Sender::new(Opening::closed()),
+            trust: watch::Sender::default(),
+            join,
             configured: Notify::new(),
             services_changed: Notify::new(),
             orders: tokio::sync::Mutex::new(()),
@@ -231,11 +239,12 @@ impl Node {
     /// Runs the controllers once and shows the result to apid; returns when to come back.
     pub(crate) fn reconcile(&self) -> Option<Duration> {
         let now = clock::now();
-        let (ran, opening) = {
+        let (ran, opening, trust) = {
             let mut guard = self.state();
             let state = &mut *guard;
             let ran = state.engine.run(&mut state.store, now);
-            (ran, door::opening(&state.store))
+            let opening = door::opening(&state.store);
+            (ran, opening, trust::told(&state.store))
         };
         for (controller, failure, _retry) in &ran.failures {
             self.journal
@@ -244,6 +253,11 @@ impl Node {
         self.door.send_if_modified(|present| {
             let differs = *present != opening;
             *present = opening;
+            differs
+        });
+        self.trust.send_if_modified(|present| {
+            let differs = *present != trust;
+            *present = trust;
             differs
         });
         ran.wake_at

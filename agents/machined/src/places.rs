@@ -13,6 +13,8 @@ pub struct Places {
     root: PathBuf,
     /// Where apid listens, asked as its health check.
     pub apid: std::net::SocketAddr,
+    /// Where trustd listens: asked here as its health check, and by its port on control planes.
+    pub trustd: std::net::SocketAddr,
 }
 
 impl Places {
@@ -27,6 +29,7 @@ impl Places {
         Self {
             root: root.into(),
             apid: (std::net::Ipv4Addr::LOCALHOST, api::wire::APID_PORT).into(),
+            trustd: (std::net::Ipv4Addr::LOCALHOST, api::wire::TRUSTD_PORT).into(),
         }
     }
 

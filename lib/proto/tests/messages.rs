@@ -249,6 +249,14 @@ fn the_door_never_prints_its_key() {
     };
 
     assert!(!format!("{door:?}").contains("very secret"));
+    let trust = proto::trust::Trust {
+        certificate_pem: "cert",
+        key_pem: "very secret",
+        ca_pem: "ca",
+        ca_key_pem: "very secret too",
+        token: "very secret as well",
+    };
+    assert!(!format!("{trust:?}").contains("very secret"));
 }
 
 fn datagrams() -> impl Strategy<Value = Vec<u8>> {
@@ -266,6 +274,8 @@ proptest! {
         let _ = net::Reply::decode(&bytes);
         let _ = udev::Request::decode(&bytes);
         let _ = udev::Reply::decode(&bytes);
+        let _ = proto::trust::Request::decode(&bytes);
+        let _ = proto::trust::Reply::decode(&bytes);
         let _ = images::Request::decode(&bytes);
         let _ = images::Reply::decode(&bytes);
         let _ = door::Request::decode(&bytes);

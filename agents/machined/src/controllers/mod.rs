@@ -17,6 +17,7 @@ mod kernel_param_spec;
 mod machine_type;
 mod node_address;
 mod resolvers;
+mod trustd_certificate;
 
 pub(crate) use kernel_param_config::KSPP_SYSCTLS;
 
@@ -28,9 +29,11 @@ use crate::kernel_modules::Wanted;
 use crate::news::{init, network};
 use crate::places::Places;
 use crate::resources::{
-    self, AddressStatus, ExtensionStatus, LeaseStatus, LinkStatus, LoadedKernelModule,
-    MachineConfig, MachineStatus, Namespace, ResourceDefinition, RouteStatus, Service,
+    self, AddressStatus, ExtensionStatus, JoinCertificate, LeaseStatus, LinkStatus,
+    LoadedKernelModule, MachineConfig, MachineStatus, Namespace, ResourceDefinition, RouteStatus,
+    Service,
 };
+use crate::trust::{Wish, join};
 use crate::{kernel_modules, layers, node};
 
 /// Who writes the configuration that was accepted.
@@ -45,6 +48,7 @@ pub(crate) fn register(
     places: &Places,
     arguments: &KernelArguments,
     modules: &watch::Sender<Vec<Wanted>>,
+    join: &watch::Sender<Option<Wish>>,
 ) -> Result<(), RegisterError> {
     engine.register_source(
         resources::META,
@@ -56,6 +60,7 @@ pub(crate) fn register(
     let sources = [
         (CONFIGURATION, Output::of::<MachineConfig>()),
         (node::RUNTIME, Output::of::<MachineStatus>()),
+        (join::OWNER, Output::of::<JoinCertificate>()),
         (init::OWNER, Output::of::<Service>()),
         (layers::OWNER, Output::of::<ExtensionStatus>()),
         (kernel_modules::OWNER, Output::of::<LoadedKernelModule>()),
@@ -80,7 +85,8 @@ pub(crate) fn register(
         kernel_param_config::controller(arguments),
         kernel_param_spec::controller(places),
         cert_sans::controller(),
-        api_certificate::controller(),
+        api_certificate::controller(join.clone()),
+        trustd_certificate::controller(),
     ];
     for controller in controllers {
         engine.register(controller)?;

@@ -21,7 +21,7 @@ pub(crate) use runtime::{
     ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus, LoadedKernelModule,
     MachineStage, MachineStatus, Service, UnmetCondition,
 };
-pub(crate) use secrets::{ApiCertificate, CertSan};
+pub(crate) use secrets::{ApiCertificate, CertSan, JoinCertificate, TrustdCertificate};
 
 /// The namespace of specs before they are merged.
 pub(crate) const NETWORK_CONFIG: &str = "network-config";

@@ -23,6 +23,7 @@ mod front;
 mod generating;
 mod health;
 mod images;
+mod joining;
 mod life;
 mod looking;
 mod node;

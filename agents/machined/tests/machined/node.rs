@@ -76,6 +76,9 @@ pub(crate) struct TestNode {
     machined: Option<Process>,
     door: std::os::fd::OwnedFd,
     api: std::os::fd::OwnedFd,
+    trust: std::os::fd::OwnedFd,
+    /// Where trustd listens: on this node, and on those that it asks.
+    pub(crate) trustd: std::net::SocketAddr,
 }
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -164,6 +167,7 @@ impl TestNode {
                 .insert(name.to_owned(), status);
         }
         let door = seqpacket::bind(&root.join("run/ichor/machined.sock")).unwrap();
+        let trust = seqpacket::bind(&root.join("run/ichor/trust.sock")).unwrap();
         let api = root.join("system/run/machined/machined.sock");
         let api = std::os::unix::net::UnixListener::bind(api).unwrap();
         let mut node = Self {
@@ -177,6 +181,9 @@ impl TestNode {
             machined: None,
             door,
             api: api.into(),
+            trust,
+            // As with apid.
+            trustd: ([127, 0, 0, 1], 1).into(),
         };
         node.start_init();
         node.start_netd();
@@ -209,11 +216,13 @@ impl TestNode {
         let mut places = Places::under(&self.root);
         // Nobody listens there: apid is not healthy, which changes nothing here.
         places.apid = ([127, 0, 0, 1], 1).into();
+        places.trustd = self.trustd;
         let start = Start {
             places,
             journal: Journal::Test,
             door: self.door.try_clone().unwrap(),
             api: self.api.try_clone().unwrap(),
+            trust: self.trust.try_clone().unwrap(),
             ready: None,
         };
         self.machined = Some(Process::start(start));
@@ -535,7 +544,10 @@ pub(crate) fn configuration(hostname: &str) -> String {
     document.to_yaml()
 }
 
-/// A configuration that is right, of a node that would ask another one for its certificate.
-pub(crate) fn worker_configuration() -> String {
-    generated().worker.to_yaml()
+/// The configurations of a control plane and of a worker of one cluster, which is found at `endpoint`.
+pub(crate) fn cluster(endpoint: &str) -> (String, String) {
+    let bundle = config::SecretsBundle::generate(now()).unwrap();
+    let options = config::GenerateOptions::default();
+    let generated = config::generate("test", endpoint, &bundle, &options).unwrap();
+    (generated.controlplane.to_yaml(), generated.worker.to_yaml())
 }
