@@ -20,5 +20,6 @@ mod rbac;
 mod refusals;
 mod routing;
 mod several;
+mod storm;
 mod town;
 mod trust;
