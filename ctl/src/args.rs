@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use config::GoDuration;
 
 use crate::args_config::Config;
+use crate::args_containers::{Containers, RestartContainer};
 use crate::args_extension::{Extension, Image};
 use crate::args_files::{Copy, List, Usage};
 use crate::args_gen::Gen;
@@ -84,6 +85,12 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl config merge ./talosconfig"
     )]
     Config(Config),
+    /// List the containers of nodes
+    #[command(
+        visible_aliases = ["container", "c"],
+        after_help = "Example: ichorctl -n 10.0.0.2 containers"
+    )]
+    Containers(Containers),
     /// Copy a file or a folder from a node
     #[command(
         visible_alias = "cp",
@@ -91,6 +98,13 @@ pub(crate) enum Command {
                       ichorctl -n 10.0.0.2 copy /var/log - > log.tar.gz"
     )]
     Copy(Copy),
+    /// List disks
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 disks --insecure")]
+    Disks {
+        /// Ask a node in maintenance mode
+        #[arg(short, long)]
+        insecure: bool,
+    },
     /// Show the kernel log
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 dmesg --follow")]
     Dmesg {
@@ -212,6 +226,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Restart a container
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 restart ctr-web")]
+    Restart(RestartContainer),
     /// Run a container on a node
     #[command(
         after_help = "Examples: ichorctl -n 10.0.0.2 run --rm busybox:1.36 echo hello\n          \
@@ -240,6 +257,17 @@ pub(crate) enum Command {
         force: bool,
         #[command(flatten)]
         wait: Wait,
+    },
+    /// Show what containers use
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 stats")]
+    Stats(Containers),
+    /// Compare the time of nodes with a time server
+    #[command(after_help = "Examples: ichorctl -n 10.0.0.2 time\n          \
+                      ichorctl -n 10.0.0.2 time --check pool.ntp.org")]
+    Time {
+        /// The time server to ask, instead of the configured ones
+        #[arg(short, long, value_name = "SERVER")]
+        check: Option<String>,
     },
     /// Show how much files and folders take
     #[command(
@@ -497,6 +525,12 @@ mod tests {
             "version --client --short",
             "completion zsh",
             "man pages",
+            "containers -k",
+            "c",
+            "disks -i -n a",
+            "restart -k kube-system/a",
+            "stats --kubernetes",
+            "time -c pool.ntp.org",
             "extension new a --service",
             "extensions validate a b --arch arm64",
             "extension pack a -o b.sqsh",
@@ -556,6 +590,10 @@ mod tests {
             "usage -t big",
             "copy",
             "copy /etc",
+            "disks vda",
+            "restart",
+            "time --check",
+            "time pool.ntp.org",
             "extension",
             "extension validate",
             "extension pack a",

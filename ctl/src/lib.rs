@@ -7,6 +7,7 @@
 
 mod args;
 mod args_config;
+mod args_containers;
 mod args_extension;
 mod args_files;
 mod args_gen;

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use api::common::Metadata;
 use api::cosi::resource::state_client::StateClient;
 use api::machine::machine_service_client::MachineServiceClient;
+use api::storage::storage_service_client::StorageServiceClient;
+use api::time::time_service_client::TimeServiceClient;
 use api::wire::{MAX_MESSAGE, NODE, NODES};
 use pki::Certificate;
 use rustls::ClientConfig;
@@ -128,6 +130,16 @@ impl Session {
     /// The machine API.
     pub(crate) fn machine(&self) -> MachineServiceClient<Channel> {
         MachineServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// The disks.
+    pub(crate) fn storage(&self) -> StorageServiceClient<Channel> {
+        StorageServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// The clock.
+    pub(crate) fn time(&self) -> TimeServiceClient<Channel> {
+        TimeServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 
     /// The resources.

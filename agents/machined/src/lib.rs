@@ -32,6 +32,7 @@ mod look;
 mod lower;
 mod news;
 mod node;
+mod ntp;
 pub mod places;
 mod proc;
 mod registries;

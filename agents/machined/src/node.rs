@@ -24,6 +24,7 @@ use crate::keeper::Keepers;
 use crate::kernel_arguments::KernelArguments;
 use crate::kernel_modules::Wanted;
 use crate::look::Looks;
+use crate::ntp::Asks;
 use crate::places::Places;
 use crate::resources::{MachineConfig, MachineStage, MachineStatus};
 use crate::sequence::Sequencer;
@@ -77,6 +78,8 @@ pub(crate) struct Node {
     pub images: Images,
     /// Places for clients that look at files.
     pub slots: Slots,
+    /// How many time servers are asked.
+    pub asks: Asks,
     /// The kernel modules that the configuration names.
     pub modules: watch::Sender<Vec<Wanted>>,
 }
@@ -119,6 +122,7 @@ impl Node {
             looks: Looks::default(),
             images: Images::default(),
             slots: Slots::default(),
+            asks: Asks::default(),
             modules,
         };
         Ok(Arc::new(node))

@@ -13,6 +13,8 @@ pub struct Places {
     root: PathBuf,
     /// Where apid listens, asked as its health check.
     pub apid: std::net::SocketAddr,
+    /// The UDP port of time servers.
+    pub ntp_port: u16,
 }
 
 impl Places {
@@ -27,6 +29,8 @@ impl Places {
         Self {
             root: root.into(),
             apid: (std::net::Ipv4Addr::LOCALHOST, api::wire::APID_PORT).into(),
+            // RFC 5905 §16.
+            ntp_port: 123,
         }
     }
 

@@ -7,7 +7,9 @@
 mod apply;
 mod change;
 mod completion;
+mod containers;
 mod copy;
+mod disks;
 mod edit;
 mod events;
 mod extension;
@@ -36,6 +38,7 @@ mod run;
 mod services;
 mod stream;
 mod talosconfig;
+mod time;
 mod usage;
 mod validate;
 mod version;
@@ -63,7 +66,9 @@ pub(crate) async fn run(
             Ok(())
         }
         Command::Config(what) => talosconfig::run(what, globals, environment, screen).await,
+        Command::Containers(asked) => containers::list(&open().await?, &asked, screen).await,
         Command::Copy(asked) => copy::run(&open().await?, &asked, environment, screen).await,
+        Command::Disks { insecure } => disks::run(insecure, globals, environment, screen).await,
         Command::Dmesg { follow, tail } => {
             stream::dmesg(&open().await?, follow, tail, screen).await
         }
@@ -99,6 +104,7 @@ pub(crate) async fn run(
         }
         Command::Read { path } => read::run(&open().await?, &path, screen).await,
         Command::Reboot { mode, wait } => power::reboot(&open().await?, mode, &wait, screen).await,
+        Command::Restart(asked) => containers::restart(&open().await?, &asked, screen).await,
         Command::Run(asked) => run::run(&open().await?, &asked, screen).await,
         Command::Service { id, action } => {
             services::run(&open().await?, id.as_deref(), action, environment, screen).await
@@ -106,6 +112,8 @@ pub(crate) async fn run(
         Command::Shutdown { force, wait } => {
             power::shutdown(&open().await?, force, &wait, screen).await
         }
+        Command::Stats(asked) => containers::stats(&open().await?, &asked, screen).await,
+        Command::Time { check } => time::run(&open().await?, check.as_deref(), screen).await,
         Command::Usage(asked) => usage::run(&open().await?, &asked, screen).await,
         Command::Validate(asked) => validate::run(&asked, environment, screen),
         Command::Version {

@@ -13,6 +13,8 @@ use api::cosi::resource::state_server::StateServer;
 use api::google::rpc::Status as RpcStatus;
 use api::machine as m;
 use api::machine::machine_service_server::{MachineService, MachineServiceServer};
+use api::storage::storage_service_server::StorageServiceServer;
+use api::time::time_service_server::TimeServiceServer;
 use pki::{Authority, Identity, Leaf, Names};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -27,6 +29,7 @@ use tonic::{Request, Response, Status};
 use crate::cabinet;
 use crate::desk::{LATER, now};
 use crate::shelf::{Held, Shelf, named};
+use crate::stock::{self, Stock};
 
 /// A running node.
 pub(crate) struct Node {
@@ -71,6 +74,8 @@ impl Node {
                 let serve = tonic::transport::Server::builder()
                     .add_service(MachineServiceServer::new(double))
                     .add_service(StateServer::new(shelf))
+                    .add_service(StorageServiceServer::new(Stock))
+                    .add_service(TimeServiceServer::new(Stock))
                     .serve_with_incoming(TcpListenerStream::new(behind));
                 tokio::spawn(serve);
                 let front = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
@@ -132,7 +137,7 @@ fn config(identity: &Identity, clients: Option<&Authority>) -> ServerConfig {
 struct Double(Arc<Mutex<Held>>);
 
 /// The metadata of one answer for each node that was asked for; without any, one without a name.
-fn nodes<T>(request: &Request<T>) -> Vec<Option<Metadata>> {
+pub(crate) fn nodes<T>(request: &Request<T>) -> Vec<Option<Metadata>> {
     let names: Vec<&str> = request
         .metadata()
         .get_all("nodes")
@@ -161,7 +166,7 @@ fn nodes<T>(request: &Request<T>) -> Vec<Option<Metadata>> {
     names.into_iter().map(metadata).collect()
 }
 
-fn fails(metadata: Option<&Metadata>) -> bool {
+pub(crate) fn fails(metadata: Option<&Metadata>) -> bool {
     metadata.is_some_and(|metadata| !metadata.error.is_empty())
 }
 
@@ -479,6 +484,51 @@ impl MachineService for Double {
             .into_iter()
             .map(|metadata| m::ImagePull { metadata });
         Ok(Response::new(m::ImagePullResponse {
+            messages: messages.collect(),
+        }))
+    }
+
+    async fn containers(
+        &self,
+        request: Request<m::ContainersRequest>,
+    ) -> Result<Response<m::ContainersResponse>, Status> {
+        let asked = request.get_ref();
+        let containers = stock::containers(&asked.namespace, asked.driver);
+        answer!(
+            request,
+            ContainersResponse,
+            Container {
+                containers: containers.clone()
+            }
+        )
+    }
+
+    async fn stats(
+        &self,
+        request: Request<m::StatsRequest>,
+    ) -> Result<Response<m::StatsResponse>, Status> {
+        answer!(
+            request,
+            StatsResponse,
+            Stats {
+                stats: stock::stats()
+            }
+        )
+    }
+
+    async fn restart(
+        &self,
+        request: Request<m::RestartRequest>,
+    ) -> Result<Response<m::RestartResponse>, Status> {
+        let asked = request.get_ref();
+        if asked.id == "machined" {
+            return Err(Status::failed_precondition("it is no container"));
+        }
+        assert_eq!((asked.namespace.as_str(), asked.driver), ("system", 0));
+        let messages = nodes(&request)
+            .into_iter()
+            .map(|metadata| m::Restart { metadata });
+        Ok(Response::new(m::RestartResponse {
             messages: messages.collect(),
         }))
     }

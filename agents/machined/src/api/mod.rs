@@ -5,7 +5,9 @@
 //! Never: decides who may call; `gate` has done that.
 
 mod apply;
+mod containers;
 mod control;
+mod disks;
 mod files;
 mod follow;
 mod gate;
@@ -16,6 +18,7 @@ mod power;
 pub(crate) mod serve;
 mod state;
 mod system;
+mod time;
 
 use std::sync::Arc;
 
@@ -216,6 +219,30 @@ impl MachineService for Api {
     ) -> Reply<machine::GenerateConfigurationResponse> {
         generate::machine(&self.node, request.get_ref()).map(Response::new)
     }
+
+    async fn containers(
+        &self,
+        request: Request<machine::ContainersRequest>,
+    ) -> Reply<machine::ContainersResponse> {
+        containers::list(&self.node, request.get_ref()).map(Response::new)
+    }
+
+    async fn stats(
+        &self,
+        request: Request<machine::StatsRequest>,
+    ) -> Reply<machine::StatsResponse> {
+        containers::stats(&self.node, request.get_ref()).map(Response::new)
+    }
+
+    async fn restart(
+        &self,
+        request: Request<machine::RestartRequest>,
+    ) -> Reply<machine::RestartResponse> {
+        containers::restart(&self.node, request.get_ref())
+            .await
+            .map(Response::new)
+    }
+
     async fn image_list(
         &self,
         request: Request<machine::ImageListRequest>,

@@ -13,9 +13,11 @@
 
 mod api;
 mod applying;
+mod clocks;
 mod containers;
 mod copying;
 mod dead_mount;
+mod disks;
 mod door;
 mod extensions;
 mod first;
@@ -26,6 +28,7 @@ mod images;
 mod life;
 mod looking;
 mod node;
+mod own_containers;
 mod process;
 mod source;
 mod staging;

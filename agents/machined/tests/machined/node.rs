@@ -14,6 +14,8 @@ use std::time::Duration;
 use ::api::cosi::resource::state_client::StateClient;
 use ::api::machine;
 use ::api::machine::machine_service_client::MachineServiceClient;
+use ::api::storage::storage_service_client::StorageServiceClient;
+use ::api::time::time_service_client::TimeServiceClient;
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -74,6 +76,8 @@ pub(crate) struct TestNode {
     pub net: watch::Sender<NetState>,
     pub(crate) agents: Vec<JoinHandle<()>>,
     machined: Option<Process>,
+    /// Where its time servers listen.
+    pub ntp_port: u16,
     door: std::os::fd::OwnedFd,
     api: std::os::fd::OwnedFd,
 }
@@ -175,6 +179,8 @@ impl TestNode {
             }),
             agents: Vec::new(),
             machined: None,
+            // Nobody listens there.
+            ntp_port: 1,
             door,
             api: api.into(),
         };
@@ -209,6 +215,7 @@ impl TestNode {
         let mut places = Places::under(&self.root);
         // Nobody listens there: apid is not healthy, which changes nothing here.
         places.apid = ([127, 0, 0, 1], 1).into();
+        places.ntp_port = self.ntp_port;
         let start = Start {
             places,
             journal: Journal::Test,
@@ -230,6 +237,18 @@ impl TestNode {
     pub(crate) async fn client(&self) -> Client {
         let origin = "http://machined".parse().unwrap();
         MachineServiceClient::with_origin(self.transport().await, origin)
+    }
+
+    /// Connects to the disks.
+    pub(crate) async fn storage(&self) -> StorageServiceClient<Transport> {
+        let origin = "http://machined".parse().unwrap();
+        StorageServiceClient::with_origin(self.transport().await, origin)
+    }
+
+    /// Connects to the clock.
+    pub(crate) async fn time(&self) -> TimeServiceClient<Transport> {
+        let origin = "http://machined".parse().unwrap();
+        TimeServiceClient::with_origin(self.transport().await, origin)
     }
 
     /// Connects to the resources.
