@@ -30,6 +30,7 @@ mod layers;
 mod life;
 mod look;
 mod lower;
+mod meta;
 mod news;
 mod node;
 mod ntp;

@@ -24,6 +24,7 @@ use crate::keeper::Keepers;
 use crate::kernel_arguments::KernelArguments;
 use crate::kernel_modules::Wanted;
 use crate::look::Looks;
+use crate::meta::Meta;
 use crate::ntp::Asks;
 use crate::places::Places;
 use crate::resources::{MachineConfig, MachineStage, MachineStatus};
@@ -80,6 +81,8 @@ pub(crate) struct Node {
     pub slots: Slots,
     /// How many time servers are asked.
     pub asks: Asks,
+    /// The values of META.
+    pub meta: Meta,
     /// The kernel modules that the configuration names.
     pub modules: watch::Sender<Vec<Wanted>>,
 }
@@ -123,6 +126,7 @@ impl Node {
             images: Images::default(),
             slots: Slots::default(),
             asks: Asks::default(),
+            meta: Meta::default(),
             modules,
         };
         Ok(Arc::new(node))

@@ -77,6 +77,18 @@ impl Places {
         self.at("/dev/disk/by-partlabel/STATE")
     }
 
+    /// The device of the META partition, where udevd has found one.
+    #[must_use]
+    pub fn meta_device(&self) -> PathBuf {
+        self.at("/dev/disk/by-partlabel/META")
+    }
+
+    /// META of a machine without that partition, as long as the machine runs.
+    #[must_use]
+    pub fn meta_in_memory(&self) -> PathBuf {
+        self.at("/run/ichor/machined.meta")
+    }
+
     /// Says that what is stored is on a disk, as long as the machine runs.
     #[must_use]
     pub fn state_is_mounted(&self) -> PathBuf {

@@ -13,6 +13,7 @@ mod follow;
 mod gate;
 mod generate;
 mod images;
+mod meta;
 mod netstat;
 mod power;
 pub(crate) mod serve;
@@ -239,6 +240,24 @@ impl MachineService for Api {
         request: Request<machine::RestartRequest>,
     ) -> Reply<machine::RestartResponse> {
         containers::restart(&self.node, request.get_ref())
+            .await
+            .map(Response::new)
+    }
+
+    async fn meta_write(
+        &self,
+        request: Request<machine::MetaWriteRequest>,
+    ) -> Reply<machine::MetaWriteResponse> {
+        meta::write(&self.node, request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn meta_delete(
+        &self,
+        request: Request<machine::MetaDeleteRequest>,
+    ) -> Reply<machine::MetaDeleteResponse> {
+        meta::delete(&self.node, request.into_inner())
             .await
             .map(Response::new)
     }

@@ -17,6 +17,7 @@ mod kernel_param_spec;
 mod machine_type;
 mod node_address;
 mod resolvers;
+mod unique_machine_token;
 
 pub(crate) use kernel_param_config::KSPP_SYSCTLS;
 
@@ -29,9 +30,10 @@ use crate::news::{init, network};
 use crate::places::Places;
 use crate::resources::{
     self, AddressStatus, ExtensionStatus, LeaseStatus, LinkStatus, LoadedKernelModule,
-    MachineConfig, MachineStatus, Namespace, ResourceDefinition, RouteStatus, Service,
+    MachineConfig, MachineStatus, MetaKey, MetaLoaded, Namespace, ResourceDefinition, RouteStatus,
+    Service,
 };
-use crate::{kernel_modules, layers, node};
+use crate::{kernel_modules, layers, meta, node};
 
 /// Who writes the configuration that was accepted.
 pub(crate) const CONFIGURATION: &str = "config.AcquireController";
@@ -53,6 +55,8 @@ pub(crate) fn register(
             Output::of::<Namespace>(),
         ],
     )?;
+    let outputs = vec![Output::of::<MetaKey>(), Output::of::<MetaLoaded>()];
+    engine.register_source(meta::OWNER, outputs)?;
     let sources = [
         (CONFIGURATION, Output::of::<MachineConfig>()),
         (node::RUNTIME, Output::of::<MachineStatus>()),
@@ -71,6 +75,7 @@ pub(crate) fn register(
         machine_type::controller(),
         node_address::controller(),
         resolvers::controller(),
+        unique_machine_token::controller(),
         hostname_config::controller(arguments, places),
         hostname_merge::controller(),
         hostname_spec::controller(places),

@@ -19,7 +19,7 @@ pub(crate) use network::{
 };
 pub(crate) use runtime::{
     ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus, LoadedKernelModule,
-    MachineStage, MachineStatus, Service, UnmetCondition,
+    MachineStage, MachineStatus, MetaKey, MetaLoaded, Service, UniqueMachineToken, UnmetCondition,
 };
 pub(crate) use secrets::{ApiCertificate, CertSan};
 

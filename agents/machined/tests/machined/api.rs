@@ -75,6 +75,7 @@ async fn a_node_goes_from_maintenance_to_running_and_says_so_in_events() {
         [
             "systemRequirements",
             "earlyServices",
+            "meta",
             "mountSystem",
             "config",
             "saveConfig",
@@ -399,6 +400,8 @@ const BUILT: &[&str] = &[
     "LoadAvg",
     "Logs",
     "Memory",
+    "MetaDelete",
+    "MetaWrite",
     "Mounts",
     "Netstat",
     "NetworkDeviceStats",

@@ -21,7 +21,7 @@ pub(super) use network::{
 };
 pub(super) use runtime::{
     kernel_module_spec, kernel_param_spec, kernel_param_status, loaded_kernel_module,
-    machine_status, service,
+    machine_status, meta_key, meta_loaded, service, unique_machine_token,
 };
 pub(super) use secrets::cert_san;
 

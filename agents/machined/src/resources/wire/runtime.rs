@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::both;
 use crate::resources::{
     KernelModuleSpec, KernelParamSpec, KernelParamStatus, LoadedKernelModule, MachineStage,
-    MachineStatus, Service, UnmetCondition,
+    MachineStatus, MetaKey, MetaLoaded, Service, UniqueMachineToken, UnmetCondition,
 };
 
 #[derive(Serialize)]
@@ -175,4 +175,37 @@ pub(crate) fn machine_status(spec: &MachineStatus) -> Option<Encoded> {
         }),
     };
     both(&yaml, &message)
+}
+
+#[derive(Serialize)]
+struct Value<'a> {
+    value: &'a str,
+}
+
+pub(crate) fn meta_key(spec: &MetaKey) -> Option<Encoded> {
+    let message = proto::MetaKeySpec {
+        value: spec.0.clone(),
+    };
+    both(&Value { value: &spec.0 }, &message)
+}
+
+#[derive(Serialize)]
+struct Done {
+    done: bool,
+}
+
+pub(crate) fn meta_loaded(_: &MetaLoaded) -> Option<Encoded> {
+    both(&Done { done: true }, &proto::MetaLoadedSpec { done: true })
+}
+
+#[derive(Serialize)]
+struct Token<'a> {
+    token: &'a str,
+}
+
+pub(crate) fn unique_machine_token(spec: &UniqueMachineToken) -> Option<Encoded> {
+    let message = proto::UniqueMachineTokenSpec {
+        token: spec.0.clone(),
+    };
+    both(&Token { token: &spec.0 }, &message)
 }
