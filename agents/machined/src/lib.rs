@@ -13,6 +13,7 @@
 mod acquire;
 mod api;
 mod browse;
+mod capture;
 mod clock;
 mod configuration;
 mod containers;

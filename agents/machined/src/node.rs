@@ -16,6 +16,7 @@ use resource::{Engine, ResourceSpec, Store};
 use tokio::sync::{Notify, watch};
 
 use crate::browse::Slots;
+use crate::capture::Captures;
 use crate::containers::Images;
 use crate::door::Opening;
 use crate::events::{self, Ring};
@@ -81,6 +82,8 @@ pub(crate) struct Node {
     pub slots: Slots,
     /// How many time servers are asked.
     pub asks: Asks,
+    /// Places for captures.
+    pub captures: Captures,
     /// The values of META.
     pub meta: Meta,
     /// The kernel modules that the configuration names.
@@ -126,6 +129,7 @@ impl Node {
             images: Images::default(),
             slots: Slots::default(),
             asks: Asks::default(),
+            captures: Captures::default(),
             meta: Meta::default(),
             modules,
         };

@@ -5,6 +5,7 @@
 //! Never: decides who may call; `gate` has done that.
 
 mod apply;
+mod capture;
 mod containers;
 mod control;
 mod disks;
@@ -258,6 +259,15 @@ impl MachineService for Api {
         request: Request<machine::MetaDeleteRequest>,
     ) -> Reply<machine::MetaDeleteResponse> {
         meta::delete(&self.node, request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn packet_capture(
+        &self,
+        request: Request<machine::PacketCaptureRequest>,
+    ) -> Reply<BoxStream<common::Data>> {
+        capture::begin(&self.node, request.into_inner())
             .await
             .map(Response::new)
     }

@@ -405,6 +405,7 @@ const BUILT: &[&str] = &[
     "Mounts",
     "Netstat",
     "NetworkDeviceStats",
+    "PacketCapture",
     "Processes",
     "Read",
     "Reboot",

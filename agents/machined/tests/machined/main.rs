@@ -13,6 +13,7 @@
 
 mod api;
 mod applying;
+mod capturing;
 mod clocks;
 mod containers;
 mod copying;

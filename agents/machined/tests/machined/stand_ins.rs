@@ -4,6 +4,7 @@
 //! Owns: what init, netd, logd and udevd answer.
 //! Never: does what they are asked to.
 
+use std::os::fd::AsFd as _;
 use std::sync::{Arc, Mutex};
 
 use machined::seqpacket::Connection;
@@ -24,6 +25,12 @@ pub(crate) async fn serve_netd(connection: Connection, mut net: watch::Receiver<
                     .encode(&mut out)
                     .unwrap();
                 connection.send(&out[..len]).await.unwrap();
+            }
+            net::Request::PacketSocket(()) => {
+                let socket = sys::packet::unbound().unwrap();
+                let len = net::Reply::PacketSocket(()).encode(&mut out).unwrap();
+                let sent = connection.send_with(&out[..len], socket.as_fd()).await;
+                sent.unwrap();
             }
             net::Request::Subscribe(()) => loop {
                 let news = net.borrow_and_update().news.clone();
