@@ -13,7 +13,9 @@ mod files;
 mod follow;
 mod gate;
 mod generate;
+mod health;
 mod images;
+mod kubeconfig;
 mod meta;
 mod netstat;
 mod power;
@@ -261,6 +263,10 @@ impl MachineService for Api {
         meta::delete(&self.node, request.into_inner())
             .await
             .map(Response::new)
+    }
+
+    async fn kubeconfig(&self, _: Request<()>) -> Reply<BoxStream<common::Data>> {
+        kubeconfig::issue(&self.node).map(Response::new)
     }
 
     async fn packet_capture(

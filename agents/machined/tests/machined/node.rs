@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::api::cluster::cluster_service_client::ClusterServiceClient;
 use ::api::cosi::resource::state_client::StateClient;
 use ::api::machine;
 use ::api::machine::machine_service_client::MachineServiceClient;
@@ -76,6 +77,8 @@ pub(crate) struct TestNode {
     pub net: watch::Sender<NetState>,
     pub(crate) agents: Vec<JoinHandle<()>>,
     machined: Option<Process>,
+    /// Where its apid listens, as its health check sees it.
+    pub apid_port: u16,
     /// Where its time servers listen.
     pub ntp_port: u16,
     door: std::os::fd::OwnedFd,
@@ -179,7 +182,8 @@ impl TestNode {
             }),
             agents: Vec::new(),
             machined: None,
-            // Nobody listens there.
+            // Nobody listens there: apid is not healthy, which changes nothing for most tests.
+            apid_port: 1,
             ntp_port: 1,
             door,
             api: api.into(),
@@ -213,8 +217,7 @@ impl TestNode {
     /// Starts machined, as init does: with sockets that outlive it.
     pub(crate) fn start(&mut self) {
         let mut places = Places::under(&self.root);
-        // Nobody listens there: apid is not healthy, which changes nothing here.
-        places.apid = ([127, 0, 0, 1], 1).into();
+        places.apid = ([127, 0, 0, 1], self.apid_port).into();
         places.ntp_port = self.ntp_port;
         let start = Start {
             places,
@@ -237,6 +240,12 @@ impl TestNode {
     pub(crate) async fn client(&self) -> Client {
         let origin = "http://machined".parse().unwrap();
         MachineServiceClient::with_origin(self.transport().await, origin)
+    }
+
+    /// Connects to the cluster's health.
+    pub(crate) async fn cluster(&self) -> ClusterServiceClient<Transport> {
+        let origin = "http://machined".parse().unwrap();
+        ClusterServiceClient::with_origin(self.transport().await, origin)
     }
 
     /// Connects to the disks.
