@@ -10,12 +10,15 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use config::GoDuration;
 
+use crate::args_capture::Pcap;
+use crate::args_cluster::{Health, Kubeconfig};
 use crate::args_config::Config;
 use crate::args_containers::{Containers, RestartContainer};
 use crate::args_extension::{Extension, Image};
 use crate::args_files::{Copy, List, Usage};
 use crate::args_gen::Gen;
 use crate::args_machine::{Inject, MachineConfig, Validate};
+use crate::args_meta::Meta;
 use crate::args_netstat::Netstat;
 use crate::args_resource::{Change, Get, Patch};
 use crate::args_run::Run;
@@ -142,6 +145,10 @@ pub(crate) enum Command {
                       ichorctl -n 10.0.0.2 get machineconfig -o yaml\n          \
                       ichorctl -n 10.0.0.2 get services --watch")]
     Get(Get),
+    /// Check the health of a cluster
+    #[command(after_help = "Examples: ichorctl -n 10.0.0.2 health\n          \
+                      ichorctl health --server=false --control-plane-nodes 10.0.0.2 --worker-nodes 10.0.0.3")]
+    Health(Health),
     /// Make boot images; show and pull the images of containers
     #[command(
         visible_alias = "images",
@@ -154,6 +161,10 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl inject serviceaccount -f deployment.yaml"
     )]
     Inject(Inject),
+    /// Get the administrator's kubeconfig
+    #[command(after_help = "Examples: ichorctl -n 10.0.0.2 kubeconfig\n          \
+                      ichorctl -n 10.0.0.2 kubeconfig ./kubeconfig --merge=false")]
+    Kubeconfig(Kubeconfig),
     /// List the files of a node
     #[command(
         visible_aliases = ["l", "ls"],
@@ -186,6 +197,12 @@ pub(crate) enum Command {
         #[arg(short, long)]
         verbose: bool,
     },
+    /// Write and delete values of META, which outlive the configuration
+    #[command(
+        after_help = "Examples: ichorctl -n 10.0.0.2 meta write 0xa \"$(cat network.yaml)\"\n          \
+                      ichorctl -n 10.0.0.2 meta delete 0xa"
+    )]
+    Meta(Meta),
     /// List mounts
     #[command(
         visible_alias = "mount",
@@ -198,6 +215,13 @@ pub(crate) enum Command {
     /// Change a configuration by patches
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 patch machineconfig -p @mtu.yaml")]
     Patch(Patch),
+    /// Capture packets of a node
+    #[command(
+        after_help = "Examples: ichorctl -n 10.0.0.2 pcap -i eth0 --duration 10s\n          \
+                      ichorctl -n 10.0.0.2 pcap -o - | tcpdump -vvv -r -\n          \
+                      ichorctl -n 10.0.0.2 pcap --bpf-filter \"$(tcpdump -dd -y EN10MB 'udp port 53')\""
+    )]
+    Pcap(Pcap),
     /// List processes
     #[command(
         visible_aliases = ["process", "ps"],
@@ -528,6 +552,18 @@ mod tests {
             "containers -k",
             "c",
             "disks -i -n a",
+            "meta write 0xa x",
+            "meta -i write 10 -x",
+            "meta delete 255 --insecure",
+            "health",
+            "health --server=false --control-plane-nodes a,b --init-node c --worker-nodes d,e",
+            "health --wait-timeout 5m --k8s-endpoint https://a:6443 --run-e2e",
+            "kubeconfig",
+            "kubeconfig a -f -m",
+            "kubeconfig . --merge=false --force-context-name x",
+            "pcap",
+            "pcap -i eth1 --promiscuous --duration 10s -o -",
+            "pcap -o a.pcap",
             "restart -k kube-system/a",
             "stats --kubernetes",
             "time -c pool.ntp.org",
@@ -591,6 +627,20 @@ mod tests {
             "copy",
             "copy /etc",
             "disks vda",
+            "meta",
+            "meta write 0xa",
+            "meta write 0 x",
+            "meta write 256 x",
+            "meta write 0xyz x",
+            "meta delete a",
+            "pcap --duration soon",
+            "pcap --bpf-filter tcp",
+            "health now",
+            "health --wait-timeout soon",
+            "kubeconfig a b",
+            "kubeconfig -m false b",
+            "kubeconfig --force-context-name=",
+            "pcap eth0",
             "restart",
             "time --check",
             "time pool.ntp.org",

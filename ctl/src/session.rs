@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use api::cluster::cluster_service_client::ClusterServiceClient;
 use api::common::Metadata;
 use api::cosi::resource::state_client::StateClient;
 use api::machine::machine_service_client::MachineServiceClient;
@@ -130,6 +131,11 @@ impl Session {
     /// The machine API.
     pub(crate) fn machine(&self) -> MachineServiceClient<Channel> {
         MachineServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// The health of the cluster.
+    pub(crate) fn cluster(&self) -> ClusterServiceClient<Channel> {
+        ClusterServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 
     /// The disks.

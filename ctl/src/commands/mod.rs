@@ -20,17 +20,21 @@ mod gen_keys;
 mod gen_secrets;
 mod generate;
 mod get;
+mod health;
 mod image;
 mod images;
 mod inject;
 mod interactive;
+mod kubeconfig;
 mod list;
 mod machineconfig;
 mod man;
 mod memory;
+mod meta;
 mod mounts;
 mod netstat;
 mod patch;
+mod pcap;
 mod power;
 mod processes;
 mod read;
@@ -80,6 +84,7 @@ pub(crate) async fn run(
         Command::Extension(what) => extension::run(&what, environment, screen).await,
         Command::Gen { force, what } => generate::run(&what, force, environment, screen),
         Command::Get(asked) => get::run(&asked, globals, environment, screen).await,
+        Command::Health(asked) => health::run(open().await?, &asked, screen).await,
         Command::Image(asked) => match asked.what {
             OfImage::Extend(what) => image::extend(&what, environment, screen).await,
             OfImage::List => images::list(&open().await?, asked.namespace, screen).await,
@@ -88,17 +93,22 @@ pub(crate) async fn run(
             }
         },
         Command::Inject(what) => inject::run(&what, environment, screen),
+        Command::Kubeconfig(asked) => {
+            kubeconfig::run(&open().await?, &asked, environment, screen).await
+        }
         Command::List(asked) => list::run(&open().await?, &asked, environment, screen).await,
         Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
         Command::Machineconfig(what) => machineconfig::run(&what, environment, screen),
         Command::Man { folder } => man::run(&folder, environment, screen),
         Command::Memory { verbose } => memory::run(&open().await?, verbose, screen).await,
+        Command::Meta(asked) => meta::run(&asked, globals, environment, screen).await,
         Command::Mounts => mounts::run(&open().await?, screen).await,
         Command::Netstat(asked) => netstat::run(&open().await?, &asked, screen).await,
         Command::Patch(asked) => {
             let target = Target::configured(globals, environment)?;
             patch::run(&asked, &target, environment, screen).await
         }
+        Command::Pcap(asked) => pcap::run(&open().await?, &asked, environment, screen).await,
         Command::Processes { sort, watch } => {
             processes::run(&open().await?, sort, watch, screen).await
         }

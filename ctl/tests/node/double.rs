@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, mpsc};
 
+use api::cluster::cluster_service_server::ClusterServiceServer;
 use api::common::{Data, Metadata};
 use api::cosi::resource::state_server::StateServer;
 use api::google::rpc::Status as RpcStatus;
@@ -74,6 +75,7 @@ impl Node {
                 let serve = tonic::transport::Server::builder()
                     .add_service(MachineServiceServer::new(double))
                     .add_service(StateServer::new(shelf))
+                    .add_service(ClusterServiceServer::new(Stock))
                     .add_service(StorageServiceServer::new(Stock))
                     .add_service(TimeServiceServer::new(Stock))
                     .serve_with_incoming(TcpListenerStream::new(behind));
@@ -531,6 +533,53 @@ impl MachineService for Double {
         Ok(Response::new(m::RestartResponse {
             messages: messages.collect(),
         }))
+    }
+
+    async fn meta_write(
+        &self,
+        request: Request<m::MetaWriteRequest>,
+    ) -> Result<Response<m::MetaWriteResponse>, Status> {
+        let asked = request.get_ref();
+        assert_eq!((asked.key, &asked.value[..]), (10, &b"-x y"[..]));
+        let messages = nodes(&request)
+            .into_iter()
+            .map(|metadata| m::MetaWrite { metadata });
+        Ok(Response::new(m::MetaWriteResponse {
+            messages: messages.collect(),
+        }))
+    }
+
+    async fn meta_delete(
+        &self,
+        request: Request<m::MetaDeleteRequest>,
+    ) -> Result<Response<m::MetaDeleteResponse>, Status> {
+        if request.get_ref().key != 10 {
+            return Err(Status::not_found("key 0x0c: has no value"));
+        }
+        let messages = nodes(&request)
+            .into_iter()
+            .map(|metadata| m::MetaDelete { metadata });
+        Ok(Response::new(m::MetaDeleteResponse {
+            messages: messages.collect(),
+        }))
+    }
+
+    async fn kubeconfig(&self, request: Request<()>) -> Result<Response<Boxed<Data>>, Status> {
+        let pieces = stock::kubeconfig(&named(&request))?;
+        Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
+    }
+
+    async fn packet_capture(
+        &self,
+        request: Request<m::PacketCaptureRequest>,
+    ) -> Result<Response<Boxed<Data>>, Status> {
+        let (pieces, goes_on) = stock::capture(request.get_ref())?;
+        let pieces = tokio_stream::iter(pieces.into_iter().map(Ok));
+        if goes_on {
+            let more = tokio_stream::StreamExt::chain(pieces, tokio_stream::pending());
+            return Ok(Response::new(Box::pin(more)));
+        }
+        Ok(Response::new(Box::pin(pieces)))
     }
 
     async fn list(

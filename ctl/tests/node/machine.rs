@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! `disks`, `containers`, `stats`, `restart` and `time` against the double.
+//! `disks`, `containers`, `stats`, `restart`, `time`, `meta` and `pcap` against the double.
 //!
 //! Owns: their columns and flags.
 //! Never: tolerates another column.
@@ -109,5 +109,146 @@ fn cmd_085_time_is_that_of_the_node_beside_that_of_the_server() {
     assert!(
         refused.contains("time server nobody: no answer (Unavailable)"),
         "{refused}"
+    );
+}
+
+#[test]
+fn cmd_070_a_value_of_meta_is_written_on_each_node_and_not_shown() {
+    let desk = Desk::with_cluster();
+    let node = Node::running(&desk.authority());
+    let address = node.address.to_string();
+    let words = [
+        "-e",
+        &address,
+        "-n",
+        "10.0.0.2,10.0.0.9",
+        "meta",
+        "write",
+        "0xa",
+        "-x y",
+    ];
+
+    let said = desk.run_words(&words);
+
+    assert_eq!(said.outcome, Outcome::Failed);
+    assert!(
+        said.err.contains("10.0.0.2: META 0x0a is written\n"),
+        "{}",
+        said.err
+    );
+    assert!(
+        said.err.contains("10.0.0.9: no route to it"),
+        "{}",
+        said.err
+    );
+    assert!(!said.err.contains("-x y") && said.out.is_empty());
+}
+
+#[test]
+fn cmd_069_a_value_of_meta_is_deleted_and_one_that_is_not_there_is_an_error() {
+    let said = ask("-n 10.0.0.2 meta delete 10");
+    assert_eq!(said.err, "10.0.0.2: META 0x0a is deleted\n");
+
+    let refused = ask("-n 10.0.0.2 meta delete 0x0c").failed();
+    assert!(
+        refused.contains("0x0c: has no value (NotFound)"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn cmd_068_meta_of_a_node_in_maintenance_is_written_without_a_certificate() {
+    let desk = Desk::with_cluster();
+    let node = Node::maintenance();
+    let address = node.address.to_string();
+
+    let said = desk.run_words(&["meta", "-i", "write", "10", "-x y", "-n", &address]);
+
+    assert!(
+        said.err.contains("127.0.0.1: META 0x0a is written"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn cmd_074_packets_are_a_line_each() {
+    assert_eq!(
+        ask("-n 10.0.0.2 pcap").done(),
+        "00:00:01.000002 ARP who has 10.0.0.2 tell 10.0.0.1, length 60\n\
+         00:00:02.000003 truncated, length 14\n"
+    );
+}
+
+#[test]
+fn cmd_074_packets_are_saved_as_they_are_and_the_filter_reaches_the_node() {
+    let desk = Desk::with_cluster();
+    let node = Node::running(&desk.authority());
+    let address = node.address.to_string();
+    let filter = "{ 0x28, 0, 0, 0xc },\n{ 0x6, 0, 0, 1 }";
+    let words = |output| {
+        let flags = [
+            "-e",
+            &address,
+            "-n",
+            "10.0.0.2",
+            "pcap",
+            "--promiscuous",
+            "--bpf-filter",
+        ];
+        [&flags[..], &[filter, "-o", output]].concat()
+    };
+
+    desk.run_words(&words("a.pcap")).done();
+
+    let saved = std::fs::read(desk.folder.join("a.pcap")).unwrap();
+    assert_eq!((saved.len(), &saved[..4]), (98, &b"\xd4\xc3\xb2\xa1"[..]));
+}
+
+#[test]
+fn cmd_074_a_capture_ends_when_its_time_is_up_and_is_of_one_node() {
+    let said = ask("-n 10.0.0.2 pcap -i eth1 --duration 300ms");
+    assert_eq!(said.done().lines().count(), 2);
+
+    let refused = ask("-n 10.0.0.2 pcap -i none0 -o x.pcap").failed();
+    assert!(refused.contains("there is none (NotFound)"), "{refused}");
+    let two = ask("-n 10.0.0.2,10.0.0.3 pcap").failed();
+    assert!(two.contains("one node at a time"), "{two}");
+}
+
+#[test]
+fn cmd_052_a_node_checks_with_what_the_flags_say_and_no_health_is_made_up() {
+    let said = ask(
+        "-n 10.0.0.2 health --control-plane-nodes 10.0.0.2 --init-node 10.0.0.4 --worker-nodes a,b \
+         --k8s-endpoint https://c:6443 --wait-timeout 30s",
+    );
+
+    assert_eq!(
+        said.out,
+        "waiting for apid: OK [2J\n\
+         30 s, [\"10.0.0.2\", \"10.0.0.4\"], [\"a\", \"b\"], \"https://c:6443\"\n"
+    );
+    let error = said.failed();
+    assert!(
+        error.contains("this node is healthy; the rest is not built yet (Unimplemented)"),
+        "{error}"
+    );
+    let tests = ask("-n 10.0.0.2 health --run-e2e").failed();
+    assert!(tests.contains("--run-e2e: not built yet"), "{tests}");
+}
+
+#[test]
+fn diag_03_from_here_every_named_node_is_asked_and_one_that_is_cut_off_is_the_reason() {
+    let said = ask(
+        "-n 10.0.0.7 health --server=false --control-plane-nodes 10.0.0.2 --worker-nodes 10.0.0.9 \
+         --wait-timeout 0s",
+    );
+
+    assert!(said.out.contains("10.0.0.2: broken is failed"), "{said:?}");
+    assert!(said.out.contains("10.0.0.9: no route to it"), "{said:?}");
+    assert!(!said.out.contains("10.0.0.7"), "{said:?}");
+    let error = said.failed();
+    assert!(
+        error.contains("waiting for all services to be healthy"),
+        "{error}"
     );
 }

@@ -18,6 +18,7 @@ mod files;
 mod generating;
 mod interactive;
 mod keys;
+mod kubeconfigs;
 mod looking;
 mod machine;
 mod machineconfig;
