@@ -297,7 +297,7 @@ impl Logd {
         };
         log.share.spend(bytes.len());
         if lost > 0 {
-            let line = stamp::lost(lost, record.time_us);
+            let line = stamp::lost(lost, record.sequence, record.time_us);
             self.shelf
                 .append(place, &lines::split(0, &line), record.sequence);
         }

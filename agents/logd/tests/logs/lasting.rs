@@ -162,7 +162,7 @@ fn more_services_than_there_is_room_for_push_out_removed_ones_only() {
 
 /// Writes a record to the kernel's log. Without its newline it could be continued, and the kernel
 /// would keep it from readers until the next one.
-fn write_kernel(record: &str) {
+pub fn write_kernel(record: &str) {
     std::fs::write("/dev/kmsg", format!("{record}\n")).unwrap();
 }
 

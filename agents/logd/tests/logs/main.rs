@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod growing;
 mod lasting;
 mod lines;
 mod node;
