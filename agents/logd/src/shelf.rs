@@ -9,7 +9,7 @@ use core::mem::MaybeUninit;
 
 use heapless::Vec;
 use proto::Name;
-use proto::log::KERNEL;
+use proto::log::{KERNEL, SYSLOG};
 use sys::fd::{AsFd as _, OwnedFd};
 use sys::fs::{AtFlags, Mode, OFlags, RawDir};
 use sys::io::{self, Errno};
@@ -72,8 +72,8 @@ impl Shelf {
             growths: 0,
             grew: false,
         };
-        // These two first: they always have a place.
-        for name in [KERNEL, OWN] {
+        // These first: they always have a place.
+        for name in [KERNEL, OWN, SYSLOG] {
             let _ = shelf.find_or_add(name, now_ms);
         }
         let names = shelf.kept_names()?;
@@ -164,7 +164,8 @@ impl Shelf {
     fn make_room(&mut self) -> Option<usize> {
         let (place, log) = self
             .places()
-            .filter(|(_, log)| log.pipe.is_none() && log.name != KERNEL && log.name != OWN)
+            .filter(|(_, log)| log.pipe.is_none())
+            .filter(|(_, log)| ![KERNEL, OWN, SYSLOG].contains(&log.name.as_str()))
             .min_by_key(|(_, log)| log.born)?;
         let _ = sys::fs::unlinkat(&self.folder, log.name.as_str(), AtFlags::empty());
         *self.logs.get_mut(place)? = None;

@@ -106,11 +106,12 @@ fn since_start(stamp: &[u8; STAMP_LEN]) -> Option<u64> {
 }
 
 /// The time of day in UTC, RFC 3339 with nanoseconds.
+#[must_use]
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "the largest u64 is the year 2554; all terms are below 2^63"
 )]
-fn time_of_day(unix_ns: u64) -> [u8; STAMP_LEN] {
+pub fn time_of_day(unix_ns: u64) -> [u8; STAMP_LEN] {
     let (seconds, ns) = (unix_ns / 1_000_000_000, unix_ns % 1_000_000_000);
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
     // Days since the epoch to a date; years begin in March, so that leap days come last

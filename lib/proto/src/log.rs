@@ -16,6 +16,9 @@ use crate::{Greeting, Name, Refusal};
 /// The log of the kernel's own messages.
 pub const KERNEL: &str = "kernel";
 
+/// The log of what programs say with syslog(3).
+pub const SYSLOG: &str = "syslogd";
+
 /// The most logs in one `Grown`: those that are left out come with the next.
 pub const GROWN_MAX: usize = 16;
 

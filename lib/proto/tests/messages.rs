@@ -8,7 +8,9 @@ use proto::container::{
     Propagation, Travel, Users,
 };
 use proto::service::{Exit, Restart, ServiceSpec, ServiceStatus, SpawnFailure, Stage, State};
-use proto::{DecodeError, Greeting, MAX_MESSAGE, NAME_MAX, Name, door, images, log, net, supervisor, udev};
+use proto::{
+    DecodeError, Greeting, MAX_MESSAGE, NAME_MAX, Name, door, images, log, net, supervisor, udev,
+};
 
 fn spec() -> ServiceSpec<'static> {
     let mut spec = ServiceSpec::new("ext-hello", "/hello");
@@ -166,7 +168,7 @@ fn an_empty_datagram_and_unknown_operations_are_refused() {
 fn a_full_page_of_the_longest_statuses_fits_a_message() {
     let mut services = heapless::Vec::new();
     for _ in 0..supervisor::PAGE_MAX {
-        services.push(status(&"x".repeat(proto::NAME_MAX))).unwrap();
+        services.push(status(&"x".repeat(NAME_MAX))).unwrap();
     }
     let page = supervisor::Reply::Page(supervisor::Page {
         total: 64,

@@ -17,6 +17,7 @@ mod lasting;
 mod lines;
 mod node;
 mod refusals;
+mod syslog;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
