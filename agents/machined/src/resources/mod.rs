@@ -18,8 +18,8 @@ pub(crate) use network::{
     Prefix, ResolverStatus, RouteStatus,
 };
 pub(crate) use runtime::{
-    ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus, LoadedKernelModule,
-    MachineStage, MachineStatus, Service, UnmetCondition,
+    EventSinkConfig, ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus,
+    KmsgLogConfig, LoadedKernelModule, MachineStage, MachineStatus, Service, UnmetCondition,
 };
 pub(crate) use secrets::{ApiCertificate, CertSan};
 
