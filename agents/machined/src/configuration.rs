@@ -46,6 +46,12 @@ pub(crate) struct Machine {
     pub extension_services: Vec<ExtensionService>,
     /// The documents `ContainerConfig`.
     pub containers: Vec<config::ContainerSpec>,
+    /// `machine.logging.destinations`.
+    pub log_destinations: Vec<config::LogDestination>,
+    /// The URLs of the documents `KmsgLogConfig`.
+    pub kernel_logs: Vec<config::Url>,
+    /// The endpoint of the document `EventSinkConfig`.
+    pub event_sink: Option<String>,
     /// `machine.registries`, as imaged reads it.
     pub registries: Content,
 }

@@ -56,6 +56,20 @@ impl KernelArguments {
             .filter(|source| !source.is_empty() && *source != "none")
     }
 
+    /// Where the kernel's log goes, as written.
+    #[must_use]
+    pub(crate) fn kernel_log_receiver(&self) -> Option<&str> {
+        self.last("talos.logging.kernel")
+            .filter(|text| !text.is_empty())
+    }
+
+    /// Where events go, as written.
+    #[must_use]
+    pub(crate) fn event_sink(&self) -> Option<&str> {
+        self.last("talos.events.sink")
+            .filter(|text| !text.is_empty())
+    }
+
     /// The platform's name.
     #[must_use]
     pub(crate) fn platform(&self) -> &str {

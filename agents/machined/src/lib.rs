@@ -42,6 +42,7 @@ mod resources;
 pub mod seqpacket;
 mod sequence;
 mod services;
+mod shipping;
 mod state_volume;
 mod stored;
 #[cfg(test)]
@@ -102,6 +103,8 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(kernel_modules::watch(Arc::clone(&node)));
     tokio::spawn(extensions::start(Arc::clone(&node)));
     tokio::spawn(containers::follow(Arc::clone(&node)));
+    tokio::spawn(shipping::deliver(Arc::clone(&node)));
+    tokio::spawn(shipping::publish(Arc::clone(&node)));
     tokio::spawn(door::serve(Arc::clone(&node), door));
     tokio::spawn(life::live(Arc::clone(&node), resumed));
     api::serve::serve(node, api).await;

@@ -32,7 +32,7 @@ use crate::resources::{MachineConfig, MachineStage, MachineStatus};
 use crate::sequence::Sequencer;
 use crate::services::Book;
 use crate::trial::Trial;
-use crate::{clock, controllers, door, resources};
+use crate::{clock, controllers, door, resources, shipping};
 
 /// Who writes the machine's state and configuration.
 pub(crate) const RUNTIME: &str = "runtime.MachineStatusController";
@@ -88,6 +88,8 @@ pub(crate) struct Node {
     pub meta: Meta,
     /// The kernel modules that the configuration names.
     pub modules: watch::Sender<Vec<Wanted>>,
+    /// Where logs and events go.
+    pub shipping: shipping::Wanted,
 }
 
 impl Node {
@@ -104,7 +106,8 @@ impl Node {
         let arguments = KernelArguments::parse(&arguments);
         let mut engine = Engine::new();
         let modules = watch::Sender::default();
-        controllers::register(&mut engine, &places, &arguments, &modules)?;
+        let shipping = shipping::Wanted::default();
+        controllers::register(&mut engine, &places, &arguments, &modules, &shipping)?;
         let mut store = Store::new();
         resources::announce(&mut store, clock::now().wall)?;
         let node = Self {
@@ -132,6 +135,7 @@ impl Node {
             captures: Captures::default(),
             meta: Meta::default(),
             modules,
+            shipping,
         };
         Ok(Arc::new(node))
     }

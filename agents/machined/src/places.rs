@@ -119,6 +119,12 @@ impl Places {
         self.at("/run/ichor/machined.sysctls")
     }
 
+    /// How far logs were sent, as long as the machine runs.
+    #[must_use]
+    pub fn shipped(&self) -> PathBuf {
+        self.at("/run/ichor/machined.shipped")
+    }
+
     /// The modules that the kernel has loaded; not there in a kernel without modules.
     #[must_use]
     pub fn loaded_modules(&self) -> PathBuf {

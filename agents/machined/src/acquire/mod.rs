@@ -7,7 +7,7 @@
 //! Never: gives up: a source that fails is asked again, and maintenance is open meanwhile.
 
 mod fetch;
-mod resolve;
+pub(crate) mod resolve;
 mod state;
 mod url;
 

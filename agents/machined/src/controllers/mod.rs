@@ -7,6 +7,7 @@
 mod api_certificate;
 mod cert_sans;
 mod etc_files;
+mod events_sink_config;
 mod hostname_config;
 mod hostname_merge;
 mod hostname_spec;
@@ -14,6 +15,8 @@ mod kernel_module_config;
 mod kernel_module_spec;
 mod kernel_param_config;
 mod kernel_param_spec;
+mod kmsg_log_config;
+mod log_delivery;
 mod machine_type;
 mod node_address;
 mod resolvers;
@@ -33,7 +36,7 @@ use crate::resources::{
     MachineConfig, MachineStatus, MetaKey, MetaLoaded, Namespace, ResourceDefinition, RouteStatus,
     Service,
 };
-use crate::{kernel_modules, layers, meta, node};
+use crate::{kernel_modules, layers, meta, node, shipping};
 
 /// Who writes the configuration that was accepted.
 pub(crate) const CONFIGURATION: &str = "config.AcquireController";
@@ -47,6 +50,7 @@ pub(crate) fn register(
     places: &Places,
     arguments: &KernelArguments,
     modules: &watch::Sender<Vec<Wanted>>,
+    shipping: &shipping::Wanted,
 ) -> Result<(), RegisterError> {
     engine.register_source(
         resources::META,
@@ -84,6 +88,9 @@ pub(crate) fn register(
         kernel_module_spec::controller(modules.clone()),
         kernel_param_config::controller(arguments),
         kernel_param_spec::controller(places),
+        kmsg_log_config::controller(arguments),
+        events_sink_config::controller(arguments),
+        log_delivery::controller(shipping),
         cert_sans::controller(),
         api_certificate::controller(),
     ];

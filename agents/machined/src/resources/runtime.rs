@@ -258,3 +258,39 @@ super::kind!(
     Public,
     super::wire::unique_machine_token
 );
+
+/// Where the kernel's log goes. Its id is `kmsg-log`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KmsgLogConfig(pub Vec<config::Url>);
+
+impl KmsgLogConfig {
+    /// Its only id.
+    pub(crate) const ID: &'static str = "kmsg-log";
+}
+
+super::kind!(
+    KmsgLogConfig,
+    "KmsgLogConfigs.runtime.talos.dev" in "runtime",
+    ["kmsglogconfig", "klc", "klcs"],
+    [],
+    Public,
+    super::wire::kmsg_log_config
+);
+
+/// Where events go: a host and a port. Its id is `event-sink`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EventSinkConfig(pub String);
+
+impl EventSinkConfig {
+    /// Its only id.
+    pub(crate) const ID: &'static str = "event-sink";
+}
+
+super::kind!(
+    EventSinkConfig,
+    "EventSinkConfigs.runtime.talos.dev" in "runtime",
+    ["eventsinkconfig", "esc", "escs"],
+    [],
+    Public,
+    super::wire::event_sink_config
+);

@@ -225,6 +225,7 @@ async fn stop_all(node: &Node, label: &str) -> Result<(), String> {
 }
 
 async fn down(node: &Node, action: Action) -> Result<(), String> {
+    crate::shipping::drain(node).await;
     // `cmd` is the number of reboot(2), as clients print it.
     let cmd: i64 = match action {
         Action::Reboot => 0x0123_4567,

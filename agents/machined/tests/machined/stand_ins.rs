@@ -192,7 +192,11 @@ pub(crate) fn answer_as_logd(bytes: &[u8], out: &mut [u8]) -> usize {
         log::Request::Read(from) => chunk(from.cursor),
         log::Request::Follow(from) if from.cursor >= LINES.len() as u64 => return 0,
         log::Request::Follow(from) => chunk(from.cursor),
-        log::Request::Tail(_) | log::Request::Log(_) => log::Reply::Refused(Refusal::NotFound),
+        // Nothing ever grows.
+        log::Request::Grown(_) => return 0,
+        log::Request::Tail(_) | log::Request::Log(_) | log::Request::Raw(_) => {
+            log::Reply::Refused(Refusal::NotFound)
+        }
     };
     reply.encode(out).unwrap()
 }
