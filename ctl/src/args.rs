@@ -91,6 +91,20 @@ pub(crate) enum Command {
                       ichorctl -n 10.0.0.2 copy /var/log - > log.tar.gz"
     )]
     Copy(Copy),
+    /// Show what nodes are and do, live in the terminal
+    #[command(
+        after_help = "Keys: F1 F2 F4 (or 1 2 4)  summary, monitor, logs\n      \
+                      h l, left right      another node\n      \
+                      j k, up down         scroll; Ctrl-D Ctrl-U half a page, Ctrl-F Ctrl-B a page\n      \
+                      n p                  another log\n      \
+                      q, Ctrl-C            leave\n\n\
+                      Example: ichorctl -n 10.0.0.2,10.0.0.3 dashboard"
+    )]
+    Dashboard {
+        /// Time between updates
+        #[arg(short = 'd', long, default_value = "3s", value_parser = duration)]
+        update_interval: Duration,
+    },
     /// Show the kernel log
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 dmesg --follow")]
     Dmesg {

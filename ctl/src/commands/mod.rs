@@ -8,6 +8,7 @@ mod apply;
 mod change;
 mod completion;
 mod copy;
+mod dashboard;
 mod edit;
 mod events;
 mod extension;
@@ -64,6 +65,10 @@ pub(crate) async fn run(
         }
         Command::Config(what) => talosconfig::run(what, globals, environment, screen).await,
         Command::Copy(asked) => copy::run(&open().await?, &asked, environment, screen).await,
+        Command::Dashboard { update_interval } => {
+            let target = Target::configured(globals, environment)?;
+            dashboard::run(target, update_interval).await
+        }
         Command::Dmesg { follow, tail } => {
             stream::dmesg(&open().await?, follow, tail, screen).await
         }

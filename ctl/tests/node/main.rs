@@ -11,6 +11,7 @@
 
 mod cabinet;
 mod changing;
+mod dashboard;
 mod desk;
 mod double;
 mod extensions;
@@ -22,7 +23,9 @@ mod looking;
 mod machineconfig;
 mod modules;
 mod pulling;
+mod pulse;
 mod resources;
 mod shelf;
 mod tables;
+mod terminal;
 mod troubles;
