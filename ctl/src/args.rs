@@ -255,6 +255,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Collect what nodes say about themselves in an archive, without secrets
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2,10.0.0.3 support -O nodes.zip")]
+    Support(Support),
     /// Show how much files and folders take
     #[command(
         visible_alias = "du",
@@ -362,6 +365,25 @@ pub(crate) struct Logs {
     /// Only the last lines; -1: all
     #[arg(long, default_value_t = -1, allow_negative_numbers = true)]
     pub(crate) tail: i32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Support {
+    /// Questions to each node at the same time
+    #[arg(
+        short = 'w',
+        long,
+        default_value_t = 1,
+        value_name = "NUMBER",
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=32)
+    )]
+    pub(crate) num_workers: usize,
+    /// The archive; without it support.zip. It must not exist
+    #[arg(short = 'O', long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Name each file as it comes
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -34,6 +34,7 @@ mod unpacking;
 mod watched;
 mod wizard;
 mod written;
+mod zip;
 
 use std::ffi::OsString;
 

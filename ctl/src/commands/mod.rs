@@ -36,6 +36,7 @@ mod read;
 mod run;
 mod services;
 mod stream;
+mod support;
 mod talosconfig;
 mod usage;
 mod validate;
@@ -111,6 +112,7 @@ pub(crate) async fn run(
         Command::Shutdown { force, wait } => {
             power::shutdown(&open().await?, force, &wait, screen).await
         }
+        Command::Support(asked) => support::run(open().await?, &asked, environment, screen).await,
         Command::Usage(asked) => usage::run(&open().await?, &asked, screen).await,
         Command::Validate(asked) => validate::run(&asked, environment, screen),
         Command::Version {

@@ -26,6 +26,7 @@ mod pulling;
 mod pulse;
 mod resources;
 mod shelf;
+mod support;
 mod tables;
 mod terminal;
 mod troubles;
