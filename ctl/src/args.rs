@@ -101,6 +101,20 @@ pub(crate) enum Command {
                       ichorctl -n 10.0.0.2 copy /var/log - > log.tar.gz"
     )]
     Copy(Copy),
+    /// Show what nodes are and do, live in the terminal
+    #[command(
+        after_help = "Keys: F1 F2 F4 (or 1 2 4)  summary, monitor, logs\n      \
+                      h l, left right      another node\n      \
+                      j k, up down         scroll; Ctrl-D Ctrl-U half a page, Ctrl-F Ctrl-B a page\n      \
+                      n p                  another log\n      \
+                      q, Ctrl-C            leave\n\n\
+                      Example: ichorctl -n 10.0.0.2,10.0.0.3 dashboard"
+    )]
+    Dashboard {
+        /// Time between updates
+        #[arg(short = 'd', long, default_value = "3s", value_parser = duration)]
+        update_interval: Duration,
+    },
     /// List disks
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 disks --insecure")]
     Disks {
@@ -285,6 +299,9 @@ pub(crate) enum Command {
     /// Show what containers use
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 stats")]
     Stats(Containers),
+    /// Collect what nodes say about themselves in an archive, without secrets
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2,10.0.0.3 support -O nodes.zip")]
+    Support(Support),
     /// Compare the time of nodes with a time server
     #[command(after_help = "Examples: ichorctl -n 10.0.0.2 time\n          \
                       ichorctl -n 10.0.0.2 time --check pool.ntp.org")]
@@ -400,6 +417,25 @@ pub(crate) struct Logs {
     /// Only the last lines; -1: all
     #[arg(long, default_value_t = -1, allow_negative_numbers = true)]
     pub(crate) tail: i32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Support {
+    /// Questions to each node at the same time
+    #[arg(
+        short = 'w',
+        long,
+        default_value_t = 1,
+        value_name = "NUMBER",
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=32)
+    )]
+    pub(crate) num_workers: usize,
+    /// The archive; without it support.zip. It must not exist
+    #[arg(short = 'O', long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Name each file as it comes
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

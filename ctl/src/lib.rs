@@ -40,6 +40,7 @@ mod unpacking;
 mod watched;
 mod wizard;
 mod written;
+mod zip;
 
 use std::ffi::OsString;
 

@@ -153,6 +153,14 @@ impl Session {
         StateClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 
+    /// The connection and what every call for one node carries, for those who make calls by themselves.
+    pub(crate) fn source(&self, node: Option<&str>) -> Result<dashboard::Source, Trouble> {
+        Ok(dashboard::Source {
+            channel: self.line.channel.clone(),
+            metadata: self.request_to(node, ())?.metadata().clone(),
+        })
+    }
+
     /// A call for one node, passed on one to one; without a name for the endpoint itself.
     pub(crate) fn request_to<T>(
         &self,

@@ -9,6 +9,7 @@ mod change;
 mod completion;
 mod containers;
 mod copy;
+mod dashboard;
 mod disks;
 mod edit;
 mod events;
@@ -41,6 +42,7 @@ mod read;
 mod run;
 mod services;
 mod stream;
+mod support;
 mod talosconfig;
 mod time;
 mod usage;
@@ -72,6 +74,10 @@ pub(crate) async fn run(
         Command::Config(what) => talosconfig::run(what, globals, environment, screen).await,
         Command::Containers(asked) => containers::list(&open().await?, &asked, screen).await,
         Command::Copy(asked) => copy::run(&open().await?, &asked, environment, screen).await,
+        Command::Dashboard { update_interval } => {
+            let target = Target::configured(globals, environment)?;
+            dashboard::run(target, update_interval).await
+        }
         Command::Disks { insecure } => disks::run(insecure, globals, environment, screen).await,
         Command::Dmesg { follow, tail } => {
             stream::dmesg(&open().await?, follow, tail, screen).await
@@ -123,6 +129,7 @@ pub(crate) async fn run(
             power::shutdown(&open().await?, force, &wait, screen).await
         }
         Command::Stats(asked) => containers::stats(&open().await?, &asked, screen).await,
+        Command::Support(asked) => support::run(open().await?, &asked, environment, screen).await,
         Command::Time { check } => time::run(&open().await?, check.as_deref(), screen).await,
         Command::Usage(asked) => usage::run(&open().await?, &asked, screen).await,
         Command::Validate(asked) => validate::run(&asked, environment, screen),

@@ -29,6 +29,7 @@ use tonic::{Request, Response, Status};
 
 use crate::cabinet;
 use crate::desk::{LATER, now};
+use crate::pulse;
 use crate::shelf::{Held, Shelf, named};
 use crate::stock::{self, Stock};
 
@@ -192,7 +193,7 @@ macro_rules! answer {
     }};
 }
 
-type Boxed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub(crate) type Boxed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 fn service(id: &str, state: &str, healthy: Option<bool>) -> m::ServiceInfo {
     let ts = Some(prost_types::Timestamp {
@@ -304,6 +305,9 @@ impl MachineService for Double {
         &self,
         request: Request<()>,
     ) -> Result<Response<m::ServiceListResponse>, Status> {
+        if named(&request) == "10.0.0.9" {
+            return Err(Status::unavailable("no route to it"));
+        }
         answer!(
             request,
             ServiceListResponse,
@@ -625,6 +629,28 @@ impl MachineService for Double {
     ) -> Result<Response<Boxed<Data>>, Status> {
         let pieces = cabinet::copy(&request.get_ref().root_path);
         Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
+    }
+
+    async fn system_stat(
+        &self,
+        request: Request<()>,
+    ) -> Result<Response<m::SystemStatResponse>, Status> {
+        pulse::system_stat(&request, &self.0)
+    }
+
+    async fn cpu_info(&self, _: Request<()>) -> Result<Response<m::CpuInfoResponse>, Status> {
+        Ok(Response::new(pulse::cpu_info()))
+    }
+
+    async fn load_avg(&self, _: Request<()>) -> Result<Response<m::LoadAvgResponse>, Status> {
+        Ok(Response::new(pulse::load_avg()))
+    }
+
+    async fn dmesg(
+        &self,
+        request: Request<m::DmesgRequest>,
+    ) -> Result<Response<Boxed<Data>>, Status> {
+        Ok(Response::new(pulse::dmesg(request.get_ref())))
     }
 
     async fn netstat(

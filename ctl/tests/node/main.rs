@@ -11,6 +11,7 @@
 
 mod cabinet;
 mod changing;
+mod dashboard;
 mod desk;
 mod double;
 mod extensions;
@@ -24,8 +25,11 @@ mod machine;
 mod machineconfig;
 mod modules;
 mod pulling;
+mod pulse;
 mod resources;
 mod shelf;
 mod stock;
+mod support;
 mod tables;
+mod terminal;
 mod troubles;
