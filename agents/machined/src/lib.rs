@@ -13,6 +13,7 @@
 mod acquire;
 mod api;
 mod browse;
+mod capture;
 mod clock;
 mod configuration;
 mod containers;
@@ -30,8 +31,10 @@ mod layers;
 mod life;
 mod look;
 mod lower;
+mod meta;
 mod news;
 mod node;
+mod ntp;
 pub mod places;
 mod proc;
 mod registries;
@@ -39,6 +42,7 @@ mod resources;
 pub mod seqpacket;
 mod sequence;
 mod services;
+mod shipping;
 mod state_volume;
 mod stored;
 #[cfg(test)]
@@ -103,6 +107,8 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(kernel_modules::watch(Arc::clone(&node)));
     tokio::spawn(extensions::start(Arc::clone(&node)));
     tokio::spawn(containers::follow(Arc::clone(&node)));
+    tokio::spawn(shipping::deliver(Arc::clone(&node)));
+    tokio::spawn(shipping::publish(Arc::clone(&node)));
     tokio::spawn(door::serve(Arc::clone(&node), door));
     tokio::spawn(trust::serve(Arc::clone(&node), trust));
     tokio::spawn(trust::keep::keep(Arc::clone(&node)));

@@ -11,6 +11,7 @@ pub(crate) mod resolve;
 mod state;
 mod url;
 
+pub(crate) use resolve::addresses;
 pub(crate) use state::from_stored;
 
 use std::collections::BTreeMap;

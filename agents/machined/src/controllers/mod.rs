@@ -7,6 +7,7 @@
 mod api_certificate;
 mod cert_sans;
 mod etc_files;
+mod events_sink_config;
 mod hostname_config;
 mod hostname_merge;
 mod hostname_spec;
@@ -14,10 +15,13 @@ mod kernel_module_config;
 mod kernel_module_spec;
 mod kernel_param_config;
 mod kernel_param_spec;
+mod kmsg_log_config;
+mod log_delivery;
 mod machine_type;
 mod node_address;
 mod resolvers;
 mod trustd_certificate;
+mod unique_machine_token;
 
 pub(crate) use kernel_param_config::KSPP_SYSCTLS;
 
@@ -30,11 +34,11 @@ use crate::news::{init, network};
 use crate::places::Places;
 use crate::resources::{
     self, AddressStatus, ExtensionStatus, JoinCertificate, LeaseStatus, LinkStatus,
-    LoadedKernelModule, MachineConfig, MachineStatus, Namespace, ResourceDefinition, RouteStatus,
-    Service,
+    LoadedKernelModule, MachineConfig, MachineStatus, MetaKey, MetaLoaded, Namespace,
+    ResourceDefinition, RouteStatus, Service,
 };
 use crate::trust::{Wish, join};
-use crate::{kernel_modules, layers, node};
+use crate::{kernel_modules, layers, meta, node, shipping};
 
 /// Who writes the configuration that was accepted.
 pub(crate) const CONFIGURATION: &str = "config.AcquireController";
@@ -49,6 +53,7 @@ pub(crate) fn register(
     arguments: &KernelArguments,
     modules: &watch::Sender<Vec<Wanted>>,
     join: &watch::Sender<Option<Wish>>,
+    shipping: &shipping::Wanted,
 ) -> Result<(), RegisterError> {
     engine.register_source(
         resources::META,
@@ -57,6 +62,8 @@ pub(crate) fn register(
             Output::of::<Namespace>(),
         ],
     )?;
+    let outputs = vec![Output::of::<MetaKey>(), Output::of::<MetaLoaded>()];
+    engine.register_source(meta::OWNER, outputs)?;
     let sources = [
         (CONFIGURATION, Output::of::<MachineConfig>()),
         (node::RUNTIME, Output::of::<MachineStatus>()),
@@ -76,6 +83,7 @@ pub(crate) fn register(
         machine_type::controller(),
         node_address::controller(),
         resolvers::controller(),
+        unique_machine_token::controller(),
         hostname_config::controller(arguments, places),
         hostname_merge::controller(),
         hostname_spec::controller(places),
@@ -84,6 +92,9 @@ pub(crate) fn register(
         kernel_module_spec::controller(modules.clone()),
         kernel_param_config::controller(arguments),
         kernel_param_spec::controller(places),
+        kmsg_log_config::controller(arguments),
+        events_sink_config::controller(arguments),
+        log_delivery::controller(shipping),
         cert_sans::controller(),
         api_certificate::controller(join.clone()),
         trustd_certificate::controller(),

@@ -13,8 +13,8 @@ use resource::{AnySpec, Kind, ResourceSpec, Store, StoreError};
 use super::{
     AddressStatus, CertSan, ExtensionStatus, HostnameSpec, HostnameStatus, KernelModuleSpec,
     KernelParamSpec, KernelParamStatus, LinkStatus, LoadedKernelModule, MachineConfig,
-    MachineStatus, MachineType, NETWORK_CONFIG, NodeAddress, ResolverStatus, RouteStatus, Service,
-    wire,
+    MachineStatus, MachineType, MetaKey, MetaLoaded, NETWORK_CONFIG, NodeAddress, ResolverStatus,
+    RouteStatus, Service, UniqueMachineToken, wire,
 };
 
 /// Who writes them.
@@ -65,7 +65,10 @@ const SHOWN: &[&Kind] = &[
     KernelParamStatus::KIND,
     LoadedKernelModule::KIND,
     MachineStatus::KIND,
+    MetaKey::KIND,
+    MetaLoaded::KIND,
     Service::KIND,
+    UniqueMachineToken::KIND,
     CertSan::KIND,
 ];
 

@@ -18,8 +18,9 @@ pub(crate) use network::{
     Prefix, ResolverStatus, RouteStatus,
 };
 pub(crate) use runtime::{
-    ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus, LoadedKernelModule,
-    MachineStage, MachineStatus, Service, UnmetCondition,
+    EventSinkConfig, ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus,
+    KmsgLogConfig, LoadedKernelModule, MachineStage, MachineStatus, MetaKey, MetaLoaded, Service,
+    UniqueMachineToken, UnmetCondition,
 };
 pub(crate) use secrets::{ApiCertificate, CertSan, JoinCertificate, TrustdCertificate};
 

@@ -6,6 +6,7 @@
 
 mod extension_status;
 mod kernel_modules;
+mod meta;
 mod reading;
 mod refusing;
 mod watching;
