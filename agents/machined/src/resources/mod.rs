@@ -5,8 +5,13 @@
 //! Never: computes one; `controllers` do.
 
 mod config;
+#[cfg(test)]
+mod documented;
+pub(crate) mod field;
 mod meta;
 mod network;
+mod protobuf;
+mod registered;
 mod runtime;
 mod secrets;
 mod wire;
@@ -46,4 +51,4 @@ macro_rules! kind {
         }
     };
 }
-use kind;
+pub(crate) use kind;

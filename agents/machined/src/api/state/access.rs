@@ -117,10 +117,17 @@ mod tests {
                 denied,
             ),
             (
-                &[Role::Admin],
+                &[Role::Operator],
                 "secrets",
                 "ApiCertificates.secrets.talos.dev",
                 denied,
+            ),
+            // Known, though nothing makes one.
+            (
+                &[Role::Reader],
+                "k8s",
+                "StaticPods.kubernetes.talos.dev",
+                None,
             ),
         ] {
             assert_eq!(code(roles, namespace, kind), expected, "{namespace} {kind}");

@@ -23,7 +23,9 @@ pub(super) use runtime::{
     kernel_module_spec, kernel_param_spec, kernel_param_status, loaded_kernel_module,
     machine_status, service,
 };
-pub(super) use secrets::cert_san;
+#[cfg(test)]
+pub(super) use secrets::Certificates;
+pub(super) use secrets::{api_certificate, cert_san};
 
 use resource::Encoded;
 use serde::Serialize;

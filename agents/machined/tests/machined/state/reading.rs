@@ -105,10 +105,20 @@ async fn res_05_definitions_and_namespaces_tell_clients_what_there_is() {
     assert_eq!(
         names,
         [
+            "cluster",
+            "cluster-raw",
             "config",
+            "controlplane",
+            "cri",
+            "etcd",
+            "files",
+            "hardware",
+            "k8s",
+            "kubespan",
             "meta",
             "network",
             "network-config",
+            "perf",
             "runtime",
             "secrets"
         ]
@@ -136,6 +146,8 @@ async fn res_05_definitions_and_namespaces_tell_clients_what_there_is() {
         }
     }
     assert_eq!(meant, [MC]);
+    // The two of the store, the 111 of the documents, and one of a later release.
+    assert_eq!(definitions.len(), 114);
 }
 
 #[tokio::test(flavor = "current_thread")]

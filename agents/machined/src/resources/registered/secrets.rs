@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Keys, and what follows from the configuration: types that are known and have no resources yet.
+//!
+//! Owns: their facts, as the documents have them.
+//! Never: has a type that a controller writes.
+
+use super::registered;
+
+registered! {
+    "DiscoveryConfigs.cluster.talos.dev" in "config", Sensitive,
+        ["discoveryconfig", "dc", "dcs"], [];
+    "EtcdRootSecrets.secrets.talos.dev" in "secrets", Sensitive,
+        ["etcdrootsecret", "ers"], [];
+    "EtcdSecrets.secrets.talos.dev" in "secrets", Sensitive,
+        ["etcdsecret", "es"], [];
+    "KubeSpanConfigs.kubespan.talos.dev" in "config", Sensitive,
+        ["kubespanconfig", "ksc", "kscs"], [];
+    "KubeletSecrets.secrets.talos.dev" in "secrets", Sensitive,
+        ["kubeletsecret", "ks"], [];
+    "KubernetesAccessConfigs.cluster.talos.dev" in "config", Public,
+        ["kubernetesaccessconfig", "kac", "kacs"], [];
+    "KubernetesDynamicCerts.secrets.talos.dev" in "secrets", Sensitive,
+        ["kubernetesdynamiccert", "kdc", "kdcs"], [];
+    "KubernetesRootSecrets.secrets.talos.dev" in "secrets", Sensitive,
+        ["kubernetesrootsecret", "krs"], [];
+    "KubernetesSecrets.secrets.talos.dev" in "secrets", Sensitive,
+        ["kubernetessecret", "ks"], [];
+    "MaintenanceRootSecrets.secrets.talos.dev" in "secrets", Sensitive,
+        ["maintenancerootsecret", "mrs"], [];
+    "MaintenanceServiceCertificates.secrets.talos.dev" in "secrets", Sensitive,
+        ["maintenanceservicecertificate", "msc", "mscs"], [];
+    "OSRootSecrets.secrets.talos.dev" in "secrets", Sensitive,
+        ["osrootsecret", "osrs"], [];
+    "SiderolinkConfigs.siderolink.talos.dev" in "config", Sensitive,
+        ["siderolinkconfig", "sc", "scs"],
+        ["API Endpoint" = "{.apiEndpoint}"];
+    "TrustdCertificates.secrets.talos.dev" in "secrets", Sensitive,
+        ["trustdcertificate", "tc", "tcs"], [];
+}
