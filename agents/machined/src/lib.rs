@@ -30,8 +30,10 @@ mod layers;
 mod life;
 mod look;
 mod lower;
+mod mounted;
 mod news;
 mod node;
+mod perf;
 pub mod places;
 mod proc;
 mod registries;
@@ -39,6 +41,7 @@ mod resources;
 pub mod seqpacket;
 mod sequence;
 mod services;
+mod smbios;
 mod state_volume;
 mod stored;
 #[cfg(test)]
@@ -89,6 +92,7 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
         sys::io::write(&ready, b"\n")?;
     }
     layers::publish(&node);
+    mounted::publish(&node);
     // Before the controllers: they must not see a node that runs without its configuration.
     let resumed = life::resume(&node);
     tokio::spawn(Arc::clone(&node).run_controllers());

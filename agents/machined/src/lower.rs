@@ -58,7 +58,7 @@ pub(crate) fn load(source: &[u8], mode: &str) -> Result<Loaded, Refusal> {
     machine.extension_services = extension_services(&configuration);
     machine.containers = containers(&configuration);
     let unsupported = configuration.unsupported();
-    Ok(Loaded::new(source.to_vec(), machine, unsupported, warnings))
+    Ok(Loaded::new(configuration, machine, unsupported, warnings))
 }
 
 fn containers(configuration: &Configuration) -> Vec<ContainerSpec> {

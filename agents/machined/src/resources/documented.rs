@@ -117,7 +117,31 @@ macro_rules! check {
 fn rsrc_fields_have_the_keys_and_the_numbers_of_the_documents() {
     let documented = documented();
 
-    check!(&documented, specs: [], records: [
+    check!(&documented, specs: [
+        Processor,
+        MemoryModule,
+        SystemInformation,
+        OsRootSecrets,
+        EtcdRootSecrets,
+        KubernetesRootSecrets,
+        KubeletSecrets,
+        EtcFileSpec,
+        EtcFileStatus,
+        MountStatus,
+        TimeServerSpec,
+        TimeServerStatus,
+        TimeStatus,
+        HardwareAddress,
+        NetworkStatus,
+        DevicesStatus,
+        SecurityState,
+        PlatformMetadata,
+        MaintenanceServiceConfig,
+        KernelParamDefaultSpec,
+        CpuStats,
+        MemoryStats,
+    ], records: [
+        CpuTimes = "perf.CPUStat",
         wire::Certificates = "ApiCertificates.secrets.talos.dev",
     ]);
 }

@@ -5,17 +5,11 @@
 //! Never: leaves a field out that the documents show; what a node does not know it does not claim.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use pki::Secret;
 use serde_yaml_ng::{Mapping, Value};
 
-use super::network::Prefix;
 use super::protobuf;
-use crate::clock::Took;
 
 /// Something that a field of a spec can hold.
 pub(crate) trait Field {
@@ -232,74 +226,6 @@ impl Field for f64 {
     }
 }
 
-impl Field for IpAddr {
-    fn yaml(&self) -> Value {
-        Value::from(self.to_string())
-    }
-
-    fn proto(&self, number: u32, out: &mut Vec<u8>) {
-        protobuf::message(out, number, |inner| octets(*self, inner));
-    }
-
-    fn is_empty(&self) -> bool {
-        false
-    }
-}
-
-/// `ip` is field 1 of `common.NetIP` and of `common.NetIPPrefix`.
-fn octets(address: IpAddr, out: &mut Vec<u8>) {
-    match address {
-        IpAddr::V4(v4) => protobuf::bytes(out, 1, &v4.octets()),
-        IpAddr::V6(v6) => protobuf::bytes(out, 1, &v6.octets()),
-    }
-}
-
-impl Field for Prefix {
-    fn yaml(&self) -> Value {
-        Value::from(self.to_string())
-    }
-
-    fn proto(&self, number: u32, out: &mut Vec<u8>) {
-        protobuf::message(out, number, |inner| {
-            octets(self.address, inner);
-            protobuf::integer(inner, 2, self.length.into());
-        });
-    }
-
-    fn is_empty(&self) -> bool {
-        false
-    }
-}
-
-/// A time span in nanoseconds, which may be below zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Nanos(pub i64);
-
-const NANOS_PER_SECOND: i64 = 1_000_000_000;
-
-/// Written as logs have it: `1m30.5s`, `-2µs`.
-impl Field for Nanos {
-    fn yaml(&self) -> Value {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        Value::from(match self.0.unsigned_abs() {
-            0 => "0s".to_owned(),
-            nanos => format!("{sign}{}", Took(Duration::from_nanos(nanos))),
-        })
-    }
-
-    fn proto(&self, number: u32, out: &mut Vec<u8>) {
-        protobuf::message(out, number, |inner| {
-            // Both have the sign of the whole.
-            protobuf::signed(inner, 1, self.0.checked_div(NANOS_PER_SECOND).unwrap_or(0));
-            protobuf::signed(inner, 2, self.0.checked_rem(NANOS_PER_SECOND).unwrap_or(0));
-        });
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0 == 0
-    }
-}
-
 /// Nothing is `null`.
 impl<T: Field> Field for Option<T> {
     fn yaml(&self) -> Value {
@@ -355,78 +281,13 @@ impl Field for BTreeMap<String, String> {
     }
 }
 
-/// Bytes that YAML has as a list of numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Octets(pub Vec<u8>);
-
-impl Field for Octets {
-    fn yaml(&self) -> Value {
-        Value::Sequence(self.0.iter().map(|octet| Value::from(*octet)).collect())
-    }
-
-    fn proto(&self, number: u32, out: &mut Vec<u8>) {
-        protobuf::bytes(out, number, &self.0);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// The address of a network device.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct HardwareAddr(pub Vec<u8>);
-
-impl Field for HardwareAddr {
-    fn yaml(&self) -> Value {
-        let octets = self.0.iter().map(|octet| format!("{octet:02x}"));
-        Value::from(octets.collect::<Vec<_>>().join(":"))
-    }
-
-    fn proto(&self, number: u32, out: &mut Vec<u8>) {
-        protobuf::bytes(out, number, &self.0);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// A certificate with its key, both PEM (`common.PEMEncodedCertificateAndKey`).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Pair {
-    /// The certificate.
-    pub certificate: Vec<u8>,
-    /// Its key; empty where the node does not have it.
-    pub key: Secret,
-}
-
-impl Field for Pair {
-    fn yaml(&self) -> Value {
-        let crt = BASE64_STANDARD.encode(&self.certificate);
-        let key = BASE64_STANDARD.encode(self.key.expose());
-        Value::Mapping(
-            [("crt".into(), crt.into()), ("key".into(), key.into())]
-                .into_iter()
-                .collect(),
-        )
-    }
-
-    fn proto(&self, number: u32, out: &mut Vec<u8>) {
-        protobuf::message(out, number, |inner| {
-            protobuf::bytes(inner, 1, &self.certificate);
-            protobuf::bytes(inner, 2, self.key.expose());
-        });
-    }
-
-    fn is_empty(&self) -> bool {
-        self.certificate.is_empty() && self.key.is_empty()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
+    use crate::resources::Prefix;
+    use crate::resources::values::{HardwareAddr, Nanos, Octets, Pair};
 
     record! {
         /// One of each.

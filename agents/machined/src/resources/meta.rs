@@ -10,12 +10,7 @@ use std::time::SystemTime;
 
 use resource::{AnySpec, Kind, ResourceSpec, Store, StoreError};
 
-use super::{
-    AddressStatus, ApiCertificate, CertSan, ExtensionStatus, HostnameSpec, HostnameStatus,
-    KernelModuleSpec, KernelParamSpec, KernelParamStatus, LinkStatus, LoadedKernelModule,
-    MachineConfig, MachineStatus, MachineType, NETWORK_CONFIG, NodeAddress, ResolverStatus,
-    RouteStatus, Service, registered, wire,
-};
+use super::*;
 
 /// Who writes them.
 pub(crate) const OWNER: &str = "meta";
@@ -68,6 +63,28 @@ const FILLED: &[&Kind] = &[
     Service::KIND,
     CertSan::KIND,
     ApiCertificate::KIND,
+    Processor::KIND,
+    MemoryModule::KIND,
+    SystemInformation::KIND,
+    OsRootSecrets::KIND,
+    EtcdRootSecrets::KIND,
+    KubernetesRootSecrets::KIND,
+    KubeletSecrets::KIND,
+    EtcFileSpec::KIND,
+    EtcFileStatus::KIND,
+    MountStatus::KIND,
+    TimeServerSpec::KIND,
+    TimeServerStatus::KIND,
+    TimeStatus::KIND,
+    HardwareAddress::KIND,
+    NetworkStatus::KIND,
+    DevicesStatus::KIND,
+    SecurityState::KIND,
+    PlatformMetadata::KIND,
+    MaintenanceServiceConfig::KIND,
+    KernelParamDefaultSpec::KIND,
+    CpuStats::KIND,
+    MemoryStats::KIND,
 ];
 
 /// The namespaces that hold them.

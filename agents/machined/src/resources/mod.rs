@@ -8,25 +8,41 @@ mod config;
 #[cfg(test)]
 mod documented;
 pub(crate) mod field;
+mod files;
+mod hardware;
 mod meta;
 mod network;
+mod perf;
 mod protobuf;
 mod registered;
+mod roots;
 mod runtime;
 mod secrets;
+mod state;
+mod time;
+pub(crate) mod values;
 mod wire;
 
 pub(crate) use config::{MachineConfig, MachineKind, MachineType};
+pub(crate) use files::{EtcFileSpec, EtcFileStatus, MountStatus};
+pub(crate) use hardware::{MemoryModule, Processor, SystemInformation};
 pub(crate) use meta::{Namespace, OWNER as META, ResourceDefinition, announce, namespace, shown};
 pub(crate) use network::{
     AddressStatus, HostnameSpec, HostnameStatus, Layer, LeaseStatus, LinkStatus, NodeAddress,
     Prefix, ResolverStatus, RouteStatus,
 };
+pub(crate) use perf::{CpuStats, CpuTimes, LATEST, MemoryStats};
+pub(crate) use roots::{EtcdRootSecrets, KubeletSecrets, KubernetesRootSecrets, OsRootSecrets};
 pub(crate) use runtime::{
     ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus, LoadedKernelModule,
     MachineStage, MachineStatus, Service, UnmetCondition,
 };
 pub(crate) use secrets::{ApiCertificate, CertSan};
+pub(crate) use state::{
+    DevicesStatus, HardwareAddress, KernelParamDefaultSpec, MaintenanceServiceConfig,
+    NetworkStatus, PlatformMetadata, SecurityState,
+};
+pub(crate) use time::{TIME_SERVERS, TimeServerSpec, TimeServerStatus, TimeStatus};
 
 /// The namespace of specs before they are merged.
 pub(crate) const NETWORK_CONFIG: &str = "network-config";

@@ -8,6 +8,7 @@
 //! Never: skips an event silently, or holds up who writes.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 
 use ::api::cosi::resource::{Event as WireEvent, WatchRequest, WatchResponse};
 use ::api::rbac::Roles;
@@ -20,6 +21,7 @@ use tonic::codegen::BoxStream;
 
 use super::{access, message};
 use crate::node::Node;
+use crate::perf;
 
 /// Responses between the store and the network.
 const AHEAD: usize = 1;
@@ -36,7 +38,7 @@ struct Form {
 }
 
 pub(super) fn watch(
-    node: &Node,
+    node: &Arc<Node>,
     roles: Roles,
     asked: WatchRequest,
 ) -> Result<BoxStream<WatchResponse>, Status> {
@@ -65,6 +67,7 @@ pub(super) fn watch(
         kind,
         id: asked.id.clone(),
     };
+    perf::refresh(node, kind);
     let mut state = node.state();
     // One resource is told as it is now, also when it is not there.
     let present = match (&asked.id, bootstrap) {
@@ -81,6 +84,10 @@ pub(super) fn watch(
         is_aggregated: options.aggregated,
     };
     let (sender, receiver) = mpsc::channel(AHEAD);
+    if perf::is_of(kind) {
+        let listener = sender.downgrade();
+        tokio::spawn(perf::keep_fresh(Arc::clone(node), kind, listener));
+    }
     tokio::spawn(tell(watch, form, present, sender));
     Ok(Box::pin(ReceiverStream::new(receiver)))
 }
@@ -149,7 +156,6 @@ fn last_word(error: WatchError, form: Form) -> Result<WatchResponse, Status> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::SystemTime;
 
     use ::api::cosi::resource::EventType;

@@ -19,6 +19,7 @@ use tonic::codegen::BoxStream;
 use tonic::{Request, Response};
 
 use super::{Api, Reply};
+use crate::perf;
 
 #[tonic::async_trait]
 impl State for Api {
@@ -26,6 +27,7 @@ impl State for Api {
         let roles = roles(&request);
         let asked = request.into_inner();
         let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
+        perf::refresh(&self.node, kind);
         let found = self
             .node
             .state()
@@ -44,6 +46,7 @@ impl State for Api {
         let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
         let options = asked.options.unwrap_or_default();
         access::no_queries(&options.label_query, options.id_query.as_ref())?;
+        perf::refresh(&self.node, kind);
         let found: Vec<Resource> = self
             .node
             .state()

@@ -11,16 +11,10 @@ registered! {
         ["addressspec", "as"], [];
     "DeviceConfigSpecs.net.talos.dev" in "network", Sensitive,
         ["deviceconfigspec", "dcs"], [];
-    "HardwareAddresses.net.talos.dev" in "network", Public,
-        ["hardwareaddress", "ha", "has"], [];
     "LinkRefreshes.net.talos.dev" in "network", Public,
         ["linkrefresh", "lr", "lrs"], [];
     "LinkSpecs.net.talos.dev" in "network", Sensitive,
         ["linkspec", "ls"], [];
-    "NetworkStatuses.net.talos.dev" in "network", Public,
-        ["netstatus", "netstatuses", "networkstatus", "ns"],
-        ["Address" = "{.addressReady}", "Connectivity" = "{.connectivityReady}",
-         "Hostname" = "{.hostnameReady}", "Etc" = "{.etcFilesReady}"];
     "NfTablesChains.net.talos.dev" in "network", Public,
         ["chain", "chains", "nftableschain", "ntc", "ntcs"],
         ["Type" = "{.type}", "Hook" = "{.hook}", "Priority" = "{.priority}",
@@ -39,9 +33,4 @@ registered! {
         ["resolverspec", "rs"], [];
     "RouteSpecs.net.talos.dev" in "network", Public,
         ["routespec", "rs"], [];
-    "TimeServerSpecs.net.talos.dev" in "network", Public,
-        ["timeserverspec", "tss"], [];
-    "TimeServerStatuses.net.talos.dev" in "network", Public,
-        ["timeserver", "timeservers", "timeserverstatus", "tss"],
-        ["Timeservers" = "{.timeServers}"];
 }

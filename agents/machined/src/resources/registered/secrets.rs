@@ -9,28 +9,20 @@ use super::registered;
 registered! {
     "DiscoveryConfigs.cluster.talos.dev" in "config", Sensitive,
         ["discoveryconfig", "dc", "dcs"], [];
-    "EtcdRootSecrets.secrets.talos.dev" in "secrets", Sensitive,
-        ["etcdrootsecret", "ers"], [];
     "EtcdSecrets.secrets.talos.dev" in "secrets", Sensitive,
         ["etcdsecret", "es"], [];
     "KubeSpanConfigs.kubespan.talos.dev" in "config", Sensitive,
         ["kubespanconfig", "ksc", "kscs"], [];
-    "KubeletSecrets.secrets.talos.dev" in "secrets", Sensitive,
-        ["kubeletsecret", "ks"], [];
     "KubernetesAccessConfigs.cluster.talos.dev" in "config", Public,
         ["kubernetesaccessconfig", "kac", "kacs"], [];
     "KubernetesDynamicCerts.secrets.talos.dev" in "secrets", Sensitive,
         ["kubernetesdynamiccert", "kdc", "kdcs"], [];
-    "KubernetesRootSecrets.secrets.talos.dev" in "secrets", Sensitive,
-        ["kubernetesrootsecret", "krs"], [];
     "KubernetesSecrets.secrets.talos.dev" in "secrets", Sensitive,
         ["kubernetessecret", "ks"], [];
     "MaintenanceRootSecrets.secrets.talos.dev" in "secrets", Sensitive,
         ["maintenancerootsecret", "mrs"], [];
     "MaintenanceServiceCertificates.secrets.talos.dev" in "secrets", Sensitive,
         ["maintenanceservicecertificate", "msc", "mscs"], [];
-    "OSRootSecrets.secrets.talos.dev" in "secrets", Sensitive,
-        ["osrootsecret", "osrs"], [];
     "SiderolinkConfigs.siderolink.talos.dev" in "config", Sensitive,
         ["siderolinkconfig", "sc", "scs"],
         ["API Endpoint" = "{.apiEndpoint}"];

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::both;
 use super::network::ip;
-use crate::resources::field::{Pair, Record as _, record};
+use crate::resources::field::{Record as _, record};
+use crate::resources::values::Pair;
 use crate::resources::{ApiCertificate, CertSan};
 
 record! {
