@@ -172,6 +172,7 @@ async fn announce(node: &Node) {
                 namespace: "network",
                 kind,
                 id: None,
+                filter: None,
             };
             state.store.watch(selector, Bootstrap::Nothing)
         };

@@ -19,7 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic::codegen::BoxStream;
 
-use super::{access, message};
+use super::{access, message, query};
 use crate::node::Node;
 use crate::perf;
 
@@ -44,7 +44,12 @@ pub(super) fn watch(
 ) -> Result<BoxStream<WatchResponse>, Status> {
     let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
     let options = asked.options.unwrap_or_default();
-    access::no_queries(&options.label_query, options.id_query.as_ref())?;
+    let filter = query::filter(&options.label_query, options.id_query.as_ref())?;
+    if asked.id.is_some() && filter.is_some() {
+        return Err(Status::unimplemented(
+            "label_query, id_query: a watch of one resource has nothing to choose from",
+        ));
+    }
     let tail = usize::try_from(options.tail_events)
         .map_err(|_| Status::invalid_argument("tail_events: must not be below zero"))?;
     let bootstrap = match (options.bootstrap_contents, tail) {
@@ -66,6 +71,7 @@ pub(super) fn watch(
         namespace,
         kind,
         id: asked.id.clone(),
+        filter,
     };
     perf::refresh(node, kind);
     let mut state = node.state();
@@ -181,6 +187,7 @@ mod tests {
             namespace: "runtime",
             kind: Service::KIND,
             id: None,
+            filter: None,
         }
     }
 

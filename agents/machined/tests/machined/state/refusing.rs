@@ -4,6 +4,7 @@
 //! Owns: refusals, maintenance mode, and the way through the door.
 //! Never: reads the fields of a status.
 
+use ::api::cosi::resource::label_term::Operation;
 use ::api::cosi::resource::meta::ResourceDefinitionSpec;
 use ::api::cosi::resource::state_client::StateClient;
 use ::api::cosi::resource::{
@@ -179,19 +180,23 @@ async fn what_makes_no_sense_is_refused_and_harms_nobody() {
     let too_long = "x".repeat(100_000);
     let refused = read(&mut state, "config", MC, &too_long).await.unwrap_err();
     assert_eq!(refused.code(), Code::OutOfRange, "{refused:?}");
-    let label = LabelQuery {
+    let without_value = LabelQuery {
         terms: vec![LabelTerm {
             key: "a".to_owned(),
+            op: Operation::Equal.into(),
             ..LabelTerm::default()
         }],
     };
+    let pattern = |regexp: &str| IdQuery {
+        regexp: regexp.to_owned(),
+    };
     let mut labelled = list("network", HOSTNAMES);
     labelled.options = Some(ListOptions {
-        label_query: vec![label.clone()],
+        label_query: vec![without_value.clone()],
         id_query: None,
     });
     let refused = all(&mut state, as_admin(labelled)).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unimplemented);
+    assert_eq!(refused.code(), Code::InvalidArgument);
     assert!(refused.message().contains("label_query"), "{refused:?}");
     let bootstrap = WatchOptions {
         bootstrap_contents: true,
@@ -218,17 +223,23 @@ async fn what_makes_no_sense_is_refused_and_harms_nobody() {
         (
             None,
             WatchOptions {
-                label_query: vec![label],
+                label_query: vec![without_value],
                 ..WatchOptions::default()
             },
-            Code::Unimplemented,
+            Code::InvalidArgument,
         ),
         (
             None,
             WatchOptions {
-                id_query: Some(IdQuery {
-                    regexp: ".*".to_owned(),
-                }),
+                id_query: Some(pattern("(")),
+                ..WatchOptions::default()
+            },
+            Code::InvalidArgument,
+        ),
+        (
+            Some("hostname"),
+            WatchOptions {
+                id_query: Some(pattern(".*")),
                 ..WatchOptions::default()
             },
             Code::Unimplemented,
