@@ -14,6 +14,7 @@ use crate::args_config::Config;
 use crate::args_extension::{Extension, Image};
 use crate::args_files::{Copy, List, Usage};
 use crate::args_gen::Gen;
+use crate::args_inspect::Inspect;
 use crate::args_machine::{Inject, MachineConfig, Validate};
 use crate::args_netstat::Netstat;
 use crate::args_resource::{Change, Get, Patch};
@@ -140,6 +141,12 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl inject serviceaccount -f deployment.yaml"
     )]
     Inject(Inject),
+    /// Look inside of a node
+    #[command(
+        subcommand,
+        after_help = "Example: ichorctl -n 10.0.0.2 inspect dependencies"
+    )]
+    Inspect(Inspect),
     /// List the files of a node
     #[command(
         visible_aliases = ["l", "ls"],

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use api::common::Metadata;
 use api::cosi::resource::state_client::StateClient;
+use api::inspect::inspect_service_client::InspectServiceClient;
 use api::machine::machine_service_client::MachineServiceClient;
 use api::wire::{MAX_MESSAGE, NODE, NODES};
 use pki::Certificate;
@@ -133,6 +134,11 @@ impl Session {
     /// The resources.
     pub(crate) fn state(&self) -> StateClient<Channel> {
         StateClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// What there is to see inside of a node.
+    pub(crate) fn inspect(&self) -> InspectServiceClient<Channel> {
+        InspectServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 
     /// A call for one node, passed on one to one; without a name for the endpoint itself.

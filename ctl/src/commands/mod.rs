@@ -21,6 +21,7 @@ mod get;
 mod image;
 mod images;
 mod inject;
+mod inspect;
 mod interactive;
 mod list;
 mod machineconfig;
@@ -42,6 +43,7 @@ mod version;
 
 use crate::args::{Command, Line};
 use crate::args_extension::OfImage;
+use crate::args_inspect::Inspect;
 pub(crate) use crate::commands::extension::refused;
 use crate::places::Environment;
 use crate::screen::Screen;
@@ -83,6 +85,9 @@ pub(crate) async fn run(
             }
         },
         Command::Inject(what) => inject::run(&what, environment, screen),
+        Command::Inspect(Inspect::Dependencies { with_resources }) => {
+            inspect::dependencies(&open().await?, with_resources, screen).await
+        }
         Command::List(asked) => list::run(&open().await?, &asked, environment, screen).await,
         Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
         Command::Machineconfig(what) => machineconfig::run(&what, environment, screen),

@@ -11,6 +11,7 @@ mod follow;
 mod gate;
 mod generate;
 mod images;
+mod inspect;
 mod netstat;
 mod power;
 pub(crate) mod serve;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::api::cosi::resource::state_server::StateServer;
+use ::api::inspect::inspect_service_server::InspectServiceServer;
 use ::api::machine::machine_service_server::MachineServiceServer;
 use ::api::wire::{CONNECTED_MS, MAX_MESSAGE};
 use http::HeaderMap;
@@ -40,7 +41,9 @@ const WINDOW: u32 = 64 * 1024;
 
 /// The paths of the service of resources.
 const STATE: &str = "/cosi.resource.State/";
-/// The longest request to it: a type, a namespace, an id. Nothing is written through it.
+/// The paths of the service that looks inside.
+const INSPECT: &str = "/inspect.InspectService/";
+/// The longest request for resources: a type, a namespace, an id. Nothing is written through it.
 const STATE_REQUEST_MAX: usize = 64 * 1024;
 
 /// Serves for ever.
@@ -86,6 +89,8 @@ async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Er
     let state = StateServer::new(Api::new(Arc::clone(&node)))
         .max_decoding_message_size(STATE_REQUEST_MAX)
         .max_encoding_message_size(MAX_MESSAGE);
+    let inspect = InspectServiceServer::new(Api::new(Arc::clone(&node)))
+        .max_encoding_message_size(MAX_MESSAGE);
     http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADERS_MAX)
@@ -98,6 +103,7 @@ async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Er
                 node,
                 machine,
                 state,
+                inspect,
                 since: Since::now(),
             },
         )
@@ -129,6 +135,7 @@ struct Gated {
     node: Arc<Node>,
     machine: MachineServiceServer<Api>,
     state: StateServer<Api>,
+    inspect: InspectServiceServer<Api>,
 }
 
 type Answer = Result<http::Response<Body>, Infallible>;
@@ -147,8 +154,10 @@ impl hyper::service::Service<http::Request<Incoming>> for Gated {
         request.extensions_mut().insert(roles);
         let path = request.uri().path();
         let is_state = path.starts_with(STATE);
+        let is_inspect = path.starts_with(INSPECT);
         match gate::admit(path, request.headers(), configured) {
             Ok(()) if is_state => self.state.clone().call(request),
+            Ok(()) if is_inspect => self.inspect.clone().call(request),
             // Other services answer `Unimplemented` for their known methods, as the stub does
             // for its own.
             Ok(()) => self.machine.clone().call(request),

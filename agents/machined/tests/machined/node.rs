@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::api::cosi::resource::state_client::StateClient;
+use ::api::inspect::inspect_service_client::InspectServiceClient;
 use ::api::machine;
 use ::api::machine::machine_service_client::MachineServiceClient;
 use http_body_util::BodyExt as _;
@@ -236,6 +237,12 @@ impl TestNode {
     pub(crate) async fn state(&self) -> StateClient<Transport> {
         let origin = "http://machined".parse().unwrap();
         StateClient::with_origin(self.transport().await, origin)
+    }
+
+    /// Connects to what looks inside.
+    pub(crate) async fn inspect(&self) -> InspectServiceClient<Transport> {
+        let origin = "http://machined".parse().unwrap();
+        InspectServiceClient::with_origin(self.transport().await, origin)
     }
 
     async fn transport(&self) -> Transport {
