@@ -48,16 +48,27 @@ pub(crate) fn container(more: &str) -> config::ContainerSpec {
 
 /// The configuration of a control plane node, with `changed` in place of a part of its text.
 pub(crate) fn configuration(part: &str, changed: &str) -> MachineConfig {
+    let text = generated().controlplane.to_yaml();
+    assert!(text.contains(part), "{part} is not in {text}");
+    loaded(&text.replacen(part, changed, 1))
+}
+
+/// The configuration of a worker that signs its own certificates.
+pub(crate) fn worker() -> MachineConfig {
+    let mut made = generated();
+    let ca = made.controlplane.machine.unwrap().ca;
+    made.worker.machine.as_mut().unwrap().ca = ca;
+    loaded(&made.worker.to_yaml())
+}
+
+fn generated() -> config::Generated {
     let now = pki::UnixTime::from(std::time::SystemTime::now());
     let secrets = config::SecretsBundle::generate(now).unwrap();
-    let options = config::GenerateOptions {
-        dns_domain: "cluster.local".to_owned(),
-        ..config::GenerateOptions::default()
-    };
-    let made = config::generate("lab", "https://10.5.0.2:6443", &secrets, &options).unwrap();
-    let text = made.controlplane.to_yaml();
-    assert!(text.contains(part), "{part} is not in {text}");
-    let text = text.replacen(part, changed, 1);
+    let options = config::GenerateOptions::default();
+    config::generate("lab", "https://10.5.0.2:6443", &secrets, &options).unwrap()
+}
+
+fn loaded(text: &str) -> MachineConfig {
     let loaded = crate::lower::load(text.as_bytes(), "metal").unwrap();
     MachineConfig(std::sync::Arc::new(loaded))
 }

@@ -6,6 +6,7 @@
 
 mod api_certificate;
 mod cert_sans;
+mod configured;
 mod devices_status;
 mod etc_file;
 mod etc_files;
@@ -124,7 +125,10 @@ pub(crate) fn register(
         time_server_spec::controller(),
         time_sync::controller(),
     ];
-    for controller in controllers {
+    for controller in controllers
+        .into_iter()
+        .chain(configured::controllers(arguments))
+    {
         engine.register(controller)?;
     }
     Ok(())

@@ -287,7 +287,7 @@ mod tests {
 
     use super::*;
     use crate::resources::Prefix;
-    use crate::resources::values::{HardwareAddr, Nanos, Octets, Pair};
+    use crate::resources::values::{HardwareAddr, Octets, Pair};
 
     record! {
         /// One of each.
@@ -301,8 +301,7 @@ mod tests {
             7 "raw" raw: Octets, keep, "g";
             8 "card" card: HardwareAddr, keep, "h";
             9 "pair" pair: Option<Pair>, keep, "i";
-            10 "every" every: Nanos, keep, "j";
-            11 "hidden" hidden: Secret, keep, "k";
+            10 "hidden" hidden: Secret, keep, "k";
         }
     }
 
@@ -324,7 +323,6 @@ mod tests {
                 certificate: b"c".to_vec(),
                 key: Secret::new(b"k".to_vec()),
             }),
-            every: Nanos(90_500_000_000),
             hidden: Secret::new(b"s".to_vec()),
         };
 
@@ -333,7 +331,7 @@ mod tests {
         assert_eq!(
             encoded.yaml,
             "count: 7\nbelow: -1\naddresses:\n- 10.0.0.1\nnetwork: 10.0.0.0/8\nlabels:\n  a: b\n\
-             raw:\n- 1\n- 255\ncard: 52:54:00\npair:\n  crt: Yw==\n  key: aw==\nevery: 1m30.5s\n\
+             raw:\n- 1\n- 255\ncard: 52:54:00\npair:\n  crt: Yw==\n  key: aw==\n\
              hidden: s\n"
         );
         assert_eq!(
@@ -354,6 +352,5 @@ mod tests {
                 .yaml
                 .contains("count: 0\naddresses: []\nnetwork: null\nlabels: {}\n")
         );
-        assert!(encoded.yaml.contains("every: 0s\n"), "{}", encoded.yaml);
     }
 }

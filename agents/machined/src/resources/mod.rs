@@ -4,12 +4,15 @@
 //! Owns: their names, namespaces, aliases, columns, sensitivity, fields, and which are shown.
 //! Never: computes one; `controllers` do.
 
+mod cluster;
 mod config;
+mod control_plane;
 #[cfg(test)]
 mod documented;
 pub(crate) mod field;
 mod files;
 mod hardware;
+mod kubernetes;
 mod meta;
 mod network;
 mod perf;
@@ -23,9 +26,23 @@ mod time;
 pub(crate) mod values;
 mod wire;
 
+pub(crate) use cluster::{
+    ClusterInfo, DiscoveryConfig, KubeSpanConfig, KubernetesAccessConfig, SiderolinkConfig,
+};
 pub(crate) use config::{MachineConfig, MachineKind, MachineType};
+pub(crate) use control_plane::{
+    AdmissionControlConfig, AdmissionPlugin, ApiServerConfig, AuditPolicyConfig,
+    ControllerManagerConfig, EtcdConfig, ExtraManifest, ExtraManifestsConfig, ExtraVolume,
+    PodResources, SchedulerConfig,
+};
 pub(crate) use files::{EtcFileSpec, EtcFileStatus, MountStatus};
 pub(crate) use hardware::{MemoryModule, Processor, SystemInformation};
+pub(crate) use kubernetes::{
+    KubePrismConfig, KubePrismEndpoint, KubePrismEndpoints, NodeAddressFilter, NodeIpConfig,
+    NodeLabelSpec, NodeTaintSpec, Nodename, SeccompProfile,
+};
+#[cfg(test)]
+pub(crate) use meta::all as all_types;
 pub(crate) use meta::{Namespace, OWNER as META, ResourceDefinition, announce, namespace, shown};
 pub(crate) use network::{
     AddressStatus, HostnameSpec, HostnameStatus, Layer, LeaseStatus, LinkStatus, NodeAddress,

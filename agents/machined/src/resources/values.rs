@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What fields of specs hold besides text and numbers: addresses, keys, times, words.
+//! What fields of specs hold besides text and numbers: addresses, keys, words, free values.
 //!
 //! Owns: their two forms, which are those of the documents.
 //! Never: prints a key in a log.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -15,7 +14,6 @@ use serde_yaml_ng::{Mapping, Value};
 
 use super::field::Field;
 use super::{Layer, Prefix, protobuf};
-use crate::clock::Took;
 
 impl Field for IpAddr {
     fn yaml(&self) -> Value {
@@ -53,35 +51,6 @@ impl Field for Prefix {
 
     fn is_empty(&self) -> bool {
         false
-    }
-}
-
-/// A time span in nanoseconds, which may be below zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Nanos(pub i64);
-
-const NANOS_PER_SECOND: i64 = 1_000_000_000;
-
-/// Written as logs have it: `1m30.5s`, `-2µs`.
-impl Field for Nanos {
-    fn yaml(&self) -> Value {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        Value::from(match self.0.unsigned_abs() {
-            0 => "0s".to_owned(),
-            nanos => format!("{sign}{}", Took(Duration::from_nanos(nanos))),
-        })
-    }
-
-    fn proto(&self, number: u32, out: &mut Vec<u8>) {
-        protobuf::message(out, number, |inner| {
-            // Both have the sign of the whole.
-            protobuf::signed(inner, 1, self.0.checked_div(NANOS_PER_SECOND).unwrap_or(0));
-            protobuf::signed(inner, 2, self.0.checked_rem(NANOS_PER_SECOND).unwrap_or(0));
-        });
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0 == 0
     }
 }
 
@@ -251,6 +220,55 @@ impl Field for Layer {
     }
 }
 
+/// Free parts of a configuration (`google.protobuf.Struct`).
+impl Field for Value {
+    fn yaml(&self) -> Value {
+        match self {
+            Self::Null => Self::Mapping(Mapping::new()),
+            other => other.clone(),
+        }
+    }
+
+    fn proto(&self, number: u32, out: &mut Vec<u8>) {
+        protobuf::message(out, number, |inner| structure(self, inner));
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Mapping(mapping) => mapping.is_empty(),
+            Self::Sequence(list) => list.is_empty(),
+            Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Tagged(_) => false,
+        }
+    }
+}
+
+/// The fields of a `Struct`: an entry for each key. Only a mapping has keys.
+fn structure(value: &Value, out: &mut Vec<u8>) {
+    for (key, value) in value.as_mapping().into_iter().flatten() {
+        protobuf::message(out, 1, |entry| {
+            protobuf::bytes(entry, 1, key.as_str().unwrap_or_default().as_bytes());
+            protobuf::message(entry, 2, |inner| dynamic(value, inner));
+        });
+    }
+}
+
+/// The one field of a `google.protobuf.Value`. The configuration's depth is bounded, so is this.
+fn dynamic(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Null | Value::Tagged(_) => protobuf::integer(out, 1, 0),
+        Value::Number(number) => protobuf::double(out, 2, number.as_f64().unwrap_or(0.0)),
+        Value::String(text) => protobuf::bytes(out, 3, text.as_bytes()),
+        Value::Bool(flag) => protobuf::integer(out, 4, u64::from(*flag)),
+        Value::Mapping(_) => protobuf::message(out, 5, |inner| structure(value, inner)),
+        Value::Sequence(list) => protobuf::message(out, 6, |inner| {
+            for value in list {
+                protobuf::message(inner, 1, |inner| dynamic(value, inner));
+            }
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,19 +293,37 @@ mod tests {
     }
 
     #[test]
-    fn a_time_below_zero_keeps_its_sign_in_both_parts() {
+    fn what_is_free_is_a_struct_that_other_programs_read() {
+        use prost_types::value::Kind;
+        let value: Value =
+            serde_yaml_ng::from_str("a: 1\nb: [x, true, null]\nc: {d: 0.5}\n").unwrap();
         let mut proto = Vec::new();
 
-        Nanos(-1_500_000_000).proto(1, &mut proto);
+        structure(&value, &mut proto);
 
-        assert_eq!(Nanos(-1_500_000_000).yaml(), Value::from("-1.5s"));
-        let sent = prost_types::Duration {
-            seconds: -1,
-            nanos: -500_000_000,
+        let read: prost_types::Struct = prost::Message::decode(&proto[..]).unwrap();
+        let field = |name: &str| read.fields[name].kind.clone().unwrap();
+        assert_eq!(field("a"), Kind::NumberValue(1.0));
+        let Kind::ListValue(list) = field("b") else {
+            panic!("{read:?}");
         };
+        let kinds: Vec<_> = list
+            .values
+            .into_iter()
+            .filter_map(|value| value.kind)
+            .collect();
         assert_eq!(
-            proto.get(2..).unwrap(),
-            prost::Message::encode_to_vec(&sent)
+            kinds,
+            [
+                Kind::StringValue("x".to_owned()),
+                Kind::BoolValue(true),
+                Kind::NullValue(0)
+            ]
         );
+        let Kind::StructValue(inner) = field("c") else {
+            panic!("{read:?}");
+        };
+        assert_eq!(inner.fields["d"].kind, Some(Kind::NumberValue(0.5)));
+        assert_eq!(Value::Null.yaml(), Value::Mapping(Mapping::new()));
     }
 }

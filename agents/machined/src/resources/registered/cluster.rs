@@ -11,9 +11,6 @@ registered! {
         ["affiliate"],
         ["Hostname" = "{.hostname}", "Machine Type" = "{.machineType}",
          "Addresses" = "{.addresses}"];
-    "EtcdConfigs.etcd.talos.dev" in "etcd", Public,
-        ["etcdconfig", "ec", "ecs"],
-        ["Image" = "{.image}"];
     "EtcdMembers.etcd.talos.dev" in "etcd", Public,
         ["etcdmember", "em", "ems"],
         ["Member ID" = "{.memberID}"];
@@ -25,9 +22,6 @@ registered! {
     "Identities.cluster.talos.dev" in "cluster", Public,
         ["identity"],
         ["ID" = "{.nodeId}"];
-    "Infos.cluster.talos.dev" in "cluster", Public,
-        ["info"],
-        ["Cluster ID" = "{.clusterId}", "Cluster Name" = "{.clusterName}"];
     "KubeSpanEndpoints.kubespan.talos.dev" in "kubespan", Public,
         ["kubespanendpoint", "kse", "kses"],
         ["Endpoint" = "{.endpoint}", "Affiliate ID" = "{.affiliateID}"];

@@ -19,9 +19,6 @@ registered! {
         ["chain", "chains", "nftableschain", "ntc", "ntcs"],
         ["Type" = "{.type}", "Hook" = "{.hook}", "Priority" = "{.priority}",
          "Policy" = "{.policy}"];
-    "NodeAddressFilters.net.talos.dev" in "network", Public,
-        ["nodeaddressfilter", "naf", "nafs"],
-        ["Include Subnets" = "{.includeSubnets}", "Exclude Subnets" = "{.excludeSubnets}"];
     "OperatorSpecs.net.talos.dev" in "network", Sensitive,
         ["operatorspec", "os"], [];
     "ProbeSpecs.net.talos.dev" in "network", Public,

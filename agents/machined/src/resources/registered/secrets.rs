@@ -7,14 +7,8 @@
 use super::registered;
 
 registered! {
-    "DiscoveryConfigs.cluster.talos.dev" in "config", Sensitive,
-        ["discoveryconfig", "dc", "dcs"], [];
     "EtcdSecrets.secrets.talos.dev" in "secrets", Sensitive,
         ["etcdsecret", "es"], [];
-    "KubeSpanConfigs.kubespan.talos.dev" in "config", Sensitive,
-        ["kubespanconfig", "ksc", "kscs"], [];
-    "KubernetesAccessConfigs.cluster.talos.dev" in "config", Public,
-        ["kubernetesaccessconfig", "kac", "kacs"], [];
     "KubernetesDynamicCerts.secrets.talos.dev" in "secrets", Sensitive,
         ["kubernetesdynamiccert", "kdc", "kdcs"], [];
     "KubernetesSecrets.secrets.talos.dev" in "secrets", Sensitive,
@@ -23,9 +17,6 @@ registered! {
         ["maintenancerootsecret", "mrs"], [];
     "MaintenanceServiceCertificates.secrets.talos.dev" in "secrets", Sensitive,
         ["maintenanceservicecertificate", "msc", "mscs"], [];
-    "SiderolinkConfigs.siderolink.talos.dev" in "config", Sensitive,
-        ["siderolinkconfig", "sc", "scs"],
-        ["API Endpoint" = "{.apiEndpoint}"];
     "TrustdCertificates.secrets.talos.dev" in "secrets", Sensitive,
         ["trustdcertificate", "tc", "tcs"], [];
 }
