@@ -70,5 +70,6 @@ super::kind!(
     "ApiCertificates.secrets.talos.dev" in "secrets",
     ["apicertificate", "ac", "acs"],
     [],
-    Sensitive
+    Sensitive,
+    super::wire::api_certificate
 );
