@@ -17,6 +17,7 @@ use crate::args_containers::{Containers, RestartContainer};
 use crate::args_extension::{Extension, Image};
 use crate::args_files::{Copy, List, Usage};
 use crate::args_gen::Gen;
+use crate::args_inspect::Inspect;
 use crate::args_machine::{Inject, MachineConfig, Validate};
 use crate::args_meta::Meta;
 use crate::args_netstat::Netstat;
@@ -175,6 +176,12 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl inject serviceaccount -f deployment.yaml"
     )]
     Inject(Inject),
+    /// Look inside of a node
+    #[command(
+        subcommand,
+        after_help = "Example: ichorctl -n 10.0.0.2 inspect dependencies"
+    )]
+    Inspect(Inspect),
     /// Get the administrator's kubeconfig
     #[command(after_help = "Examples: ichorctl -n 10.0.0.2 kubeconfig\n          \
                       ichorctl -n 10.0.0.2 kubeconfig ./kubeconfig --merge=false")]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use api::cluster::cluster_service_client::ClusterServiceClient;
 use api::common::Metadata;
 use api::cosi::resource::state_client::StateClient;
+use api::inspect::inspect_service_client::InspectServiceClient;
 use api::machine::machine_service_client::MachineServiceClient;
 use api::storage::storage_service_client::StorageServiceClient;
 use api::time::time_service_client::TimeServiceClient;
@@ -159,6 +160,11 @@ impl Session {
             channel: self.line.channel.clone(),
             metadata: self.request_to(node, ())?.metadata().clone(),
         })
+    }
+
+    /// What there is to see inside of a node.
+    pub(crate) fn inspect(&self) -> InspectServiceClient<Channel> {
+        InspectServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 
     /// A call for one node, passed on one to one; without a name for the endpoint itself.

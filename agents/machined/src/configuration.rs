@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use config::{Configuration, Document, Extra};
 use pki::Secret;
 
 use crate::resources::MachineKind;
@@ -94,7 +95,7 @@ impl fmt::Debug for Content {
 
 /// A configuration that was accepted: what was written and what it means.
 pub(crate) struct Loaded {
-    source: Vec<u8>,
+    written: Configuration,
     /// What it means to machined.
     pub machine: Machine,
     /// Keys that are accepted and not acted on yet.
@@ -113,13 +114,13 @@ impl Loaded {
     /// Makes one from its parts.
     #[must_use]
     pub(crate) fn new(
-        source: Vec<u8>,
+        written: Configuration,
         machine: Machine,
         unsupported: Vec<String>,
         warnings: Vec<String>,
     ) -> Self {
         Self {
-            source,
+            written,
             machine,
             unsupported,
             warnings,
@@ -129,6 +130,18 @@ impl Loaded {
     /// What was written, byte for byte.
     #[must_use]
     pub(crate) fn source(&self) -> &[u8] {
-        &self.source
+        self.written.source().as_bytes()
+    }
+
+    /// The main document, key by key. Everything that is accepted has one.
+    #[must_use]
+    pub(crate) fn document(&self) -> Option<&Document> {
+        self.written.document()
+    }
+
+    /// The other documents.
+    #[must_use]
+    pub(crate) fn extras(&self) -> &[Extra] {
+        self.written.extras()
     }
 }

@@ -32,9 +32,11 @@ mod life;
 mod look;
 mod lower;
 mod meta;
+mod mounted;
 mod news;
 mod node;
 mod ntp;
+mod perf;
 pub mod places;
 mod proc;
 mod registries;
@@ -43,6 +45,7 @@ pub mod seqpacket;
 mod sequence;
 mod services;
 mod shipping;
+mod smbios;
 mod state_volume;
 mod stored;
 #[cfg(test)]
@@ -97,6 +100,7 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
         sys::io::write(&ready, b"\n")?;
     }
     layers::publish(&node);
+    mounted::publish(&node);
     // Before the controllers: they must not see a node that runs without its configuration.
     let resumed = life::resume(&node);
     tokio::spawn(Arc::clone(&node).run_controllers());

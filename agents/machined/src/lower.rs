@@ -60,7 +60,7 @@ pub(crate) fn load(source: &[u8], mode: &str) -> Result<Loaded, Refusal> {
     machine.kernel_logs = kernel_logs(&configuration);
     machine.event_sink = event_sink(&configuration);
     let unsupported = configuration.unsupported();
-    Ok(Loaded::new(source.to_vec(), machine, unsupported, warnings))
+    Ok(Loaded::new(configuration, machine, unsupported, warnings))
 }
 
 fn containers(configuration: &Configuration) -> Vec<ContainerSpec> {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::machine;
-use resource::{Engine, ResourceSpec, Store};
+use resource::{Dependency, Engine, ResourceSpec, Store};
 use tokio::sync::{Notify, watch};
 
 use crate::browse::Slots;
@@ -95,6 +95,13 @@ pub(crate) struct Node {
     pub modules: watch::Sender<Vec<Wanted>>,
     /// Where logs and events go.
     pub shipping: shipping::Wanted,
+}
+
+impl State {
+    /// Who reads and who writes which resources.
+    pub(crate) fn dependencies(&self) -> Vec<Dependency> {
+        self.engine.dependencies()
+    }
 }
 
 impl Node {

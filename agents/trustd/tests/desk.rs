@@ -229,7 +229,7 @@ async fn svc_08_a_wrong_token_is_refused_after_a_while_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_refused_with_its_reason() {
+async fn rpc_056_what_is_no_request_is_refused_with_its_reason() {
     let office = Office::open().await;
     let key = Key::generate(Algorithm::Ed25519).unwrap();
     let mut forged = csr(&key, &[]);
@@ -248,7 +248,7 @@ async fn what_is_no_request_is_refused_with_its_reason() {
 }
 
 #[tokio::test]
-async fn it_knows_one_method() {
+async fn rpc_055_it_knows_one_method() {
     let office = Office::open().await;
     for path in [
         "/securityapi.SecurityService/Other",

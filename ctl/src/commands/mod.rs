@@ -25,6 +25,7 @@ mod health;
 mod image;
 mod images;
 mod inject;
+mod inspect;
 mod interactive;
 mod kubeconfig;
 mod list;
@@ -51,6 +52,7 @@ mod version;
 
 use crate::args::{Command, Line};
 use crate::args_extension::OfImage;
+use crate::args_inspect::Inspect;
 pub(crate) use crate::commands::extension::refused;
 use crate::places::Environment;
 use crate::screen::Screen;
@@ -99,6 +101,9 @@ pub(crate) async fn run(
             }
         },
         Command::Inject(what) => inject::run(&what, environment, screen),
+        Command::Inspect(Inspect::Dependencies { with_resources }) => {
+            inspect::dependencies(&open().await?, with_resources, screen).await
+        }
         Command::Kubeconfig(asked) => {
             kubeconfig::run(&open().await?, &asked, environment, screen).await
         }

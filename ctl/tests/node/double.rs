@@ -12,6 +12,8 @@ use api::cluster::cluster_service_server::ClusterServiceServer;
 use api::common::{Data, Metadata};
 use api::cosi::resource::state_server::StateServer;
 use api::google::rpc::Status as RpcStatus;
+use api::inspect as i;
+use api::inspect::inspect_service_server::{InspectService, InspectServiceServer};
 use api::machine as m;
 use api::machine::machine_service_server::{MachineService, MachineServiceServer};
 use api::storage::storage_service_server::StorageServiceServer;
@@ -79,6 +81,7 @@ impl Node {
                     .add_service(ClusterServiceServer::new(Stock))
                     .add_service(StorageServiceServer::new(Stock))
                     .add_service(TimeServiceServer::new(Stock))
+                    .add_service(InspectServiceServer::new(Insight))
                     .serve_with_incoming(TcpListenerStream::new(behind));
                 tokio::spawn(serve);
                 let front = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
@@ -669,5 +672,37 @@ impl MachineService for Double {
                 connectrecord: cabinet::sockets(asked.pid)
             }
         )
+    }
+}
+
+/// What the double shows of its inside.
+struct Insight;
+
+#[tonic::async_trait]
+impl InspectService for Insight {
+    async fn controller_runtime_dependencies(
+        &self,
+        _: Request<()>,
+    ) -> Result<Response<i::ControllerRuntimeDependenciesResponse>, Status> {
+        let edge = |kind: i::DependencyEdgeType, namespace: &str, name: &str| {
+            i::ControllerDependencyEdge {
+                controller_name: "v1alpha1.ServiceController".to_owned(),
+                edge_type: kind.into(),
+                resource_namespace: namespace.to_owned(),
+                resource_type: name.to_owned(),
+                resource_id: String::new(),
+            }
+        };
+        let services = "Services.v1alpha1.talos.dev";
+        let edges = vec![
+            edge(i::DependencyEdgeType::InputStrong, "runtime", services),
+            edge(i::DependencyEdgeType::InputWeak, "secrets", "Locked.x.dev"),
+        ];
+        Ok(Response::new(i::ControllerRuntimeDependenciesResponse {
+            messages: vec![i::ControllerRuntimeDependency {
+                metadata: None,
+                edges,
+            }],
+        }))
     }
 }

@@ -173,6 +173,7 @@ async fn announce(node: &Node) {
                 namespace: "network",
                 kind,
                 id: None,
+                filter: None,
             };
             state.store.watch(selector, Bootstrap::Nothing)
         };

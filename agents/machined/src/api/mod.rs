@@ -15,6 +15,7 @@ mod gate;
 mod generate;
 mod health;
 mod images;
+mod inspect;
 mod kubeconfig;
 mod meta;
 mod netstat;

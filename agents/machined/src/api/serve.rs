@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use ::api::cluster::cluster_service_server::ClusterServiceServer;
 use ::api::cosi::resource::state_server::StateServer;
+use ::api::inspect::inspect_service_server::InspectServiceServer;
 use ::api::machine::machine_service_server::MachineServiceServer;
 use ::api::storage::storage_service_server::StorageServiceServer;
 use ::api::time::time_service_server::TimeServiceServer;
@@ -43,7 +44,9 @@ const WINDOW: u32 = 64 * 1024;
 
 /// The paths of the service of resources.
 const STATE: &str = "/cosi.resource.State/";
-/// The longest request to it: a type, a namespace, an id. Nothing is written through it.
+/// The paths of the service that looks inside.
+const INSPECT: &str = "/inspect.InspectService/";
+/// The longest request for resources: a type, a namespace, an id. Nothing is written through it.
 const STATE_REQUEST_MAX: usize = 64 * 1024;
 /// The paths of the service of clusters.
 const CLUSTER: &str = "/cluster.ClusterService/";
@@ -108,6 +111,8 @@ async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Er
     let time = TimeServiceServer::new(Api::new(Arc::clone(&node)))
         .max_decoding_message_size(NAME_REQUEST_MAX)
         .max_encoding_message_size(MAX_MESSAGE);
+    let inspect = InspectServiceServer::new(Api::new(Arc::clone(&node)))
+        .max_encoding_message_size(MAX_MESSAGE);
     http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADERS_MAX)
@@ -123,6 +128,7 @@ async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Er
                 cluster,
                 storage,
                 time,
+                inspect,
                 since: Since::now(),
             },
         )
@@ -157,6 +163,7 @@ struct Gated {
     cluster: ClusterServiceServer<Api>,
     storage: StorageServiceServer<Api>,
     time: TimeServiceServer<Api>,
+    inspect: InspectServiceServer<Api>,
 }
 
 type Answer = Result<http::Response<Body>, Infallible>;
@@ -176,6 +183,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Gated {
         let path = request.uri().path();
         match gate::admit(path, request.headers(), configured) {
             Ok(()) if path.starts_with(STATE) => self.state.clone().call(request),
+            Ok(()) if path.starts_with(INSPECT) => self.inspect.clone().call(request),
             Ok(()) if path.starts_with(CLUSTER) => self.cluster.clone().call(request),
             Ok(()) if path.starts_with(STORAGE) => self.storage.clone().call(request),
             Ok(()) if path.starts_with(TIME) => self.time.clone().call(request),

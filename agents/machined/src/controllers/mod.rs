@@ -6,26 +6,46 @@
 
 mod api_certificate;
 mod cert_sans;
+mod configured;
+mod devices_status;
+mod etc_file;
 mod etc_files;
 mod events_sink_config;
+mod hardware_address;
 mod hostname_config;
 mod hostname_merge;
 mod hostname_spec;
 mod kernel_module_config;
 mod kernel_module_spec;
 mod kernel_param_config;
+mod kernel_param_defaults;
 mod kernel_param_spec;
 mod kmsg_log_config;
+mod kubelet_secrets;
 mod log_delivery;
 mod machine_type;
+mod maintenance_config;
+mod network_status;
 mod node_address;
+mod platform;
 mod resolvers;
+mod root_etcd;
+mod root_kubernetes;
+mod root_os;
+mod roots;
+mod security_state;
+mod system_information;
+mod time_server_config;
+mod time_server_merge;
+mod time_server_spec;
+mod time_sync;
 mod trustd_certificate;
 mod unique_machine_token;
 
-pub(crate) use kernel_param_config::KSPP_SYSCTLS;
+pub(crate) use kernel_param_defaults::KSPP_SYSCTLS;
 
-use resource::{Engine, Output, RegisterError};
+use config::document::ClusterConfig;
+use resource::{Engine, Output, RegisterError, View};
 use tokio::sync::watch;
 
 use crate::kernel_arguments::KernelArguments;
@@ -33,12 +53,12 @@ use crate::kernel_modules::Wanted;
 use crate::news::{init, network};
 use crate::places::Places;
 use crate::resources::{
-    self, AddressStatus, ExtensionStatus, JoinCertificate, LeaseStatus, LinkStatus,
-    LoadedKernelModule, MachineConfig, MachineStatus, MetaKey, MetaLoaded, Namespace,
-    ResourceDefinition, RouteStatus, Service,
+    self, AddressStatus, CpuStats, ExtensionStatus, JoinCertificate, LeaseStatus, LinkStatus,
+    LoadedKernelModule, MachineConfig, MachineKind, MachineStatus, MemoryStats, MetaKey,
+    MetaLoaded, MountStatus, Namespace, ResourceDefinition, RouteStatus, Service,
 };
 use crate::trust::{Wish, join};
-use crate::{kernel_modules, layers, meta, node, shipping};
+use crate::{kernel_modules, layers, meta, mounted, node, perf, shipping};
 
 /// Who writes the configuration that was accepted.
 pub(crate) const CONFIGURATION: &str = "config.AcquireController";
@@ -75,10 +95,15 @@ pub(crate) fn register(
         (network::ADDRESSES, Output::of::<AddressStatus>()),
         (network::ROUTES, Output::of::<RouteStatus>()),
         (network::LEASES, Output::of::<LeaseStatus>()),
+        (mounted::OWNER, Output::of::<MountStatus>()),
     ];
     for (name, output) in sources {
         engine.register_source(name, vec![output])?;
     }
+    engine.register_source(
+        perf::OWNER,
+        vec![Output::of::<CpuStats>(), Output::of::<MemoryStats>()],
+    )?;
     let controllers = [
         machine_type::controller(),
         node_address::controller(),
@@ -87,10 +112,12 @@ pub(crate) fn register(
         hostname_config::controller(arguments, places),
         hostname_merge::controller(),
         hostname_spec::controller(places),
-        etc_files::controller(places),
+        etc_files::controller(),
+        etc_file::controller(places),
         kernel_module_config::controller(),
         kernel_module_spec::controller(modules.clone()),
-        kernel_param_config::controller(arguments),
+        kernel_param_defaults::controller(arguments),
+        kernel_param_config::controller(),
         kernel_param_spec::controller(places),
         kmsg_log_config::controller(arguments),
         events_sink_config::controller(arguments),
@@ -98,11 +125,44 @@ pub(crate) fn register(
         cert_sans::controller(),
         api_certificate::controller(join.clone()),
         trustd_certificate::controller(),
+        root_os::controller(),
+        root_etcd::controller(),
+        root_kubernetes::controller(),
+        kubelet_secrets::controller(),
+        system_information::controller(places),
+        hardware_address::controller(),
+        network_status::controller(),
+        devices_status::controller(),
+        security_state::controller(places),
+        platform::controller(arguments),
+        maintenance_config::controller(),
+        time_server_config::controller(arguments),
+        time_server_merge::controller(),
+        time_server_spec::controller(),
+        time_sync::controller(),
     ];
-    for controller in controllers {
+    for controller in controllers
+        .into_iter()
+        .chain(configured::controllers(arguments))
+    {
         engine.register(controller)?;
     }
     Ok(())
+}
+
+/// What the configuration says of the cluster.
+fn cluster<'a>(view: &View<'a>) -> Option<&'a ClusterConfig> {
+    let configuration = view.get::<MachineConfig>(MachineConfig::ID)?;
+    configuration.0.document()?.cluster.as_ref()
+}
+
+/// Whether the configuration has the control plane here.
+fn is_control_plane(view: &View<'_>) -> bool {
+    let configuration = view.get::<MachineConfig>(MachineConfig::ID);
+    configuration.is_some_and(|found| match found.0.machine.kind {
+        MachineKind::Init | MachineKind::ControlPlane => true,
+        MachineKind::Worker | MachineKind::Unknown => false,
+    })
 }
 
 /// Runs one controller over resources that a test puts there.

@@ -76,7 +76,8 @@ super::kind!(
     "ApiCertificates.secrets.talos.dev" in "secrets",
     ["apicertificate", "ac", "acs"],
     [],
-    Sensitive
+    Sensitive,
+    super::wire::api_certificate
 );
 
 /// What trustd opens its door with. Its id is `trustd`.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use ::api::cluster::cluster_service_client::ClusterServiceClient;
 use ::api::cosi::resource::state_client::StateClient;
+use ::api::inspect::inspect_service_client::InspectServiceClient;
 use ::api::machine;
 use ::api::machine::machine_service_client::MachineServiceClient;
 use ::api::storage::storage_service_client::StorageServiceClient;
@@ -273,6 +274,12 @@ impl TestNode {
     pub(crate) async fn state(&self) -> StateClient<Transport> {
         let origin = "http://machined".parse().unwrap();
         StateClient::with_origin(self.transport().await, origin)
+    }
+
+    /// Connects to what looks inside.
+    pub(crate) async fn inspect(&self) -> InspectServiceClient<Transport> {
+        let origin = "http://machined".parse().unwrap();
+        InspectServiceClient::with_origin(self.transport().await, origin)
     }
 
     async fn transport(&self) -> Transport {

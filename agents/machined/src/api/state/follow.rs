@@ -8,6 +8,7 @@
 //! Never: skips an event silently, or holds up who writes.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use ::api::cosi::resource::{Event as WireEvent, WatchRequest, WatchResponse};
@@ -18,8 +19,9 @@ use tokio_stream::Stream;
 use tonic::Status;
 use tonic::codegen::BoxStream;
 
-use super::{access, message};
+use super::{access, message, query};
 use crate::node::Node;
+use crate::perf;
 
 /// From here on no more events join a response: far below what clients take.
 const RESPONSE_LEN: usize = 256 * 1024;
@@ -34,13 +36,18 @@ struct Form {
 }
 
 pub(super) fn watch(
-    node: &Node,
+    node: &Arc<Node>,
     roles: Roles,
     asked: WatchRequest,
 ) -> Result<BoxStream<WatchResponse>, Status> {
     let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
     let options = asked.options.unwrap_or_default();
-    access::no_queries(&options.label_query, options.id_query.as_ref())?;
+    let filter = query::filter(&options.label_query, options.id_query.as_ref())?;
+    if asked.id.is_some() && filter.is_some() {
+        return Err(Status::unimplemented(
+            "label_query, id_query: a watch of one resource has nothing to choose from",
+        ));
+    }
     let tail = usize::try_from(options.tail_events)
         .map_err(|_| Status::invalid_argument("tail_events: must not be below zero"))?;
     let bootstrap = match (options.bootstrap_contents, tail) {
@@ -62,7 +69,9 @@ pub(super) fn watch(
         namespace,
         kind,
         id: asked.id.clone(),
+        filter,
     };
+    perf::refresh(node, kind);
     let mut state = node.state();
     // One resource is told as it is now, also when it is not there.
     let present = match (&asked.id, bootstrap) {
@@ -78,11 +87,19 @@ pub(super) fn watch(
         has_marks: asked.api_version >= 1,
         is_aggregated: options.aggregated,
     };
+    // Counters are read as long as this is there.
+    let listens = perf::is_of(kind).then(|| {
+        let listens = Arc::new(());
+        let listener = Arc::downgrade(&listens);
+        tokio::spawn(perf::keep_fresh(Arc::clone(node), kind, listener));
+        listens
+    });
     Ok(Box::pin(Told {
         watch: Some(watch),
         form,
         said: Said::Nothing,
         present,
+        _listens: listens,
     }))
 }
 
@@ -97,6 +114,8 @@ struct Told {
     said: Said,
     /// The one resource that is watched, as it was at the beginning.
     present: Option<WireEvent>,
+    /// Tells who reads counters that somebody wants them.
+    _listens: Option<Arc<()>>,
 }
 
 /// How far a watch has come.
@@ -172,7 +191,6 @@ fn last_word(error: WatchError, form: Form) -> Result<WatchResponse, Status> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::SystemTime;
 
     use ::api::cosi::resource::EventType;
@@ -199,6 +217,7 @@ mod tests {
             namespace: "runtime",
             kind: Service::KIND,
             id: None,
+            filter: None,
         }
     }
 
@@ -209,6 +228,7 @@ mod tests {
             form,
             said: Said::Nothing,
             present: None,
+            _listens: None,
         };
         let mut said = Vec::new();
         while let Some(response) = told.next().await {

@@ -5,6 +5,7 @@
 //! Never: looks inside machined.
 
 mod extension_status;
+mod inspecting;
 mod kernel_modules;
 mod meta;
 mod reading;
