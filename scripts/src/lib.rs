@@ -13,6 +13,7 @@ pub mod command;
 pub mod kernel;
 mod kernel_config;
 pub mod kernel_modules;
+pub mod lan;
 pub mod places;
 pub mod programs;
 pub mod qemu;

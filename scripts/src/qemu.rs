@@ -17,10 +17,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::arch::Arch;
+use crate::lan::Seat;
 use crate::places::Places;
 
 /// The port of the API inside the machine.
-const API_PORT: u16 = 50000;
+pub const API_PORT: u16 = 50000;
 /// Memory of a machine: the budget in which a node must boot and answer.
 pub const MEMORY_MIB: u32 = 128;
 /// How many console lines an error shows.
@@ -58,12 +59,14 @@ pub struct Machine {
 }
 
 /// What the machine's network card is connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Network {
     /// QEMU's own network with DHCP; the API is forwarded from a free local port.
     User,
     /// A card with carrier where nobody answers: no DHCP server, no neighbour.
     Silent,
+    /// A network that it shares with other machines.
+    Shared(Seat),
     /// No network card.
     None,
 }
@@ -135,10 +138,7 @@ impl Machine {
                 );
             }
         }
-        let mut ports = Vec::new();
-        for port in std::iter::once(API_PORT).chain(self.forwards.iter().copied()) {
-            ports.push((port, free_port()?));
-        }
+        let ports = self.ports()?;
         let mut command = self.command(&ports);
         let input = if self.interactive {
             Stdio::inherit()
@@ -176,6 +176,16 @@ impl Machine {
             ports,
             kind,
         })
+    }
+
+    /// The machine's ports and the local ones that lead to them; a shared network has chosen them.
+    fn ports(&self) -> Result<Vec<(u16, u16)>> {
+        if let Network::Shared(seat) = &self.network {
+            seat.ready()?;
+            return Ok(seat.ports());
+        }
+        let ports = std::iter::once(API_PORT).chain(self.forwards.iter().copied());
+        ports.map(|port| Ok((port, free_port()?))).collect()
     }
 
     fn program(&self) -> String {
@@ -231,7 +241,7 @@ impl Machine {
     }
 
     fn connect(&self, command: &mut Command, ports: &[(u16, u16)]) {
-        let backend = match self.network {
+        let backend = match &self.network {
             Network::User => {
                 let mut user = "user,id=net0".to_owned();
                 for (port, local) in ports {
@@ -240,6 +250,10 @@ impl Machine {
                 user
             }
             Network::Silent => "hubport,id=net0,hubid=0".to_owned(),
+            Network::Shared(seat) => {
+                command.args(seat.arguments());
+                return;
+            }
             Network::None => return,
         };
         // The card needs no boot ROM: the kernel is given.
@@ -448,7 +462,7 @@ fn show(lines: &[Line]) -> String {
 }
 
 /// Finds a local port that nobody listens on.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free local port")?;
     Ok(listener.local_addr().context("no free local port")?.port())
 }

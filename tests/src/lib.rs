@@ -7,6 +7,7 @@
 //! Owns: how a test boots a node, talks to it, and looks inside it.
 //! Never: waits for a fixed time; every wait is for an event and has a deadline.
 
+pub mod cluster;
 pub mod ctl;
 pub mod debian;
 pub mod disk;
@@ -16,6 +17,7 @@ pub mod node;
 pub mod probe;
 pub mod services;
 
+pub use cluster::Cluster;
 pub use ctl::Output;
 pub use node::{Node, Setup};
 pub use probe::Probe;

@@ -320,7 +320,7 @@ impl Node {
 fn boot(places: &Places, setup: &Setup, folder: &Path) -> Result<Running> {
     let mut machine = Machine::new(places, setup.arch);
     machine.cmdline.clone_from(&setup.cmdline);
-    machine.network = setup.network;
+    machine.network.clone_from(&setup.network);
     machine.forwards = vec![PROBE_PORT];
     machine.disks.clone_from(&setup.disks);
     machine.reboot = setup.reboot;

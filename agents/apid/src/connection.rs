@@ -170,7 +170,8 @@ async fn converse(
     let counted = Arc::clone(&activity);
     let service = service_fn(move |request: Request<Incoming>| {
         let (guest, busy) = (Arc::clone(&guest), Busy::new(&counted));
-        async move { Ok::<_, std::convert::Infallible>(guest.call(request, busy).await) }
+        // What a call needs until its reply begins is freed then: replies may go on for days.
+        Box::pin(async move { Ok::<_, std::convert::Infallible>(guest.call(request, busy).await) })
     });
     let mut connection = std::pin::pin!(rules().serve_connection(TokioIo::new(stream), service));
     loop {

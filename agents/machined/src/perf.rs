@@ -7,12 +7,11 @@
 //! Owns: when they are read, and what of `/proc` is in which field.
 //! Never: reads them for nobody.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use api::machine::{CpuStat, MemInfo, SystemStat};
 use resource::{Kind, ResourceSpec as _};
-use tokio::sync::mpsc;
 
 use crate::node::Node;
 use crate::proc;
@@ -43,16 +42,12 @@ pub(crate) fn refresh(node: &Node, kind: &Kind) {
 }
 
 /// Reads them again and again for whoever watches a type, until nobody holds `listener` any more.
-pub(crate) async fn keep_fresh<T>(
-    node: Arc<Node>,
-    kind: &'static Kind,
-    listener: mpsc::WeakSender<T>,
-) {
+pub(crate) async fn keep_fresh(node: Arc<Node>, kind: &'static Kind, listener: Weak<()>) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if listener.upgrade().is_none() {
+        if listener.strong_count() == 0 {
             return;
         }
         refresh(&node, kind);

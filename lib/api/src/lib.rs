@@ -5,6 +5,8 @@
 //! Never: opens a connection, decides for a caller, or holds method logic.
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "client", feature = "server"))]
+mod codec;
 pub mod methods;
 pub mod rbac;
 pub mod wire;

@@ -203,7 +203,13 @@ impl Watch {
         let ended = Arc::weak_count(&self.queue) == 0;
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         match queue.events.pop_front() {
-            Some(event) => Ok(Some(event)),
+            Some(event) => {
+                if queue.events.is_empty() {
+                    // Most watchers wait most of the time, and there may be thousands.
+                    queue.events = VecDeque::new();
+                }
+                Ok(Some(event))
+            }
             None if queue.lagged => Err(WatchError::Lagged),
             None if ended => Err(WatchError::Closed),
             None => Ok(None),

@@ -7,15 +7,15 @@
 //! Owns: what a watch begins with, and how events are put together.
 //! Never: skips an event silently, or holds up who writes.
 
-use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use ::api::cosi::resource::{Event as WireEvent, WatchRequest, WatchResponse};
 use ::api::rbac::Roles;
 use prost::Message as _;
 use resource::{Bootstrap, Event, Selector, Watch, WatchError};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::Stream;
 use tonic::Status;
 use tonic::codegen::BoxStream;
 
@@ -23,8 +23,6 @@ use super::{access, message, query};
 use crate::node::Node;
 use crate::perf;
 
-/// Responses between the store and the network.
-const AHEAD: usize = 1;
 /// From here on no more events join a response: far below what clients take.
 const RESPONSE_LEN: usize = 256 * 1024;
 
@@ -89,41 +87,71 @@ pub(super) fn watch(
         has_marks: asked.api_version >= 1,
         is_aggregated: options.aggregated,
     };
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    if perf::is_of(kind) {
-        let listener = sender.downgrade();
-        tokio::spawn(perf::keep_fresh(Arc::clone(node), kind, listener));
-    }
-    tokio::spawn(tell(watch, form, present, sender));
-    Ok(Box::pin(ReceiverStream::new(receiver)))
+    let listener = perf::is_of(kind).then(|| {
+        let listener = Arc::new(());
+        let there = Arc::downgrade(&listener);
+        tokio::spawn(perf::keep_fresh(Arc::clone(node), kind, there));
+        listener
+    });
+    Ok(Box::pin(Told {
+        watch: Some(watch),
+        form,
+        said: Said::Nothing,
+        present,
+        _listener: listener,
+    }))
 }
 
-type Sender = mpsc::Sender<Result<WatchResponse, Status>>;
+/// A watch as the responses that a client takes, one when it wants one.
+///
+/// It is no task of its own, because there may be thousands: one that waits is a few hundred bytes.
+#[derive(Debug)]
+struct Told {
+    /// Nothing when the last word was said.
+    watch: Option<Watch>,
+    form: Form,
+    said: Said,
+    /// The one resource that is watched, as it was at the beginning.
+    present: Option<WireEvent>,
+    /// Counters are read again while it is there.
+    _listener: Option<Arc<()>>,
+}
 
-async fn tell(mut watch: Watch, form: Form, present: Option<WireEvent>, sender: Sender) {
-    // The first response has no events: it says that from now on nothing is missed.
-    let ready = std::iter::once(Vec::new());
-    for event in ready.chain(present.map(|event| vec![event])) {
-        if sender.send(Ok(WatchResponse { event })).await.is_err() {
-            return;
-        }
-    }
-    loop {
-        let first = tokio::select! {
-            next = poll_fn(|context| watch.poll_next(context)) => next,
-            // Nobody listens any more: a quiet type must not keep this task for ever.
-            () = sender.closed() => return,
+/// How far a watch has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    Ready,
+}
+
+impl Stream for Told {
+    type Item = Result<WatchResponse, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let told = self.get_mut();
+        let Some(watch) = &mut told.watch else {
+            return Poll::Ready(None);
         };
-        let (response, ends) = match first {
-            Ok(first) => gather(first, &mut watch, form),
-            Err(error) => (last_word(error, form), true),
-        };
-        if response.as_ref().is_ok_and(|said| said.event.is_empty()) {
-            continue;
+        if told.said == Said::Nothing {
+            // The first response has no events: it says that from now on nothing is missed.
+            told.said = Said::Ready;
+            return Poll::Ready(Some(Ok(WatchResponse::default())));
         }
-        let ends = ends || response.is_err();
-        if sender.send(response).await.is_err() || ends {
-            return;
+        if let Some(event) = told.present.take() {
+            return Poll::Ready(Some(Ok(WatchResponse { event: vec![event] })));
+        }
+        loop {
+            let (response, ends) = match ready!(watch.poll_next(context)) {
+                Ok(first) => gather(first, watch, told.form),
+                Err(error) => (last_word(error, told.form), true),
+            };
+            if response.as_ref().is_ok_and(|said| said.event.is_empty()) {
+                continue;
+            }
+            if ends || response.is_err() {
+                told.watch = None;
+            }
+            return Poll::Ready(Some(response));
         }
     }
 }
@@ -166,6 +194,7 @@ mod tests {
 
     use ::api::cosi::resource::EventType;
     use resource::{BACKLOG_MAX, ResourceSpec as _, Store};
+    use tokio_stream::StreamExt as _;
     use tonic::Code;
 
     use super::*;
@@ -193,10 +222,15 @@ mod tests {
 
     /// Everything that a watch says until it ends.
     async fn said(watch: Watch, form: Form) -> Vec<Result<Vec<EventType>, Code>> {
-        let (sender, mut receiver) = mpsc::channel(AHEAD);
-        tokio::spawn(tell(watch, form, None, sender));
+        let mut told = Told {
+            watch: Some(watch),
+            form,
+            said: Said::Nothing,
+            present: None,
+            _listener: None,
+        };
         let mut said = Vec::new();
-        while let Some(response) = receiver.recv().await {
+        while let Some(response) = told.next().await {
             said.push(match response {
                 Ok(response) => {
                     let events = response.event.iter();
