@@ -10,12 +10,16 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use config::GoDuration;
 
+use crate::args_capture::Pcap;
+use crate::args_cluster::{Health, Kubeconfig};
 use crate::args_config::Config;
+use crate::args_containers::{Containers, RestartContainer};
 use crate::args_extension::{Extension, Image};
 use crate::args_files::{Copy, List, Usage};
 use crate::args_gen::Gen;
 use crate::args_inspect::Inspect;
 use crate::args_machine::{Inject, MachineConfig, Validate};
+use crate::args_meta::Meta;
 use crate::args_netstat::Netstat;
 use crate::args_resource::{Change, Get, Patch};
 use crate::args_run::Run;
@@ -85,6 +89,12 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl config merge ./talosconfig"
     )]
     Config(Config),
+    /// List the containers of nodes
+    #[command(
+        visible_aliases = ["container", "c"],
+        after_help = "Example: ichorctl -n 10.0.0.2 containers"
+    )]
+    Containers(Containers),
     /// Copy a file or a folder from a node
     #[command(
         visible_alias = "cp",
@@ -92,6 +102,27 @@ pub(crate) enum Command {
                       ichorctl -n 10.0.0.2 copy /var/log - > log.tar.gz"
     )]
     Copy(Copy),
+    /// Show what nodes are and do, live in the terminal
+    #[command(
+        after_help = "Keys: F1 F2 F4 (or 1 2 4)  summary, monitor, logs\n      \
+                      h l, left right      another node\n      \
+                      j k, up down         scroll; Ctrl-D Ctrl-U half a page, Ctrl-F Ctrl-B a page\n      \
+                      n p                  another log\n      \
+                      q, Ctrl-C            leave\n\n\
+                      Example: ichorctl -n 10.0.0.2,10.0.0.3 dashboard"
+    )]
+    Dashboard {
+        /// Time between updates
+        #[arg(short = 'd', long, default_value = "3s", value_parser = duration)]
+        update_interval: Duration,
+    },
+    /// List disks
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 disks --insecure")]
+    Disks {
+        /// Ask a node in maintenance mode
+        #[arg(short, long)]
+        insecure: bool,
+    },
     /// Show the kernel log
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 dmesg --follow")]
     Dmesg {
@@ -129,6 +160,10 @@ pub(crate) enum Command {
                       ichorctl -n 10.0.0.2 get machineconfig -o yaml\n          \
                       ichorctl -n 10.0.0.2 get services --watch")]
     Get(Get),
+    /// Check the health of a cluster
+    #[command(after_help = "Examples: ichorctl -n 10.0.0.2 health\n          \
+                      ichorctl health --server=false --control-plane-nodes 10.0.0.2 --worker-nodes 10.0.0.3")]
+    Health(Health),
     /// Make boot images; show and pull the images of containers
     #[command(
         visible_alias = "images",
@@ -147,6 +182,10 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl -n 10.0.0.2 inspect dependencies"
     )]
     Inspect(Inspect),
+    /// Get the administrator's kubeconfig
+    #[command(after_help = "Examples: ichorctl -n 10.0.0.2 kubeconfig\n          \
+                      ichorctl -n 10.0.0.2 kubeconfig ./kubeconfig --merge=false")]
+    Kubeconfig(Kubeconfig),
     /// List the files of a node
     #[command(
         visible_aliases = ["l", "ls"],
@@ -179,6 +218,12 @@ pub(crate) enum Command {
         #[arg(short, long)]
         verbose: bool,
     },
+    /// Write and delete values of META, which outlive the configuration
+    #[command(
+        after_help = "Examples: ichorctl -n 10.0.0.2 meta write 0xa \"$(cat network.yaml)\"\n          \
+                      ichorctl -n 10.0.0.2 meta delete 0xa"
+    )]
+    Meta(Meta),
     /// List mounts
     #[command(
         visible_alias = "mount",
@@ -191,6 +236,13 @@ pub(crate) enum Command {
     /// Change a configuration by patches
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 patch machineconfig -p @mtu.yaml")]
     Patch(Patch),
+    /// Capture packets of a node
+    #[command(
+        after_help = "Examples: ichorctl -n 10.0.0.2 pcap -i eth0 --duration 10s\n          \
+                      ichorctl -n 10.0.0.2 pcap -o - | tcpdump -vvv -r -\n          \
+                      ichorctl -n 10.0.0.2 pcap --bpf-filter \"$(tcpdump -dd -y EN10MB 'udp port 53')\""
+    )]
+    Pcap(Pcap),
     /// List processes
     #[command(
         visible_aliases = ["process", "ps"],
@@ -219,6 +271,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Restart a container
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 restart ctr-web")]
+    Restart(RestartContainer),
     /// Run a container on a node
     #[command(
         after_help = "Examples: ichorctl -n 10.0.0.2 run --rm busybox:1.36 echo hello\n          \
@@ -247,6 +302,20 @@ pub(crate) enum Command {
         force: bool,
         #[command(flatten)]
         wait: Wait,
+    },
+    /// Show what containers use
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 stats")]
+    Stats(Containers),
+    /// Collect what nodes say about themselves in an archive, without secrets
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2,10.0.0.3 support -O nodes.zip")]
+    Support(Support),
+    /// Compare the time of nodes with a time server
+    #[command(after_help = "Examples: ichorctl -n 10.0.0.2 time\n          \
+                      ichorctl -n 10.0.0.2 time --check pool.ntp.org")]
+    Time {
+        /// The time server to ask, instead of the configured ones
+        #[arg(short, long, value_name = "SERVER")]
+        check: Option<String>,
     },
     /// Show how much files and folders take
     #[command(
@@ -355,6 +424,25 @@ pub(crate) struct Logs {
     /// Only the last lines; -1: all
     #[arg(long, default_value_t = -1, allow_negative_numbers = true)]
     pub(crate) tail: i32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Support {
+    /// Questions to each node at the same time
+    #[arg(
+        short = 'w',
+        long,
+        default_value_t = 1,
+        value_name = "NUMBER",
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=32)
+    )]
+    pub(crate) num_workers: usize,
+    /// The archive; without it support.zip. It must not exist
+    #[arg(short = 'O', long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Name each file as it comes
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -504,6 +592,24 @@ mod tests {
             "version --client --short",
             "completion zsh",
             "man pages",
+            "containers -k",
+            "c",
+            "disks -i -n a",
+            "meta write 0xa x",
+            "meta -i write 10 -x",
+            "meta delete 255 --insecure",
+            "health",
+            "health --server=false --control-plane-nodes a,b --init-node c --worker-nodes d,e",
+            "health --wait-timeout 5m --k8s-endpoint https://a:6443 --run-e2e",
+            "kubeconfig",
+            "kubeconfig a -f -m",
+            "kubeconfig . --merge=false --force-context-name x",
+            "pcap",
+            "pcap -i eth1 --promiscuous --duration 10s -o -",
+            "pcap -o a.pcap",
+            "restart -k kube-system/a",
+            "stats --kubernetes",
+            "time -c pool.ntp.org",
             "extension new a --service",
             "extensions validate a b --arch arm64",
             "extension pack a -o b.sqsh",
@@ -563,6 +669,24 @@ mod tests {
             "usage -t big",
             "copy",
             "copy /etc",
+            "disks vda",
+            "meta",
+            "meta write 0xa",
+            "meta write 0 x",
+            "meta write 256 x",
+            "meta write 0xyz x",
+            "meta delete a",
+            "pcap --duration soon",
+            "pcap --bpf-filter tcp",
+            "health now",
+            "health --wait-timeout soon",
+            "kubeconfig a b",
+            "kubeconfig -m false b",
+            "kubeconfig --force-context-name=",
+            "pcap eth0",
+            "restart",
+            "time --check",
+            "time pool.ntp.org",
             "extension",
             "extension validate",
             "extension pack a",

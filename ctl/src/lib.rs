@@ -6,12 +6,16 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod args_capture;
+mod args_cluster;
 mod args_config;
+mod args_containers;
 mod args_extension;
 mod args_files;
 mod args_gen;
 mod args_inspect;
 mod args_machine;
+mod args_meta;
 mod args_netstat;
 mod args_resource;
 mod args_run;
@@ -19,7 +23,9 @@ mod commands;
 mod container;
 mod dial;
 mod editor;
+mod frames;
 mod graph;
+mod kubeconfig;
 mod patches;
 mod places;
 mod pulling;
@@ -36,6 +42,7 @@ mod unpacking;
 mod watched;
 mod wizard;
 mod written;
+mod zip;
 
 use std::ffi::OsString;
 

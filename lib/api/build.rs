@@ -18,6 +18,7 @@ const ROOTS: &[&str] = &[
     "storage/storage.proto",
     "time/time.proto",
     "security/security.proto",
+    "events/events.proto",
     "cosi/state.proto",
     "cosi/meta.proto",
     "resource/config.proto",

@@ -41,10 +41,18 @@ pub(crate) struct Machine {
     pub stable_hostname: bool,
     /// `machine.time.disabled`.
     pub time_disabled: bool,
+    /// `machine.time.servers`, or the one that is asked when there are none.
+    pub time_servers: Vec<String>,
     /// The documents `ExtensionServiceConfig`.
     pub extension_services: Vec<ExtensionService>,
     /// The documents `ContainerConfig`.
     pub containers: Vec<config::ContainerSpec>,
+    /// `machine.logging.destinations`.
+    pub log_destinations: Vec<config::LogDestination>,
+    /// The URLs of the documents `KmsgLogConfig`.
+    pub kernel_logs: Vec<config::Url>,
+    /// The endpoint of the document `EventSinkConfig`.
+    pub event_sink: Option<String>,
     /// `machine.registries`, as imaged reads it.
     pub registries: Content,
 }

@@ -14,18 +14,17 @@ use sys::fs::OFlags;
 /// Reads a text of at most `max` bytes.
 ///
 /// # Errors
-/// It is not there, not a file (a pipe would be waited for, a device may never end), longer, or not
-/// UTF-8.
+/// As [`read_bytes`], or it is not UTF-8.
 pub(crate) fn read_text(path: &Path, max: u64) -> io::Result<String> {
-    String::from_utf8(read(path, max)?)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    String::from_utf8(read_bytes(path, max)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8"))
 }
 
 /// Reads at most `max` bytes.
 ///
 /// # Errors
-/// As [`read_text`], whatever is in it.
-pub(crate) fn read(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+/// It is not there, not a file (a pipe would be waited for, a device may never end), or longer.
+pub(crate) fn read_bytes(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = OpenOptions::new()
         .read(true)

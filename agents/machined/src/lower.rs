@@ -7,7 +7,7 @@
 use std::fmt;
 
 use config::document::{Document, Extra, MachineConfig as Written};
-use config::{Circumstances, Configuration, ContainerSpec, Mode};
+use config::{Circumstances, Configuration, ContainerSpec, LogDestination, Mode, Url};
 use pki::{Authority, Certificate, Secret};
 
 use crate::configuration::{Content, ExtensionService, Loaded, Machine};
@@ -57,6 +57,8 @@ pub(crate) fn load(source: &[u8], mode: &str) -> Result<Loaded, Refusal> {
     let mut machine = machine(document)?;
     machine.extension_services = extension_services(&configuration);
     machine.containers = containers(&configuration);
+    machine.kernel_logs = kernel_logs(&configuration);
+    machine.event_sink = event_sink(&configuration);
     let unsupported = configuration.unsupported();
     Ok(Loaded::new(configuration, machine, unsupported, warnings))
 }
@@ -74,6 +76,34 @@ fn containers(configuration: &Configuration) -> Vec<ContainerSpec> {
         | Extra::NetworkRuleConfig(_) => None,
     })
     .collect()
+}
+
+fn kernel_logs(configuration: &Configuration) -> Vec<Url> {
+    let all = configuration.extras().iter();
+    all.filter_map(|extra| match extra {
+        Extra::KmsgLogConfig(written) => Url::parse(&written.url),
+        Extra::ContainerConfig(_)
+        | Extra::ExtensionServiceConfig(_)
+        | Extra::SideroLinkConfig(_)
+        | Extra::EventSinkConfig(_)
+        | Extra::NetworkDefaultActionConfig(_)
+        | Extra::NetworkRuleConfig(_) => None,
+    })
+    .collect()
+}
+
+fn event_sink(configuration: &Configuration) -> Option<String> {
+    let all = configuration.extras().iter();
+    let mut sinks = all.filter_map(|extra| match extra {
+        Extra::EventSinkConfig(written) => Some(written.endpoint.clone()),
+        Extra::ContainerConfig(_)
+        | Extra::ExtensionServiceConfig(_)
+        | Extra::SideroLinkConfig(_)
+        | Extra::KmsgLogConfig(_)
+        | Extra::NetworkDefaultActionConfig(_)
+        | Extra::NetworkRuleConfig(_) => None,
+    });
+    sinks.next()
 }
 
 fn extension_services(configuration: &Configuration) -> Vec<ExtensionService> {
@@ -162,6 +192,19 @@ fn usable(path: &str, pem: &[u8]) -> Result<Certificate, Refusal> {
     Ok(certificate)
 }
 
+/// The time server of a configuration that names none (the documents' default).
+const TIME_SERVER: &str = "pool.ntp.org";
+
+fn time_servers(written: &Written) -> Vec<String> {
+    let named = written.time.iter().flat_map(|time| &time.servers);
+    let named: Vec<String> = named.cloned().collect();
+    if named.is_empty() {
+        vec![TIME_SERVER.to_owned()]
+    } else {
+        named
+    }
+}
+
 fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) -> Machine {
     let features = written.features.as_ref();
     let network = written.network.as_ref();
@@ -191,8 +234,15 @@ fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) ->
         time_disabled: (written.time.as_ref())
             .and_then(|time| time.disabled)
             .unwrap_or(false),
+        time_servers: time_servers(written),
         extension_services: Vec::new(),
         containers: Vec::new(),
+        log_destinations: (written.logging.iter())
+            .flat_map(|logging| &logging.destinations)
+            .filter_map(LogDestination::from_document)
+            .collect(),
+        kernel_logs: Vec::new(),
+        event_sink: None,
         registries: registries::written(written.registries.as_ref()),
     }
 }

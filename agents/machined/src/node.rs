@@ -16,6 +16,7 @@ use resource::{Dependency, Engine, ResourceSpec, Store};
 use tokio::sync::{Notify, watch};
 
 use crate::browse::Slots;
+use crate::capture::Captures;
 use crate::containers::Images;
 use crate::door::Opening;
 use crate::events::{self, Ring};
@@ -24,12 +25,14 @@ use crate::keeper::Keepers;
 use crate::kernel_arguments::KernelArguments;
 use crate::kernel_modules::Wanted;
 use crate::look::Looks;
+use crate::meta::Meta;
+use crate::ntp::Asks;
 use crate::places::Places;
 use crate::resources::{MachineConfig, MachineStage, MachineStatus};
 use crate::sequence::Sequencer;
 use crate::services::Book;
 use crate::trial::Trial;
-use crate::{clock, controllers, door, resources};
+use crate::{clock, controllers, door, resources, shipping};
 
 /// Who writes the machine's state and configuration.
 pub(crate) const RUNTIME: &str = "runtime.MachineStatusController";
@@ -77,8 +80,16 @@ pub(crate) struct Node {
     pub images: Images,
     /// Places for clients that look at files.
     pub slots: Slots,
+    /// How many time servers are asked.
+    pub asks: Asks,
+    /// Places for captures.
+    pub captures: Captures,
+    /// The values of META.
+    pub meta: Meta,
     /// The kernel modules that the configuration names.
     pub modules: watch::Sender<Vec<Wanted>>,
+    /// Where logs and events go.
+    pub shipping: shipping::Wanted,
 }
 
 impl State {
@@ -102,7 +113,8 @@ impl Node {
         let arguments = KernelArguments::parse(&arguments);
         let mut engine = Engine::new();
         let modules = watch::Sender::default();
-        controllers::register(&mut engine, &places, &arguments, &modules)?;
+        let shipping = shipping::Wanted::default();
+        controllers::register(&mut engine, &places, &arguments, &modules, &shipping)?;
         let mut store = Store::new();
         resources::announce(&mut store, clock::now().wall)?;
         let node = Self {
@@ -126,7 +138,11 @@ impl Node {
             looks: Looks::default(),
             images: Images::default(),
             slots: Slots::default(),
+            asks: Asks::default(),
+            captures: Captures::default(),
+            meta: Meta::default(),
             modules,
+            shipping,
         };
         Ok(Arc::new(node))
     }

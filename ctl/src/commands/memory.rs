@@ -66,7 +66,7 @@ fn short(memory: &MemInfo) -> [String; 7] {
 }
 
 /// Every number under the kernel's name (proc_meminfo(5)).
-fn long(m: &MemInfo) -> Table {
+pub(crate) fn long(m: &MemInfo) -> Table {
     let mut table = Table::headless();
     for (name, value) in [
         ("MemTotal", m.memtotal),

@@ -7,7 +7,10 @@
 mod apply;
 mod change;
 mod completion;
+mod containers;
 mod copy;
+mod dashboard;
+mod disks;
 mod edit;
 mod events;
 mod extension;
@@ -18,25 +21,31 @@ mod gen_keys;
 mod gen_secrets;
 mod generate;
 mod get;
+mod health;
 mod image;
 mod images;
 mod inject;
 mod inspect;
 mod interactive;
+mod kubeconfig;
 mod list;
 mod machineconfig;
 mod man;
 mod memory;
+mod meta;
 mod mounts;
 mod netstat;
 mod patch;
+mod pcap;
 mod power;
 mod processes;
 mod read;
 mod run;
 mod services;
 mod stream;
+mod support;
 mod talosconfig;
+mod time;
 mod usage;
 mod validate;
 mod version;
@@ -65,7 +74,13 @@ pub(crate) async fn run(
             Ok(())
         }
         Command::Config(what) => talosconfig::run(what, globals, environment, screen).await,
+        Command::Containers(asked) => containers::list(&open().await?, &asked, screen).await,
         Command::Copy(asked) => copy::run(&open().await?, &asked, environment, screen).await,
+        Command::Dashboard { update_interval } => {
+            let target = Target::configured(globals, environment)?;
+            dashboard::run(target, update_interval).await
+        }
+        Command::Disks { insecure } => disks::run(insecure, globals, environment, screen).await,
         Command::Dmesg { follow, tail } => {
             stream::dmesg(&open().await?, follow, tail, screen).await
         }
@@ -77,6 +92,7 @@ pub(crate) async fn run(
         Command::Extension(what) => extension::run(&what, environment, screen).await,
         Command::Gen { force, what } => generate::run(&what, force, environment, screen),
         Command::Get(asked) => get::run(&asked, globals, environment, screen).await,
+        Command::Health(asked) => health::run(open().await?, &asked, screen).await,
         Command::Image(asked) => match asked.what {
             OfImage::Extend(what) => image::extend(&what, environment, screen).await,
             OfImage::List => images::list(&open().await?, asked.namespace, screen).await,
@@ -88,22 +104,28 @@ pub(crate) async fn run(
         Command::Inspect(Inspect::Dependencies { with_resources }) => {
             inspect::dependencies(&open().await?, with_resources, screen).await
         }
+        Command::Kubeconfig(asked) => {
+            kubeconfig::run(&open().await?, &asked, environment, screen).await
+        }
         Command::List(asked) => list::run(&open().await?, &asked, environment, screen).await,
         Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
         Command::Machineconfig(what) => machineconfig::run(&what, environment, screen),
         Command::Man { folder } => man::run(&folder, environment, screen),
         Command::Memory { verbose } => memory::run(&open().await?, verbose, screen).await,
+        Command::Meta(asked) => meta::run(&asked, globals, environment, screen).await,
         Command::Mounts => mounts::run(&open().await?, screen).await,
         Command::Netstat(asked) => netstat::run(&open().await?, &asked, screen).await,
         Command::Patch(asked) => {
             let target = Target::configured(globals, environment)?;
             patch::run(&asked, &target, environment, screen).await
         }
+        Command::Pcap(asked) => pcap::run(&open().await?, &asked, environment, screen).await,
         Command::Processes { sort, watch } => {
             processes::run(&open().await?, sort, watch, screen).await
         }
         Command::Read { path } => read::run(&open().await?, &path, screen).await,
         Command::Reboot { mode, wait } => power::reboot(&open().await?, mode, &wait, screen).await,
+        Command::Restart(asked) => containers::restart(&open().await?, &asked, screen).await,
         Command::Run(asked) => run::run(&open().await?, &asked, screen).await,
         Command::Service { id, action } => {
             services::run(&open().await?, id.as_deref(), action, environment, screen).await
@@ -111,6 +133,9 @@ pub(crate) async fn run(
         Command::Shutdown { force, wait } => {
             power::shutdown(&open().await?, force, &wait, screen).await
         }
+        Command::Stats(asked) => containers::stats(&open().await?, &asked, screen).await,
+        Command::Support(asked) => support::run(open().await?, &asked, environment, screen).await,
+        Command::Time { check } => time::run(&open().await?, check.as_deref(), screen).await,
         Command::Usage(asked) => usage::run(&open().await?, &asked, screen).await,
         Command::Validate(asked) => validate::run(&asked, environment, screen),
         Command::Version {

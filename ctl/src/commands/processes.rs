@@ -84,7 +84,7 @@ fn order(rows: &mut [(String, ProcessInfo)], sort: Sort) {
 }
 
 /// The whole command line; kernel threads have only a name, which stands in brackets.
-fn command(process: &ProcessInfo) -> String {
+pub(crate) fn command(process: &ProcessInfo) -> String {
     match (process.executable.as_str(), process.args.as_str()) {
         ("", "") => format!("[{}]", process.command),
         (executable, "") => executable.to_owned(),

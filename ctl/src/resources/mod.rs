@@ -10,7 +10,7 @@ pub(crate) mod path;
 
 use api::cosi::resource::meta::ResourceDefinitionSpec;
 use api::cosi::resource::{
-    GetRequest, ListRequest, Resource, WatchOptions, WatchRequest, WatchResponse,
+    GetRequest, ListRequest, ListResponse, Resource, WatchOptions, WatchRequest, WatchResponse,
 };
 use prost::Message as _;
 use tonic::{Code, Status, Streaming};
@@ -71,6 +71,23 @@ impl<'a> Reader<'a> {
         kinds::resolve(named, &definitions)
             .cloned()
             .map_err(|trouble| trouble.at(&self.name()))
+    }
+
+    /// Every type that the node has.
+    pub(crate) async fn kinds(&self) -> Result<Vec<Kind>, Trouble> {
+        self.definitions().await
+    }
+
+    /// All resources of a type as they come, for those who keep none of them.
+    pub(crate) async fn stream_of(&self, kind: &Kind) -> Result<Streaming<ListResponse>, Status> {
+        let request = ListRequest {
+            namespace: kind.namespace.clone(),
+            r#type: kind.name.clone(),
+            options: None,
+        };
+        let request = self.request(request);
+        let request = request.map_err(|trouble| Status::invalid_argument(trouble.to_string()))?;
+        Ok(self.session.state().list(request).await?.into_inner())
     }
 
     async fn definitions(&self) -> Result<Vec<Kind>, Trouble> {

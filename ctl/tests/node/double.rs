@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, mpsc};
 
+use api::cluster::cluster_service_server::ClusterServiceServer;
 use api::common::{Data, Metadata};
 use api::cosi::resource::state_server::StateServer;
 use api::google::rpc::Status as RpcStatus;
@@ -15,6 +16,8 @@ use api::inspect as i;
 use api::inspect::inspect_service_server::{InspectService, InspectServiceServer};
 use api::machine as m;
 use api::machine::machine_service_server::{MachineService, MachineServiceServer};
+use api::storage::storage_service_server::StorageServiceServer;
+use api::time::time_service_server::TimeServiceServer;
 use pki::{Authority, Identity, Leaf, Names};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -28,7 +31,9 @@ use tonic::{Request, Response, Status};
 
 use crate::cabinet;
 use crate::desk::{LATER, now};
+use crate::pulse;
 use crate::shelf::{Held, Shelf, named};
+use crate::stock::{self, Stock};
 
 /// A running node.
 pub(crate) struct Node {
@@ -74,6 +79,9 @@ impl Node {
                     .add_service(MachineServiceServer::new(double))
                     .add_service(StateServer::new(shelf))
                     .add_service(InspectServiceServer::new(Insight))
+                    .add_service(ClusterServiceServer::new(Stock))
+                    .add_service(StorageServiceServer::new(Stock))
+                    .add_service(TimeServiceServer::new(Stock))
                     .serve_with_incoming(TcpListenerStream::new(behind));
                 tokio::spawn(serve);
                 let front = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
@@ -135,7 +143,7 @@ fn config(identity: &Identity, clients: Option<&Authority>) -> ServerConfig {
 struct Double(Arc<Mutex<Held>>);
 
 /// The metadata of one answer for each node that was asked for; without any, one without a name.
-fn nodes<T>(request: &Request<T>) -> Vec<Option<Metadata>> {
+pub(crate) fn nodes<T>(request: &Request<T>) -> Vec<Option<Metadata>> {
     let names: Vec<&str> = request
         .metadata()
         .get_all("nodes")
@@ -164,7 +172,7 @@ fn nodes<T>(request: &Request<T>) -> Vec<Option<Metadata>> {
     names.into_iter().map(metadata).collect()
 }
 
-fn fails(metadata: Option<&Metadata>) -> bool {
+pub(crate) fn fails(metadata: Option<&Metadata>) -> bool {
     metadata.is_some_and(|metadata| !metadata.error.is_empty())
 }
 
@@ -188,7 +196,7 @@ macro_rules! answer {
     }};
 }
 
-type Boxed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub(crate) type Boxed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 fn service(id: &str, state: &str, healthy: Option<bool>) -> m::ServiceInfo {
     let ts = Some(prost_types::Timestamp {
@@ -300,6 +308,9 @@ impl MachineService for Double {
         &self,
         request: Request<()>,
     ) -> Result<Response<m::ServiceListResponse>, Status> {
+        if named(&request) == "10.0.0.9" {
+            return Err(Status::unavailable("no route to it"));
+        }
         answer!(
             request,
             ServiceListResponse,
@@ -486,6 +497,98 @@ impl MachineService for Double {
         }))
     }
 
+    async fn containers(
+        &self,
+        request: Request<m::ContainersRequest>,
+    ) -> Result<Response<m::ContainersResponse>, Status> {
+        let asked = request.get_ref();
+        let containers = stock::containers(&asked.namespace, asked.driver);
+        answer!(
+            request,
+            ContainersResponse,
+            Container {
+                containers: containers.clone()
+            }
+        )
+    }
+
+    async fn stats(
+        &self,
+        request: Request<m::StatsRequest>,
+    ) -> Result<Response<m::StatsResponse>, Status> {
+        answer!(
+            request,
+            StatsResponse,
+            Stats {
+                stats: stock::stats()
+            }
+        )
+    }
+
+    async fn restart(
+        &self,
+        request: Request<m::RestartRequest>,
+    ) -> Result<Response<m::RestartResponse>, Status> {
+        let asked = request.get_ref();
+        if asked.id == "machined" {
+            return Err(Status::failed_precondition("it is no container"));
+        }
+        assert_eq!((asked.namespace.as_str(), asked.driver), ("system", 0));
+        let messages = nodes(&request)
+            .into_iter()
+            .map(|metadata| m::Restart { metadata });
+        Ok(Response::new(m::RestartResponse {
+            messages: messages.collect(),
+        }))
+    }
+
+    async fn meta_write(
+        &self,
+        request: Request<m::MetaWriteRequest>,
+    ) -> Result<Response<m::MetaWriteResponse>, Status> {
+        let asked = request.get_ref();
+        assert_eq!((asked.key, &asked.value[..]), (10, &b"-x y"[..]));
+        let messages = nodes(&request)
+            .into_iter()
+            .map(|metadata| m::MetaWrite { metadata });
+        Ok(Response::new(m::MetaWriteResponse {
+            messages: messages.collect(),
+        }))
+    }
+
+    async fn meta_delete(
+        &self,
+        request: Request<m::MetaDeleteRequest>,
+    ) -> Result<Response<m::MetaDeleteResponse>, Status> {
+        if request.get_ref().key != 10 {
+            return Err(Status::not_found("key 0x0c: has no value"));
+        }
+        let messages = nodes(&request)
+            .into_iter()
+            .map(|metadata| m::MetaDelete { metadata });
+        Ok(Response::new(m::MetaDeleteResponse {
+            messages: messages.collect(),
+        }))
+    }
+
+    async fn kubeconfig(&self, request: Request<()>) -> Result<Response<Boxed<Data>>, Status> {
+        let pieces = stock::kubeconfig(&named(&request))?;
+        Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
+    }
+
+    async fn packet_capture(
+        &self,
+        request: Request<m::PacketCaptureRequest>,
+    ) -> Result<Response<Boxed<Data>>, Status> {
+        let (pieces, goes_on) = stock::capture(request.get_ref())?;
+        let pieces = tokio_stream::iter(pieces.into_iter().map(Ok));
+        if goes_on {
+            let more = tokio_stream::StreamExt::chain(pieces, tokio_stream::pending());
+            return Ok(Response::new(Box::pin(more)));
+        }
+        Ok(Response::new(Box::pin(pieces)))
+    }
+
     async fn list(
         &self,
         request: Request<m::ListRequest>,
@@ -529,6 +632,28 @@ impl MachineService for Double {
     ) -> Result<Response<Boxed<Data>>, Status> {
         let pieces = cabinet::copy(&request.get_ref().root_path);
         Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
+    }
+
+    async fn system_stat(
+        &self,
+        request: Request<()>,
+    ) -> Result<Response<m::SystemStatResponse>, Status> {
+        pulse::system_stat(&request, &self.0)
+    }
+
+    async fn cpu_info(&self, _: Request<()>) -> Result<Response<m::CpuInfoResponse>, Status> {
+        Ok(Response::new(pulse::cpu_info()))
+    }
+
+    async fn load_avg(&self, _: Request<()>) -> Result<Response<m::LoadAvgResponse>, Status> {
+        Ok(Response::new(pulse::load_avg()))
+    }
+
+    async fn dmesg(
+        &self,
+        request: Request<m::DmesgRequest>,
+    ) -> Result<Response<Boxed<Data>>, Status> {
+        Ok(Response::new(pulse::dmesg(request.get_ref())))
     }
 
     async fn netstat(

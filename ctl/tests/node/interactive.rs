@@ -3,132 +3,14 @@
 //!
 //! Owns: the promises of `apply-config --mode interactive`.
 //! Never: sends a key before the form is there.
-#![expect(
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "a test fails where it stands"
-)]
-
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
 
 use config::{ClientConfig, SecretsBundle};
 
 use crate::desk::Desk;
 use crate::double::Node;
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The command on a terminal of 30 lines.
-struct Terminal {
-    child: std::process::Child,
-    pieces: Receiver<Vec<u8>>,
-    shown: String,
-}
-
-impl Terminal {
-    fn open(desk: &Desk, line: &str) -> Self {
-        let program = env!("CARGO_BIN_EXE_ichorctl");
-        let command = format!("stty rows 30 cols 100; exec {program} {line}");
-        let mut child = Command::new("script")
-            .args(["-qec", &command, "/dev/null"])
-            .current_dir(&desk.folder)
-            .env("HOME", &desk.folder)
-            .env("TERM", "xterm")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut out = child.stdout.take().unwrap();
-        let (send, pieces) = channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = out.read(&mut buffer) {
-                if send.send(buffer[..count].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        Self {
-            child,
-            pieces,
-            shown: String::new(),
-        }
-    }
-
-    /// Waits until `text` is on the screen.
-    fn wait_for(&mut self, text: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while !screen(&self.shown).contains(text) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.pieces.recv_timeout(left) {
-                Ok(piece) => self.shown.push_str(&String::from_utf8_lossy(&piece)),
-                Err(why) => panic!("no {text:?} ({why}) on:\n{}", screen(&self.shown)),
-            }
-        }
-    }
-
-    fn press(&mut self, keys: &str) {
-        let stdin = self.child.stdin.as_mut().unwrap();
-        stdin.write_all(keys.as_bytes()).unwrap();
-        stdin.flush().unwrap();
-    }
-
-    /// The exit code and all that was shown.
-    fn end(mut self) -> (i32, String) {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.pieces.recv_timeout(left) {
-                Ok(piece) => self.shown.push_str(&String::from_utf8_lossy(&piece)),
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.shown),
-            }
-        }
-        (self.child.wait().unwrap().code().unwrap(), self.shown)
-    }
-}
-
-/// What stands on a terminal of 30 lines after all this was written to it: only what changed is
-/// written, at places that escape sequences name (ECMA-48).
-fn screen(written: &str) -> String {
-    let mut cells = vec![vec![' '; 100]; 30];
-    let (mut row, mut column) = (0, 0);
-    let mut letters = written.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\r' => column = 0,
-            '\n' => row += 1,
-            '\u{1b}' => {
-                let mut place = String::new();
-                let end = letters.by_ref().skip(1).find(|c| {
-                    place.push(*c);
-                    c.is_ascii_alphabetic()
-                });
-                if end != Some('H') {
-                    continue;
-                }
-                place.pop();
-                let mut numbers = place
-                    .split(';')
-                    .map(|n| n.parse::<usize>().unwrap_or(1) - 1);
-                row = numbers.next().unwrap_or(0);
-                column = numbers.next().unwrap_or(0);
-            }
-            letter => {
-                if let Some(cell) = cells.get_mut(row).and_then(|line| line.get_mut(column)) {
-                    *cell = letter;
-                }
-                column += 1;
-            }
-        }
-    }
-    let lines = cells.into_iter().map(|line| line.into_iter().collect());
-    lines.collect::<Vec<String>>().join("\n")
-}
+use crate::terminal::Terminal;
 
 #[test]
 fn strt_20_the_wizard_configures_a_node_and_keeps_the_secrets() {

@@ -11,6 +11,7 @@
 
 mod cabinet;
 mod changing;
+mod dashboard;
 mod desk;
 mod double;
 mod extensions;
@@ -18,11 +19,17 @@ mod files;
 mod generating;
 mod interactive;
 mod keys;
+mod kubeconfigs;
 mod looking;
+mod machine;
 mod machineconfig;
 mod modules;
 mod pulling;
+mod pulse;
 mod resources;
 mod shelf;
+mod stock;
+mod support;
 mod tables;
+mod terminal;
 mod troubles;

@@ -30,6 +30,10 @@ pub(crate) struct Held {
     pub(crate) applied: Vec<(String, i32, bool)>,
     /// Which nodes were told that what is on trial is good.
     pub(crate) confirmed: Vec<String>,
+    /// Every question how busy the node is fails, as if it were away.
+    pub(crate) is_away: bool,
+    /// How often that was asked.
+    pub(crate) beats: u32,
     /// At this reading from now somebody else has changed the configuration.
     pub(crate) changes_in: Option<usize>,
 }

@@ -15,5 +15,6 @@ pub mod wire;
 mod generated;
 #[cfg(feature = "messages")]
 pub use generated::{
-    cluster, common, cosi, google, inspect, machine, resource, securityapi, storage, talos, time,
+    cluster, common, cosi, events, google, inspect, machine, resource, securityapi, storage, talos,
+    time,
 };

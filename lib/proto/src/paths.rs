@@ -10,6 +10,8 @@ pub const RUN: &str = "/run/ichor";
 pub const INIT_SOCKET: &str = "/run/ichor/init.sock";
 /// logd: see [`crate::log`].
 pub const LOGD_SOCKET: &str = "/run/ichor/logd.sock";
+/// logd, for any program: syslog(3) (`SOCK_DGRAM`).
+pub const SYSLOG_SOCKET: &str = "/dev/log";
 /// netd: see [`crate::net`].
 pub const NETD_SOCKET: &str = "/run/ichor/netd.sock";
 /// udevd: see [`crate::udev`].

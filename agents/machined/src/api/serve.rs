@@ -13,9 +13,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ::api::cluster::cluster_service_server::ClusterServiceServer;
 use ::api::cosi::resource::state_server::StateServer;
 use ::api::inspect::inspect_service_server::InspectServiceServer;
 use ::api::machine::machine_service_server::MachineServiceServer;
+use ::api::storage::storage_service_server::StorageServiceServer;
+use ::api::time::time_service_server::TimeServiceServer;
 use ::api::wire::{CONNECTED_MS, MAX_MESSAGE};
 use http::HeaderMap;
 use hyper::body::Incoming;
@@ -45,6 +48,16 @@ const STATE: &str = "/cosi.resource.State/";
 const INSPECT: &str = "/inspect.InspectService/";
 /// The longest request for resources: a type, a namespace, an id. Nothing is written through it.
 const STATE_REQUEST_MAX: usize = 64 * 1024;
+/// The paths of the service of clusters.
+const CLUSTER: &str = "/cluster.ClusterService/";
+/// The longest request to it: the names of all nodes.
+const CLUSTER_REQUEST_MAX: usize = 256 * 1024;
+/// The paths of the service of disks.
+const STORAGE: &str = "/storage.StorageService/";
+/// The paths of the service of time.
+const TIME: &str = "/time.TimeService/";
+/// The longest request to services that take a name or nothing.
+const NAME_REQUEST_MAX: usize = 4 * 1024;
 
 /// Serves for ever.
 pub(crate) async fn serve(node: Arc<Node>, listener: UnixListener) {
@@ -91,6 +104,15 @@ async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Er
         .max_encoding_message_size(MAX_MESSAGE);
     let inspect = InspectServiceServer::new(Api::new(Arc::clone(&node)))
         .max_encoding_message_size(MAX_MESSAGE);
+    let cluster = ClusterServiceServer::new(Api::new(Arc::clone(&node)))
+        .max_decoding_message_size(CLUSTER_REQUEST_MAX)
+        .max_encoding_message_size(MAX_MESSAGE);
+    let storage = StorageServiceServer::new(Api::new(Arc::clone(&node)))
+        .max_decoding_message_size(NAME_REQUEST_MAX)
+        .max_encoding_message_size(MAX_MESSAGE);
+    let time = TimeServiceServer::new(Api::new(Arc::clone(&node)))
+        .max_decoding_message_size(NAME_REQUEST_MAX)
+        .max_encoding_message_size(MAX_MESSAGE);
     http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADERS_MAX)
@@ -104,6 +126,9 @@ async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Er
                 machine,
                 state,
                 inspect,
+                cluster,
+                storage,
+                time,
                 since: Since::now(),
             },
         )
@@ -136,6 +161,9 @@ struct Gated {
     machine: MachineServiceServer<Api>,
     state: StateServer<Api>,
     inspect: InspectServiceServer<Api>,
+    cluster: ClusterServiceServer<Api>,
+    storage: StorageServiceServer<Api>,
+    time: TimeServiceServer<Api>,
 }
 
 type Answer = Result<http::Response<Body>, Infallible>;
@@ -153,11 +181,12 @@ impl hyper::service::Service<http::Request<Incoming>> for Gated {
         let roles = gate::roles(request.headers());
         request.extensions_mut().insert(roles);
         let path = request.uri().path();
-        let is_state = path.starts_with(STATE);
-        let is_inspect = path.starts_with(INSPECT);
         match gate::admit(path, request.headers(), configured) {
-            Ok(()) if is_state => self.state.clone().call(request),
-            Ok(()) if is_inspect => self.inspect.clone().call(request),
+            Ok(()) if path.starts_with(STATE) => self.state.clone().call(request),
+            Ok(()) if path.starts_with(INSPECT) => self.inspect.clone().call(request),
+            Ok(()) if path.starts_with(CLUSTER) => self.cluster.clone().call(request),
+            Ok(()) if path.starts_with(STORAGE) => self.storage.clone().call(request),
+            Ok(()) if path.starts_with(TIME) => self.time.clone().call(request),
             // Other services answer `Unimplemented` for their known methods, as the stub does
             // for its own.
             Ok(()) => self.machine.clone().call(request),

@@ -10,6 +10,7 @@ mod configured;
 mod devices_status;
 mod etc_file;
 mod etc_files;
+mod events_sink_config;
 mod hardware_address;
 mod hostname_config;
 mod hostname_merge;
@@ -19,7 +20,9 @@ mod kernel_module_spec;
 mod kernel_param_config;
 mod kernel_param_defaults;
 mod kernel_param_spec;
+mod kmsg_log_config;
 mod kubelet_secrets;
+mod log_delivery;
 mod machine_type;
 mod maintenance_config;
 mod network_status;
@@ -36,6 +39,7 @@ mod time_server_config;
 mod time_server_merge;
 mod time_server_spec;
 mod time_sync;
+mod unique_machine_token;
 
 pub(crate) use kernel_param_defaults::KSPP_SYSCTLS;
 
@@ -49,10 +53,10 @@ use crate::news::{init, network};
 use crate::places::Places;
 use crate::resources::{
     self, AddressStatus, CpuStats, ExtensionStatus, LeaseStatus, LinkStatus, LoadedKernelModule,
-    MachineConfig, MachineKind, MachineStatus, MemoryStats, MountStatus, Namespace,
-    ResourceDefinition, RouteStatus, Service,
+    MachineConfig, MachineKind, MachineStatus, MemoryStats, MetaKey, MetaLoaded, MountStatus,
+    Namespace, ResourceDefinition, RouteStatus, Service,
 };
-use crate::{kernel_modules, layers, mounted, node, perf};
+use crate::{kernel_modules, layers, meta, mounted, node, perf, shipping};
 
 /// Who writes the configuration that was accepted.
 pub(crate) const CONFIGURATION: &str = "config.AcquireController";
@@ -66,6 +70,7 @@ pub(crate) fn register(
     places: &Places,
     arguments: &KernelArguments,
     modules: &watch::Sender<Vec<Wanted>>,
+    shipping: &shipping::Wanted,
 ) -> Result<(), RegisterError> {
     engine.register_source(
         resources::META,
@@ -74,6 +79,8 @@ pub(crate) fn register(
             Output::of::<Namespace>(),
         ],
     )?;
+    let outputs = vec![Output::of::<MetaKey>(), Output::of::<MetaLoaded>()];
+    engine.register_source(meta::OWNER, outputs)?;
     let sources = [
         (CONFIGURATION, Output::of::<MachineConfig>()),
         (node::RUNTIME, Output::of::<MachineStatus>()),
@@ -97,6 +104,7 @@ pub(crate) fn register(
         machine_type::controller(),
         node_address::controller(),
         resolvers::controller(),
+        unique_machine_token::controller(),
         hostname_config::controller(arguments, places),
         hostname_merge::controller(),
         hostname_spec::controller(places),
@@ -107,6 +115,9 @@ pub(crate) fn register(
         kernel_param_defaults::controller(arguments),
         kernel_param_config::controller(),
         kernel_param_spec::controller(places),
+        kmsg_log_config::controller(arguments),
+        events_sink_config::controller(arguments),
+        log_delivery::controller(shipping),
         cert_sans::controller(),
         api_certificate::controller(),
         root_os::controller(),

@@ -22,7 +22,7 @@ pub(super) fn controller(places: &Places) -> Controller {
         outputs: vec![Output::of::<SecurityState>()],
         body: Body::Acting(Box::new(move |_view, desired: &mut Desired| {
             // Four bytes of attributes, then the value.
-            let found = files::read(&variable, 5).unwrap_or_default();
+            let found = files::read_bytes(&variable, 5).unwrap_or_default();
             let state = SecurityState {
                 secure_boot: found.get(4) == Some(&1),
                 ..SecurityState::default()

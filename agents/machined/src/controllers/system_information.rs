@@ -56,17 +56,17 @@ pub(super) fn controller(places: &Places) -> Controller {
 
 fn read(places: &Places) -> Machine {
     let tables = places.at("/sys/firmware/dmi/tables");
-    let Ok(table) = files::read(&tables.join("DMI"), TABLE_MAX) else {
+    let Ok(table) = files::read_bytes(&tables.join("DMI"), TABLE_MAX) else {
         return Machine::default();
     };
-    let entry = files::read(&tables.join("smbios_entry_point"), TEXT_MAX).unwrap_or_default();
+    let entry = files::read_bytes(&tables.join("smbios_entry_point"), TEXT_MAX).unwrap_or_default();
     smbios::parse(&table, smbios::version(&entry))
 }
 
 fn device_tree(places: &Places) -> Option<SystemInformation> {
     let text = |name: &str| {
         let path = places.at("/proc/device-tree").join(name);
-        let bytes = files::read(&path, TEXT_MAX).unwrap_or_default();
+        let bytes = files::read_bytes(&path, TEXT_MAX).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         text.trim_matches(['\0', '\n', ' ']).to_owned()
     };

@@ -51,8 +51,9 @@ pub(crate) use network::{
 pub(crate) use perf::{CpuStats, CpuTimes, LATEST, MemoryStats};
 pub(crate) use roots::{EtcdRootSecrets, KubeletSecrets, KubernetesRootSecrets, OsRootSecrets};
 pub(crate) use runtime::{
-    ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus, LoadedKernelModule,
-    MachineStage, MachineStatus, Service, UnmetCondition,
+    EventSinkConfig, ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus,
+    KmsgLogConfig, LoadedKernelModule, MachineStage, MachineStatus, MetaKey, MetaLoaded, Service,
+    UniqueMachineToken, UnmetCondition,
 };
 pub(crate) use secrets::{ApiCertificate, CertSan};
 pub(crate) use state::{

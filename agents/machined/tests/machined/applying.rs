@@ -14,8 +14,8 @@ use crate::node::{TestNode, configuration, with_role, worker_configuration};
 async fn a_document_without_effect_is_accepted_with_a_warning_that_names_it() {
     let (_node, mut client) = running().await;
     let mut text = configuration("box.lab.example");
-    text.push_str("---\napiVersion: v1alpha1\nkind: KmsgLogConfig\n");
-    text.push_str("name: remote\nurl: tcp://192.0.2.1:5140\n");
+    text.push_str("---\napiVersion: v1alpha1\nkind: SideroLinkConfig\n");
+    text.push_str("apiUrl: https://192.0.2.1/\n");
 
     let reply = client
         .apply_configuration(apply(&text, Mode::Auto))
@@ -24,7 +24,9 @@ async fn a_document_without_effect_is_accepted_with_a_warning_that_names_it() {
 
     let warnings = &reply.get_ref().messages[0].warnings;
     assert!(
-        warnings.iter().any(|line| line.contains("KmsgLogConfig")),
+        warnings
+            .iter()
+            .any(|line| line.contains("SideroLinkConfig")),
         "{warnings:?}"
     );
 }

@@ -11,10 +11,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::api::cluster::cluster_service_client::ClusterServiceClient;
 use ::api::cosi::resource::state_client::StateClient;
 use ::api::inspect::inspect_service_client::InspectServiceClient;
 use ::api::machine;
 use ::api::machine::machine_service_client::MachineServiceClient;
+use ::api::storage::storage_service_client::StorageServiceClient;
+use ::api::time::time_service_client::TimeServiceClient;
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -75,6 +78,10 @@ pub(crate) struct TestNode {
     pub net: watch::Sender<NetState>,
     pub(crate) agents: Vec<JoinHandle<()>>,
     machined: Option<Process>,
+    /// Where its apid listens, as its health check sees it.
+    pub apid_port: u16,
+    /// Where its time servers listen.
+    pub ntp_port: u16,
     door: std::os::fd::OwnedFd,
     api: std::os::fd::OwnedFd,
 }
@@ -176,6 +183,9 @@ impl TestNode {
             }),
             agents: Vec::new(),
             machined: None,
+            // Nobody listens there: apid is not healthy, which changes nothing for most tests.
+            apid_port: 1,
+            ntp_port: 1,
             door,
             api: api.into(),
         };
@@ -208,8 +218,8 @@ impl TestNode {
     /// Starts machined, as init does: with sockets that outlive it.
     pub(crate) fn start(&mut self) {
         let mut places = Places::under(&self.root);
-        // Nobody listens there: apid is not healthy, which changes nothing here.
-        places.apid = ([127, 0, 0, 1], 1).into();
+        places.apid = ([127, 0, 0, 1], self.apid_port).into();
+        places.ntp_port = self.ntp_port;
         let start = Start {
             places,
             journal: Journal::Test,
@@ -231,6 +241,24 @@ impl TestNode {
     pub(crate) async fn client(&self) -> Client {
         let origin = "http://machined".parse().unwrap();
         MachineServiceClient::with_origin(self.transport().await, origin)
+    }
+
+    /// Connects to the cluster's health.
+    pub(crate) async fn cluster(&self) -> ClusterServiceClient<Transport> {
+        let origin = "http://machined".parse().unwrap();
+        ClusterServiceClient::with_origin(self.transport().await, origin)
+    }
+
+    /// Connects to the disks.
+    pub(crate) async fn storage(&self) -> StorageServiceClient<Transport> {
+        let origin = "http://machined".parse().unwrap();
+        StorageServiceClient::with_origin(self.transport().await, origin)
+    }
+
+    /// Connects to the clock.
+    pub(crate) async fn time(&self) -> TimeServiceClient<Transport> {
+        let origin = "http://machined".parse().unwrap();
+        TimeServiceClient::with_origin(self.transport().await, origin)
     }
 
     /// Connects to the resources.

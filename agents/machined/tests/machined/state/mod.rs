@@ -7,6 +7,7 @@
 mod extension_status;
 mod inspecting;
 mod kernel_modules;
+mod meta;
 mod reading;
 mod refusing;
 mod watching;

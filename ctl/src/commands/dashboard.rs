@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MPL-2.0
+//! `dashboard`.
+//!
+//! Owns: the way to each node, again whenever it was lost.
+//! Never: gives up because a node is away: that is what one wants to see.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashboard::{Dial, Dialled, Ended};
+
+use crate::session::Target;
+use crate::trouble::Trouble;
+
+/// Nobody sees more, and the node has other work.
+const INTERVAL_MIN: Duration = Duration::from_millis(250);
+
+pub(crate) async fn run(target: Target, every: Duration) -> Result<(), Trouble> {
+    if every < INTERVAL_MIN {
+        return Err(Trouble::new(format!(
+            "--update-interval is at least {} ms",
+            INTERVAL_MIN.as_millis()
+        )));
+    }
+    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        return Err(Trouble::new("`dashboard` needs a terminal")
+            .hint("scripts get the same from `get`, `processes`, `memory` and `logs`"));
+    }
+    let mut names = target.nodes.clone();
+    if names.is_empty() {
+        // The endpoint itself; which one it is shows when it answers.
+        names.extend(target.addresses.first().map(|address| address.host.clone()));
+    }
+    let nodes = Arc::new(Nodes { target });
+    let ended = dashboard::run(&names, nodes, every).await;
+    match ended.map_err(|error| Trouble::new(format!("the terminal failed: {error}")))? {
+        Ended::Left => Ok(()),
+        Ended::Asked => Err(Trouble::new("a signal ended the dashboard")),
+    }
+}
+
+/// The nodes of the command line.
+#[derive(Debug)]
+struct Nodes {
+    target: Target,
+}
+
+impl Dial for Nodes {
+    fn dial(&self, node: usize) -> Dialled<'_> {
+        Box::pin(async move {
+            let name = self.target.nodes.get(node).map(String::as_str);
+            let session = self.target.open().await;
+            let source = session.and_then(|session| session.source(name));
+            source.map_err(|trouble| trouble.to_string())
+        })
+    }
+}

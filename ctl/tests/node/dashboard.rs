@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The dashboard on a real terminal.
+//!
+//! Owns: that it draws, follows keys, comes back to nodes, and leaves the terminal as it was.
+//! Never: presses a key before the screen is there.
+
+use crate::desk::Desk;
+use crate::double::Node;
+use crate::terminal::Terminal;
+
+/// `stty -a` after the end: the terminal shows what is typed, line by line, again.
+fn assert_restored(shown: &str) {
+    assert!(shown.contains("\x1b[?1049l"), "{shown}");
+    let after = shown.rsplit("\x1b[?1049l").next().unwrap();
+    for mode in ["icanon", "echo", "isig"] {
+        assert!(after.split_whitespace().any(|word| word == mode), "{after}");
+    }
+}
+
+fn opened(nodes: &str, size: (u16, u16)) -> (Desk, Node, Terminal) {
+    let desk = Desk::with_cluster();
+    let node = Node::running(&desk.authority());
+    let line = format!(
+        "-e {} -n {nodes} --talosconfig talosconfig dashboard -d 250ms",
+        node.address
+    );
+    let terminal = Terminal::sized(&desk, &line, size);
+    (desk, node, terminal)
+}
+
+#[test]
+fn cmd_023_dash_04_views_nodes_and_logs_follow_the_keys_and_the_terminal_is_restored() {
+    let (_desk, _node, mut terminal) = opened("10.0.0.2,10.0.0.3", (100, 30));
+    terminal.wait_for("10.0.0.2: version v9.8.7, up 2h0m");
+    terminal.wait_for("CPU 4x 1.5GHz Example 9000 25%  load 0.75  RAM 128M 25%  processes 3");
+    terminal.wait_for("kern: info: the last");
+    terminal.press("\x1bOQ");
+    terminal.wait_for("CPU  [#####...............]  25%  user 25%");
+    terminal.wait_for("/usr/lib/ichor/apid");
+    terminal.press("l");
+    terminal.wait_for("10.0.0.3: version v9.8.7");
+    terminal.press("4");
+    terminal.wait_for("--- kernel log");
+    terminal.press("n");
+    terminal.wait_for("--- udevd");
+    terminal.wait_for("three");
+    terminal.press("q");
+    let (code, shown) = terminal.end();
+
+    assert_eq!(code, 0, "{shown}");
+    assert_restored(&shown);
+}
+
+#[test]
+fn cmd_023_a_node_that_goes_away_is_told_so_and_comes_back() {
+    let (_desk, node, mut terminal) = opened("10.0.0.2", (100, 30));
+    terminal.wait_for("10.0.0.2: version v9.8.7");
+    node.held.lock().unwrap().is_away = true;
+    terminal.wait_for("10.0.0.2 is away (try 1): no route to it");
+    node.held.lock().unwrap().is_away = false;
+    terminal.wait_for("10.0.0.2: version v9.8.7, up");
+    terminal.press("\x03");
+    let (code, shown) = terminal.end();
+
+    assert_eq!(code, 0, "{shown}");
+    assert_restored(&shown);
+}
+
+#[test]
+fn cmd_023_a_terminal_that_does_not_know_its_size_is_drawn_on_as_a_usual_one() {
+    let (_desk, _node, mut terminal) = opened("10.0.0.2", (0, 0));
+    terminal.wait_for("10.0.0.2: version v9.8.7");
+    terminal.wait_for("F1 summary");
+    terminal.press("q");
+    assert_eq!(terminal.end().0, 0);
+}
+
+#[test]
+fn cmd_023_without_a_terminal_it_says_so() {
+    let desk = Desk::with_cluster();
+    let error = desk.run("-n 10.0.0.2 -e 127.0.0.1:1 dashboard").failed();
+    assert!(error.contains("`dashboard` needs a terminal"), "{error}");
+    let error = desk
+        .run("-n 10.0.0.2 -e 127.0.0.1:1 dashboard -d 0s")
+        .failed();
+    assert!(error.contains("at least 250 ms"), "{error}");
+}
