@@ -67,6 +67,8 @@ const FILLED: &[&Kind] = &[
     Service::KIND,
     UniqueMachineToken::KIND,
     CertSan::KIND,
+    EventSinkConfig::KIND,
+    KmsgLogConfig::KIND,
     ApiCertificate::KIND,
     Processor::KIND,
     MemoryModule::KIND,

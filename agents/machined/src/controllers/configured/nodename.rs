@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rsrc_050_a_name_has_only_letters_that_kubernetes_takes() {
+    fn rsrc_046_a_name_has_only_letters_that_kubernetes_takes() {
         for (hostname, expected) in [
             ("box", Some("box")),
             ("My_Box.Lab", Some("my-box.lab")),

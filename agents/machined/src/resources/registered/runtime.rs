@@ -15,21 +15,8 @@ registered! {
         ["adjtimestatus", "as"],
         ["Offset" = "{.offset}", "EstError" = "{.estError}", "MaxError" = "{.maxError}",
          "Status" = "{.status}", "Sync" = "{.syncStatus}"];
-    "EventSinkConfigs.runtime.talos.dev" in "runtime", Public,
-        ["eventsinkconfig", "esc", "escs"], [];
-    "KmsgLogConfigs.runtime.talos.dev" in "runtime", Public,
-        ["kmsglogconfig", "klc", "klcs"], [];
     "MachineResetSignals.runtime.talos.dev" in "runtime", Public,
         ["machineresetsignal", "mrs"], [];
     "MaintenanceServiceRequests.runtime.talos.dev" in "runtime", Public,
         ["maintenanceservicerequest", "msr", "msrs"], [];
-    "MetaKeys.runtime.talos.dev" in "runtime", Public,
-        ["meta", "metakey", "mk", "mks"],
-        ["Value" = "{.value}"];
-    "MetaLoads.runtime.talos.dev" in "runtime", Public,
-        ["metaload", "ml", "mls"],
-        ["Done" = "{.done}"];
-    "UniqueMachineTokens.runtime.talos.dev" in "runtime", Public,
-        ["uniquemachinetoken", "umt", "umts"],
-        ["Token" = "{.token}"];
 }
