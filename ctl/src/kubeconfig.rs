@@ -67,7 +67,11 @@ impl Kubeconfig {
         let file = match value {
             Value::Null => return Ok(Self::default()),
             Value::Mapping(file) => Self(file),
-            _ => return Err(NoKubeconfig("it is no mapping".to_owned())),
+            Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Sequence(_)
+            | Value::Tagged(_) => return Err(NoKubeconfig("it is no mapping".to_owned())),
         };
         for list in [CLUSTERS, USERS, CONTEXTS] {
             match file.0.get(list.list) {

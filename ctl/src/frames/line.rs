@@ -361,7 +361,7 @@ mod tests {
     }
 
     fn v4(protocol: u8, payload: &[u8]) -> Vec<u8> {
-        let total = u8::try_from(20 + payload.len()).unwrap();
+        let total = u8::try_from(payload.len().saturating_add(20)).unwrap();
         let head = [
             0x45, 0, 0, total, 0, 1, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
         ];

@@ -31,10 +31,10 @@ impl Lab {
     fn contexts(&self, file: &str) -> Vec<String> {
         let text = self.desk.read(file);
         let value: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text).unwrap();
-        let contexts = value["contexts"].as_sequence().unwrap();
+        let contexts = value.get("contexts").unwrap().as_sequence().unwrap();
         let names = contexts
             .iter()
-            .map(|context| context["name"].as_str().unwrap());
+            .map(|context| context.get("name").unwrap().as_str().unwrap());
         names.map(str::to_owned).collect()
     }
 }

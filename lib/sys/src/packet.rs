@@ -147,6 +147,28 @@ pub fn set_promiscuous(socket: impl AsFd, index: u32) -> io::Result<()> {
     unsafe { syscall(__NR_setsockopt, arguments) }.map(drop)
 }
 
+/// Has a socket hear only what comes in: on loopback everything that goes out comes in again.
+///
+/// # Errors
+/// The kernel's: it is no packet socket.
+#[expect(unsafe_code, reason = "a raw system call")]
+pub fn ignore_outgoing(socket: impl AsFd) -> io::Result<()> {
+    const PACKET_IGNORE_OUTGOING: usize = 23;
+
+    let yes: i32 = 1;
+    let arguments = [
+        socket.as_fd().as_raw_fd().cast_unsigned() as usize,
+        SOL_PACKET,
+        PACKET_IGNORE_OUTGOING,
+        (&raw const yes).expose_provenance(),
+        size_of::<i32>(),
+        NONE,
+    ];
+    // SAFETY: the kernel reads the four bytes of `yes`, which lives until the call returns, and
+    // writes nothing.
+    unsafe { syscall(__NR_setsockopt, arguments) }.map(drop)
+}
+
 /// Says how many frames there was no room for since this was asked last.
 ///
 /// # Errors
@@ -239,7 +261,7 @@ pub fn attach(socket: impl AsFd, filter: &[Instruction]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::{FILTER_MAX, Instruction, bind, open, received_at, set_promiscuous, take_dropped};
-    use super::{attach, unbound};
+    use super::{attach, ignore_outgoing, unbound};
     use crate::io::Errno;
 
     /// Lets nothing through.
@@ -269,6 +291,7 @@ mod tests {
         assert_eq!(bind(&socket, 0x7fff_ffff, 3), Err(Errno::NODEV));
         assert_eq!(set_promiscuous(&socket, 0x7fff_ffff), Err(Errno::NODEV));
         assert_eq!(set_promiscuous(&socket, u32::MAX), Err(Errno::NODEV));
+        assert_eq!(ignore_outgoing(&socket), Ok(()));
         assert_eq!(take_dropped(&socket), Ok(0));
         let (reading, readable) = (crate::fs::OFlags::RDONLY, crate::fs::Mode::empty());
         let other = crate::fs::open(c"/dev/null", reading, readable).unwrap();

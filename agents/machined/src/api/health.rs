@@ -50,12 +50,18 @@ impl ClusterService for Api {
         let check = Check {
             node: Arc::clone(&self.node),
             members,
-            until: Instant::now() + patience,
+            until: later(patience),
             sender,
         };
         tokio::spawn(check.run());
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
+}
+
+/// A moment so far from now; now when there is none, which a day is not.
+fn later(by: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(by).unwrap_or(now)
 }
 
 fn patience(asked: Option<prost_types::Duration>) -> Result<Duration, Status> {
@@ -183,7 +189,7 @@ impl Check {
                 self.tell(&format!("waiting for {what}: {reason}")).await?;
                 said = reason;
             }
-            let again = self.until.min(Instant::now() + LOOK_AGAIN);
+            let again = self.until.min(later(LOOK_AGAIN));
             tokio::select! {
                 () = changed => {}
                 () = tokio::time::sleep_until(again) => {}

@@ -38,6 +38,8 @@ pub(crate) const SNAP_MAX: u32 = 256 * 1024;
 const WAITING_MAX: usize = 2 * 1024 * 1024;
 /// A piece is handed over when it has this many bytes, or when no frame waits.
 const PIECE: usize = 64 * 1024;
+/// `ARPHRD_LOOPBACK`: what goes out there comes in again, and is shown once.
+const LOOPBACK: u16 = 772;
 /// Pieces between the socket and the client.
 const AHEAD: usize = 1;
 
@@ -73,11 +75,11 @@ pub(crate) async fn begin(node: &Arc<Node>, asked: Asked) -> Result<BoxStream<Da
             "{CAPTURES_MAX} captures go on; try again when one has ended"
         ))
     })?;
-    let (index, link_type) = link(node, &asked.interface)?;
+    let (link, link_type) = link(node, &asked.interface)?;
     let socket = socket(node)
         .await
         .map_err(|error| Status::unavailable(format!("netd: {error}")))?;
-    listen(&socket, index, &asked)?;
+    listen(&socket, &link, &asked)?;
     // tokio has no type for it; its type for datagrams holds any socket, and only its readiness is
     // used.
     let socket = UnixDatagram::from_std(socket.into())
@@ -96,7 +98,7 @@ pub(crate) async fn begin(node: &Arc<Node>, asked: Asked) -> Result<BoxStream<Da
     Ok(Box::pin(ReceiverStream::new(receiver)))
 }
 
-fn link(node: &Node, interface: &str) -> Result<(u32, LinkType), Status> {
+fn link(node: &Node, interface: &str) -> Result<(LinkStatus, LinkType), Status> {
     let state = node.state();
     // What a client sent may be long.
     let link = state.store.get::<LinkStatus>(interface).ok_or_else(|| {
@@ -109,7 +111,7 @@ fn link(node: &Node, interface: &str) -> Result<(u32, LinkType), Status> {
             link.arp_type
         ))
     })?;
-    Ok((link.index, link_type))
+    Ok((link.clone(), link_type))
 }
 
 /// Has netd make a packet socket.
@@ -126,7 +128,7 @@ async fn socket(node: &Node) -> Result<OwnedFd, Error> {
 }
 
 /// Has a socket hear what is asked for.
-fn listen(socket: &OwnedFd, index: u32, asked: &Asked) -> Result<(), Status> {
+fn listen(socket: &OwnedFd, link: &LinkStatus, asked: &Asked) -> Result<(), Status> {
     let refused = |what: &str, errno: Errno| {
         let errno = sys::errno::name(errno);
         Status::internal(format!(
@@ -145,13 +147,17 @@ fn listen(socket: &OwnedFd, index: u32, asked: &Asked) -> Result<(), Status> {
     }
     // Above the limit for everyone, which machined may pass; the default still works.
     let _room = sockopt::set_socket_recv_buffer_size_force(socket, WAITING_MAX);
+    if link.arp_type == LOOPBACK {
+        packet::ignore_outgoing(socket)
+            .map_err(|errno| refused("leave out what goes out", errno))?;
+    }
     if asked.promiscuous {
-        packet::set_promiscuous(socket, index)
+        packet::set_promiscuous(socket, link.index)
             .map_err(|errno| refused("make it promiscuous", errno))?;
     }
     // From now on the kernel takes down when a frame came.
     let _none = packet::received_at(socket);
-    packet::bind(socket, index, packet::EVERY_PROTOCOL)
+    packet::bind(socket, link.index, packet::EVERY_PROTOCOL)
         .map_err(|errno| refused("listen on it", errno))
 }
 

@@ -48,8 +48,7 @@ pub(super) fn read(path: &Path) -> io::Result<Found> {
         Err(bad) => bad,
     };
     let mut old = vec![0; OLD_COPY];
-    for from_end in [2, 1] {
-        let back = from_end * OLD_COPY as u64;
+    for back in [2 * OLD_COPY as u64, OLD_COPY as u64] {
         file.read_exact_at(&mut old, size.saturating_sub(back))?;
         if let Ok(values) = format::parse_old(&old) {
             return Ok(Found::Values(values));

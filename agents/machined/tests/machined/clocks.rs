@@ -26,7 +26,7 @@ fn good(question: &[u8]) -> Vec<u8> {
         .unwrap()
         + AHEAD;
     let seconds = (since.as_secs() + 2_208_988_800) & 0xffff_ffff;
-    let stamp = seconds << 32 | (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
+    let stamp = (seconds << 32) | ((u64::from(since.subsec_nanos()) << 32) / 1_000_000_000);
     let mut answer = vec![0; 48];
     answer[0] = 0x24;
     answer[1] = 2;
