@@ -10,7 +10,7 @@ use xtask::places::Places;
 use xtask::{boot_image, kernel, programs, rootfs};
 
 /// The programs that rootfs/base.list names.
-const PROGRAMS: [&str; 8] = [
+const PROGRAMS: [&str; 9] = [
     "init", "sandbox", "udevd", "netd", "logd", "machined", "apid", "trustd", "imaged",
 ];
 
