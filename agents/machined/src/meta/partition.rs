@@ -14,6 +14,9 @@ use super::format::{self, Bad, COPY, OLD_COPY, Values};
 /// The smallest partition: two copies, and the two of the old form behind them.
 const SIZE_MIN: u64 = 2 * COPY as u64 + 2 * OLD_COPY as u64;
 
+/// Where the two copies of the old form begin, in bytes from the end.
+const OLD_COPIES: [u64; 2] = [2 * OLD_COPY as u64, OLD_COPY as u64];
+
 /// What is on a partition.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -48,7 +51,7 @@ pub(super) fn read(path: &Path) -> io::Result<Found> {
         Err(bad) => bad,
     };
     let mut old = vec![0; OLD_COPY];
-    for back in [2 * OLD_COPY as u64, OLD_COPY as u64] {
+    for back in OLD_COPIES {
         file.read_exact_at(&mut old, size.saturating_sub(back))?;
         if let Ok(values) = format::parse_old(&old) {
             return Ok(Found::Values(values));
