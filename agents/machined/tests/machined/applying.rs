@@ -101,13 +101,13 @@ async fn a_node_whose_api_would_close_for_good_is_refused_with_the_reason() {
     node.until_maintenance().await;
     let mut client = node.client().await;
     let (_, worker) = cluster("https://10.5.0.2:6443");
-    let without_token: String = worker
+    // The first one is the machine's.
+    let token = worker
         .lines()
-        .map(|line| match line.trim_start().starts_with("token:") {
-            true => "  token: \"\"\n".to_owned(),
-            false => format!("{line}\n"),
-        })
-        .collect();
+        .find(|line| line.trim_start().starts_with("token:"));
+    let token = token.unwrap();
+    let (name, _) = token.split_once(':').unwrap();
+    let without_token = worker.replacen(token, &format!("{name}: \"\""), 1);
     let control_plane = worker.replace("type: worker", "type: controlplane");
 
     for (wrong, why) in [

@@ -103,6 +103,14 @@ async fn k8s_13_a_worker_gets_its_certificate_from_a_control_plane_and_a_new_one
     assert_eq!(given.route, "");
     assert!(!own.route.is_empty());
 
+    first
+        .until("trustd is started", async || {
+            let init = first.init.lock().unwrap();
+            (init.trustd == ["define", "start"]).then_some(())
+        })
+        .await;
+    assert!(second.init.lock().unwrap().trustd.is_empty());
+
     let mut news = eth0("10.5.0.2");
     news.extend(eth0("10.9.9.9"));
     second.net.send_modify(|net| net.news = news);

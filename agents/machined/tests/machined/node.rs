@@ -43,6 +43,8 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 pub(crate) struct InitState {
     pub services: BTreeMap<String, ServiceStatus>,
     pub orders: Vec<String>,
+    /// The orders about trustd, which are not among the others and change nothing.
+    pub trustd: Vec<&'static str>,
     pub downs: Vec<Action>,
     pub refuse_define: bool,
     /// The environment and the mounts' targets of the services that it was told about.
@@ -56,6 +58,7 @@ impl Default for InitState {
         Self {
             services: BTreeMap::new(),
             orders: Vec::new(),
+            trustd: Vec::new(),
             downs: Vec::new(),
             refuse_define: false,
             described: BTreeMap::new(),

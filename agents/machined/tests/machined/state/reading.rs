@@ -215,7 +215,7 @@ async fn res_07_statuses_of_the_node_are_listed_with_the_fields_of_the_documents
             "secrets",
             "ApiCertificates.secrets.talos.dev",
             "api",
-            "client: null\nserver:\n  crt: LS0t",
+            "key: ''\nclient:\n  crt: LS0t",
         ),
         (
             "network",
