@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 
 use pki::Secret;
 
@@ -50,6 +51,8 @@ pub(crate) struct Machine {
     pub kernel_logs: Vec<config::Url>,
     /// The endpoint of the document `EventSinkConfig`.
     pub event_sink: Option<String>,
+    /// Where the document `MetricsConfig` wants metrics to be.
+    pub metrics: Option<SocketAddr>,
     /// `machine.registries`, as imaged reads it.
     pub registries: Content,
 }

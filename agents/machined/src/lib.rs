@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod acquire;
+mod announce;
 mod api;
 mod browse;
 mod clock;
@@ -30,6 +31,7 @@ mod layers;
 mod life;
 mod look;
 mod lower;
+mod metrics;
 mod news;
 mod node;
 pub mod places;
@@ -102,6 +104,8 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(containers::follow(Arc::clone(&node)));
     tokio::spawn(shipping::deliver(Arc::clone(&node)));
     tokio::spawn(shipping::publish(Arc::clone(&node)));
+    tokio::spawn(metrics::serve(Arc::clone(&node)));
+    tokio::spawn(announce::announce(Arc::clone(&node)));
     tokio::spawn(door::serve(Arc::clone(&node), door));
     tokio::spawn(life::live(Arc::clone(&node), resumed));
     api::serve::serve(node, api).await;

@@ -8,6 +8,7 @@
 //! Never: does anything for a request by itself; `api` and the sequences do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -81,6 +82,10 @@ pub(crate) struct Node {
     pub modules: watch::Sender<Vec<Wanted>>,
     /// Where logs and events go.
     pub shipping: shipping::Wanted,
+    /// Where metrics are.
+    pub metrics: watch::Sender<Option<SocketAddr>>,
+    /// The node's name and addresses, for followers of events.
+    pub announced: watch::Sender<machine::AddressEvent>,
 }
 
 impl Node {
@@ -98,7 +103,17 @@ impl Node {
         let mut engine = Engine::new();
         let modules = watch::Sender::default();
         let shipping = shipping::Wanted::default();
-        controllers::register(&mut engine, &places, &arguments, &modules, &shipping)?;
+        let metrics = watch::Sender::default();
+        let announced = watch::Sender::default();
+        controllers::register(
+            &mut engine,
+            &places,
+            &arguments,
+            &modules,
+            &shipping,
+            &metrics,
+            &announced,
+        )?;
         let mut store = Store::new();
         resources::announce(&mut store, clock::now().wall)?;
         let node = Self {
@@ -124,6 +139,8 @@ impl Node {
             slots: Slots::default(),
             modules,
             shipping,
+            metrics,
+            announced,
         };
         Ok(Arc::new(node))
     }

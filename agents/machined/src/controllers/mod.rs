@@ -4,6 +4,7 @@
 //! Owns: who is in the engine.
 //! Never: holds logic of a controller.
 
+mod address_event;
 mod api_certificate;
 mod cert_sans;
 mod etc_files;
@@ -18,10 +19,13 @@ mod kernel_param_spec;
 mod kmsg_log_config;
 mod log_delivery;
 mod machine_type;
+mod metrics;
 mod node_address;
 mod resolvers;
 
 pub(crate) use kernel_param_config::KSPP_SYSCTLS;
+
+use std::net::SocketAddr;
 
 use resource::{Engine, Output, RegisterError};
 use tokio::sync::watch;
@@ -49,6 +53,8 @@ pub(crate) fn register(
     arguments: &KernelArguments,
     modules: &watch::Sender<Vec<Wanted>>,
     shipping: &shipping::Wanted,
+    metrics: &watch::Sender<Option<SocketAddr>>,
+    announced: &watch::Sender<api::machine::AddressEvent>,
 ) -> Result<(), RegisterError> {
     engine.register_source(
         resources::META,
@@ -86,6 +92,8 @@ pub(crate) fn register(
         kmsg_log_config::controller(arguments),
         events_sink_config::controller(arguments),
         log_delivery::controller(shipping),
+        metrics::controller(metrics.clone()),
+        address_event::controller(announced.clone()),
         cert_sans::controller(),
         api_certificate::controller(),
     ];

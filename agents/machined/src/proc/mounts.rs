@@ -8,7 +8,7 @@ use api::machine::MountStat;
 
 use crate::places::Places;
 
-/// File systems of other machines: asking them may take for ever.
+/// File systems of other machines.
 const REMOTE: &[&str] = &["nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "fuse"];
 
 /// Lists them in the order they were mounted.
@@ -18,7 +18,7 @@ pub(crate) fn all(places: &Places) -> Vec<MountStat> {
     parse(&text)
         .into_iter()
         .map(|mount| {
-            let size = if REMOTE.contains(&mount.kind.as_str()) {
+            let size = if mount.is_remote() {
                 None
             } else {
                 sys::fs::statvfs(mount.target.as_str()).ok()
@@ -37,11 +37,32 @@ pub(crate) fn all(places: &Places) -> Vec<MountStat> {
         .collect()
 }
 
+/// Lists them without their sizes, those that were mounted last first.
+#[must_use]
+pub(crate) fn list(places: &Places) -> Vec<Mounted> {
+    let text = std::fs::read_to_string(places.at("/proc/self/mounts")).unwrap_or_default();
+    let mut all = parse(&text);
+    all.reverse();
+    all
+}
+
+/// A mounted file system.
 #[derive(Debug, PartialEq, Eq)]
-struct Mounted {
-    source: String,
-    target: String,
-    kind: String,
+pub(crate) struct Mounted {
+    /// What is mounted.
+    pub source: String,
+    /// Where.
+    pub target: String,
+    /// Its kind.
+    pub kind: String,
+}
+
+impl Mounted {
+    /// Whether it is another machine's: asking it may take for ever.
+    #[must_use]
+    pub(crate) fn is_remote(&self) -> bool {
+        REMOTE.contains(&self.kind.as_str())
+    }
 }
 
 fn parse(text: &str) -> Vec<Mounted> {
