@@ -55,6 +55,7 @@ messages! {
 
 messages! {
     /// What logd answers.
+    #[expect(clippy::large_enum_variant, reason = "messages live on the stack, without a heap")]
     pub enum Reply<'a> {
         /// Answers `Hello`.
         1 => Welcome(Greeting),
