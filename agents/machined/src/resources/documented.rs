@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use resource::{Kind, ResourceSpec, Sensitivity};
 
 use super::field::Record;
-use super::*;
+use super::{
+    AdmissionPlugin, CpuTimes, ExtraManifest, ExtraVolume, KubePrismEndpoint, PodResources, meta,
+    shown, wire,
+};
 
 const FILE: &str = include_str!("../../tests/data/types.txt");
 
