@@ -11,11 +11,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use config::GoDuration;
 
 use crate::args_config::Config;
+use crate::args_etcd::Etcd;
 use crate::args_extension::{Extension, Image};
 use crate::args_files::{Copy, List, Usage};
 use crate::args_gen::Gen;
 use crate::args_machine::{Inject, MachineConfig, Validate};
 use crate::args_netstat::Netstat;
+use crate::args_order::{Bootstrap, Reset, Upgrade};
 use crate::args_resource::{Change, Get, Patch};
 use crate::args_run::Run;
 
@@ -72,6 +74,9 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl apply-config --insecure -n 10.0.0.2 -f controlplane.yaml"
     )]
     ApplyConfig(ApplyConfig),
+    /// Begin a cluster on one node of its control plane
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 bootstrap")]
+    Bootstrap(Bootstrap),
     /// Write shell completion
     #[command(after_help = "Example: source <(ichorctl completion bash)")]
     Completion {
@@ -118,6 +123,9 @@ pub(crate) enum Command {
     /// Change a configuration in an editor: $TALOS_EDITOR, else $EDITOR, else vi
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 edit machineconfig --mode no-reboot")]
     Edit(Change),
+    /// Look after etcd
+    #[command(subcommand, after_help = "Example: ichorctl -n 10.0.0.2 etcd status")]
+    Etcd(Etcd),
     /// Show what happens on nodes, as it happens
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 events --tail 20")]
     Events(Events),
@@ -226,6 +234,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Wipe nodes
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 reset --reboot")]
+    Reset(Box<Reset>),
+    /// Go back to the system that was installed before
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 rollback")]
+    Rollback,
     /// Run a container on a node
     #[command(
         after_help = "Examples: ichorctl -n 10.0.0.2 run --rm busybox:1.36 echo hello\n          \
@@ -258,6 +272,11 @@ pub(crate) enum Command {
     /// Collect what nodes say about themselves in an archive, without secrets
     #[command(after_help = "Example: ichorctl -n 10.0.0.2,10.0.0.3 support -O nodes.zip")]
     Support(Support),
+    /// Install another version of the system
+    #[command(
+        after_help = "Example: ichorctl -n 10.0.0.2 upgrade --image registry.example/installer:v1"
+    )]
+    Upgrade(Box<Upgrade>),
     /// Show how much files and folders take
     #[command(
         visible_alias = "du",

@@ -7,17 +7,21 @@
 
 mod args;
 mod args_config;
+mod args_etcd;
 mod args_extension;
 mod args_files;
 mod args_gen;
 mod args_machine;
 mod args_netstat;
+mod args_order;
 mod args_resource;
 mod args_run;
 mod commands;
 mod container;
 mod dial;
 mod editor;
+#[cfg(test)]
+mod page;
 mod patches;
 mod places;
 mod pulling;

@@ -10,6 +10,7 @@ mod completion;
 mod copy;
 mod dashboard;
 mod edit;
+mod etcd;
 mod events;
 mod extension;
 mod extension_new;
@@ -29,6 +30,7 @@ mod man;
 mod memory;
 mod mounts;
 mod netstat;
+mod order;
 mod patch;
 mod power;
 mod processes;
@@ -60,6 +62,9 @@ pub(crate) async fn run(
     let open = || Session::open(globals, environment);
     match line.command {
         Command::ApplyConfig(asked) => apply::run(&asked, globals, environment, screen).await,
+        Command::Bootstrap(asked) => {
+            order::bootstrap(&open().await?, &asked, environment, screen).await
+        }
         Command::Completion { shell } => {
             completion::run(shell, screen);
             Ok(())
@@ -77,11 +82,16 @@ pub(crate) async fn run(
             let target = Target::configured(globals, environment)?;
             edit::run(&asked, &target, environment, screen).await
         }
+        Command::Etcd(asked) => etcd::run(&open().await?, &asked, environment, screen).await,
         Command::Events(asked) => events::run(&open().await?, &asked, screen).await,
         Command::Extension(what) => extension::run(&what, environment, screen).await,
         Command::Gen { force, what } => generate::run(&what, force, environment, screen),
         Command::Get(asked) => get::run(&asked, globals, environment, screen).await,
         Command::Image(asked) => match asked.what {
+            OfImage::Default => {
+                images::default(screen);
+                Ok(())
+            }
             OfImage::Extend(what) => image::extend(&what, environment, screen).await,
             OfImage::List => images::list(&open().await?, asked.namespace, screen).await,
             OfImage::Pull { image } => {
@@ -105,6 +115,8 @@ pub(crate) async fn run(
         }
         Command::Read { path } => read::run(&open().await?, &path, screen).await,
         Command::Reboot { mode, wait } => power::reboot(&open().await?, mode, &wait, screen).await,
+        Command::Reset(asked) => order::reset(&asked, globals, environment, screen).await,
+        Command::Rollback => order::rollback(&open().await?, screen).await,
         Command::Run(asked) => run::run(&open().await?, &asked, screen).await,
         Command::Service { id, action } => {
             services::run(&open().await?, id.as_deref(), action, environment, screen).await
@@ -113,6 +125,7 @@ pub(crate) async fn run(
             power::shutdown(&open().await?, force, &wait, screen).await
         }
         Command::Support(asked) => support::run(open().await?, &asked, environment, screen).await,
+        Command::Upgrade(asked) => order::upgrade(&asked, globals, environment, screen).await,
         Command::Usage(asked) => usage::run(&open().await?, &asked, screen).await,
         Command::Validate(asked) => validate::run(&asked, environment, screen),
         Command::Version {
