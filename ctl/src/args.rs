@@ -288,17 +288,7 @@ pub(crate) enum Command {
     Validate(Validate),
     /// Show versions of client and nodes
     #[command(after_help = "Example: ichorctl version --client --short")]
-    Version {
-        /// Only the client's
-        #[arg(long)]
-        client: bool,
-        /// One line each
-        #[arg(long)]
-        short: bool,
-        /// Ask a node in maintenance mode
-        #[arg(short, long)]
-        insecure: bool,
-    },
+    Version(Version),
 }
 
 #[derive(Debug, Args)]
@@ -423,6 +413,19 @@ pub(crate) enum ServiceAction {
     Stop,
     Restart,
     Status,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Version {
+    /// Only the client's
+    #[arg(long)]
+    pub(crate) client: bool,
+    /// One line each
+    #[arg(long)]
+    pub(crate) short: bool,
+    /// Ask a node in maintenance mode
+    #[arg(short, long)]
+    pub(crate) insecure: bool,
 }
 
 #[derive(Debug, Args)]

@@ -44,8 +44,8 @@ mod usage;
 mod validate;
 mod version;
 
-use crate::args::{Command, Line};
-use crate::args_extension::OfImage;
+use crate::args::{Command, Globals, Line};
+use crate::args_extension::{Image, OfImage};
 pub(crate) use crate::commands::extension::refused;
 use crate::places::Environment;
 use crate::screen::Screen;
@@ -87,17 +87,7 @@ pub(crate) async fn run(
         Command::Extension(what) => extension::run(&what, environment, screen).await,
         Command::Gen { force, what } => generate::run(&what, force, environment, screen),
         Command::Get(asked) => get::run(&asked, globals, environment, screen).await,
-        Command::Image(asked) => match asked.what {
-            OfImage::Default => {
-                images::default(screen);
-                Ok(())
-            }
-            OfImage::Extend(what) => image::extend(&what, environment, screen).await,
-            OfImage::List => images::list(&open().await?, asked.namespace, screen).await,
-            OfImage::Pull { image } => {
-                images::pull(&open().await?, asked.namespace, &image, screen).await
-            }
-        },
+        Command::Image(asked) => of_image(asked, globals, environment, screen).await,
         Command::Inject(what) => inject::run(&what, environment, screen),
         Command::List(asked) => list::run(&open().await?, &asked, environment, screen).await,
         Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
@@ -128,17 +118,26 @@ pub(crate) async fn run(
         Command::Upgrade(asked) => order::upgrade(&asked, globals, environment, screen).await,
         Command::Usage(asked) => usage::run(&open().await?, &asked, screen).await,
         Command::Validate(asked) => validate::run(&asked, environment, screen),
-        Command::Version {
-            client,
-            short,
-            insecure,
-        } => {
-            let asked = version::Asked {
-                client,
-                short,
-                insecure,
-            };
-            version::run(&asked, globals, environment, screen).await
+        Command::Version(asked) => version::run(&asked, globals, environment, screen).await,
+    }
+}
+
+async fn of_image(
+    asked: Image,
+    globals: &Globals,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let open = || Session::open(globals, environment);
+    match asked.what {
+        OfImage::Default => {
+            images::default(screen);
+            Ok(())
+        }
+        OfImage::Extend(what) => image::extend(&what, environment, screen).await,
+        OfImage::List => images::list(&open().await?, asked.namespace, screen).await,
+        OfImage::Pull { image } => {
+            images::pull(&open().await?, asked.namespace, &image, screen).await
         }
     }
 }
