@@ -25,10 +25,10 @@ mod commands;
 mod container;
 mod dial;
 mod editor;
-#[cfg(test)]
 mod frames;
 mod graph;
 mod kubeconfig;
+#[cfg(test)]
 mod page;
 mod patches;
 mod places;

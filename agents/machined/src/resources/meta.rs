@@ -23,7 +23,7 @@ use super::{
     NodeLabelSpec, NodeTaintSpec, Nodename, OsRootSecrets, PlatformMetadata, Processor,
     ResolverStatus, RouteStatus, SchedulerConfig, SeccompProfile, SecurityState, Service,
     SiderolinkConfig, SystemInformation, TimeServerSpec, TimeServerStatus, TimeStatus,
-    UniqueMachineToken, registered, wire,
+    TrustdCertificate, UniqueMachineToken, registered, wire,
 };
 
 /// Who writes them.
