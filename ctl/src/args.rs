@@ -14,6 +14,7 @@ use crate::args_capture::Pcap;
 use crate::args_cluster::{Health, Kubeconfig};
 use crate::args_config::Config;
 use crate::args_containers::{Containers, RestartContainer};
+use crate::args_etcd::Etcd;
 use crate::args_extension::{Extension, Image};
 use crate::args_files::{Copy, List, Usage};
 use crate::args_gen::Gen;
@@ -21,6 +22,7 @@ use crate::args_inspect::Inspect;
 use crate::args_machine::{Inject, MachineConfig, Validate};
 use crate::args_meta::Meta;
 use crate::args_netstat::Netstat;
+use crate::args_order::{Bootstrap, Reset, Upgrade};
 use crate::args_resource::{Change, Get, Patch};
 use crate::args_run::Run;
 
@@ -77,6 +79,9 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl apply-config --insecure -n 10.0.0.2 -f controlplane.yaml"
     )]
     ApplyConfig(ApplyConfig),
+    /// Begin a cluster on one node of its control plane
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 bootstrap")]
+    Bootstrap(Bootstrap),
     /// Write shell completion
     #[command(after_help = "Example: source <(ichorctl completion bash)")]
     Completion {
@@ -136,6 +141,9 @@ pub(crate) enum Command {
     /// Change a configuration in an editor: $TALOS_EDITOR, else $EDITOR, else vi
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 edit machineconfig --mode no-reboot")]
     Edit(Change),
+    /// Look after etcd
+    #[command(subcommand, after_help = "Example: ichorctl -n 10.0.0.2 etcd status")]
+    Etcd(Etcd),
     /// Show what happens on nodes, as it happens
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 events --tail 20")]
     Events(Events),
@@ -271,9 +279,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Wipe nodes
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 reset --reboot")]
+    Reset(Box<Reset>),
     /// Restart a container
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 restart ctr-web")]
     Restart(RestartContainer),
+    /// Go back to the system that was installed before
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 rollback")]
+    Rollback,
     /// Run a container on a node
     #[command(
         after_help = "Examples: ichorctl -n 10.0.0.2 run --rm busybox:1.36 echo hello\n          \
@@ -317,6 +331,11 @@ pub(crate) enum Command {
         #[arg(short, long, value_name = "SERVER")]
         check: Option<String>,
     },
+    /// Install another version of the system
+    #[command(
+        after_help = "Example: ichorctl -n 10.0.0.2 upgrade --image registry.example/installer:v1"
+    )]
+    Upgrade(Box<Upgrade>),
     /// Show how much files and folders take
     #[command(
         visible_alias = "du",
@@ -328,17 +347,7 @@ pub(crate) enum Command {
     Validate(Validate),
     /// Show versions of client and nodes
     #[command(after_help = "Example: ichorctl version --client --short")]
-    Version {
-        /// Only the client's
-        #[arg(long)]
-        client: bool,
-        /// One line each
-        #[arg(long)]
-        short: bool,
-        /// Ask a node in maintenance mode
-        #[arg(short, long)]
-        insecure: bool,
-    },
+    Version(Version),
 }
 
 #[derive(Debug, Args)]
@@ -463,6 +472,19 @@ pub(crate) enum ServiceAction {
     Stop,
     Restart,
     Status,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Version {
+    /// Only the client's
+    #[arg(long)]
+    pub(crate) client: bool,
+    /// One line each
+    #[arg(long)]
+    pub(crate) short: bool,
+    /// Ask a node in maintenance mode
+    #[arg(short, long)]
+    pub(crate) insecure: bool,
 }
 
 #[derive(Debug, Args)]

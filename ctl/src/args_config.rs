@@ -11,6 +11,7 @@ use clap::{Subcommand, ValueEnum};
 
 use crate::args::duration;
 
+// Arguments have ids of their own where a flag of every command has their name: it would be hidden.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
     /// Add a context and make it the current one
@@ -19,6 +20,7 @@ pub(crate) enum Config {
     )]
     Add {
         /// Its name
+        #[arg(id = "the_context", value_name = "CONTEXT")]
         context: String,
         /// CA certificate file
         #[arg(long, value_name = "FILE")]
@@ -46,6 +48,7 @@ pub(crate) enum Config {
     )]
     Endpoint {
         /// The endpoints; none clears them
+        #[arg(id = "the_endpoints", value_name = "ENDPOINTS")]
         endpoints: Vec<String>,
     },
     /// Show the current context
@@ -83,12 +86,14 @@ pub(crate) enum Config {
     )]
     Node {
         /// The nodes; none clears them
+        #[arg(id = "the_nodes", value_name = "NODES")]
         nodes: Vec<String>,
     },
     /// Remove a context
     #[command(after_help = "Example: ichorctl config remove home --noconfirm")]
     Remove {
         /// Its name; * stands for any letters
+        #[arg(id = "the_context", value_name = "CONTEXT")]
         context: String,
         /// Only say what would be removed
         #[arg(long)]

@@ -120,6 +120,9 @@ pub(crate) enum Namespace {
 /// What to do with images.
 #[derive(Debug, Subcommand)]
 pub(crate) enum OfImage {
+    /// List the images that a cluster with default configurations takes
+    #[command(after_help = "Example: ichorctl image default")]
+    Default,
     /// Add system extensions to an initramfs
     #[command(
         after_help = "Example: ichorctl image extend initramfs -o initramfs.new \\\n           \

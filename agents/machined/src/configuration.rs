@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 
 use config::{Configuration, Document, Extra};
 use pki::Secret;
@@ -57,6 +58,8 @@ pub(crate) struct Machine {
     pub kernel_logs: Vec<config::Url>,
     /// The endpoint of the document `EventSinkConfig`.
     pub event_sink: Option<String>,
+    /// Where the document `MetricsConfig` wants metrics to be.
+    pub metrics: Option<SocketAddr>,
     /// `machine.registries`, as imaged reads it.
     pub registries: Content,
 }

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod acquire;
+mod announce;
 mod api;
 mod browse;
 mod capture;
@@ -32,6 +33,7 @@ mod life;
 mod look;
 mod lower;
 mod meta;
+mod metrics;
 mod mounted;
 mod news;
 mod node;
@@ -113,6 +115,8 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(containers::follow(Arc::clone(&node)));
     tokio::spawn(shipping::deliver(Arc::clone(&node)));
     tokio::spawn(shipping::publish(Arc::clone(&node)));
+    tokio::spawn(metrics::serve(Arc::clone(&node)));
+    tokio::spawn(announce::announce(Arc::clone(&node)));
     tokio::spawn(door::serve(Arc::clone(&node), door));
     tokio::spawn(trust::serve(Arc::clone(&node), trust));
     tokio::spawn(trust::keep::keep(Arc::clone(&node)));

@@ -5,6 +5,7 @@
 //! Never: stores or applies one.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use config::document::{Document, Extra, MachineConfig as Written};
 use config::{Circumstances, Configuration, ContainerSpec, LogDestination, Mode, Url};
@@ -59,6 +60,7 @@ pub(crate) fn load(source: &[u8], mode: &str) -> Result<Loaded, Refusal> {
     machine.containers = containers(&configuration);
     machine.kernel_logs = kernel_logs(&configuration);
     machine.event_sink = event_sink(&configuration);
+    machine.metrics = metrics(&configuration);
     let unsupported = configuration.unsupported();
     Ok(Loaded::new(configuration, machine, unsupported, warnings))
 }
@@ -72,6 +74,7 @@ fn containers(configuration: &Configuration) -> Vec<ContainerSpec> {
         | Extra::SideroLinkConfig(_)
         | Extra::EventSinkConfig(_)
         | Extra::KmsgLogConfig(_)
+        | Extra::MetricsConfig(_)
         | Extra::NetworkDefaultActionConfig(_)
         | Extra::NetworkRuleConfig(_) => None,
     })
@@ -86,6 +89,7 @@ fn kernel_logs(configuration: &Configuration) -> Vec<Url> {
         | Extra::ExtensionServiceConfig(_)
         | Extra::SideroLinkConfig(_)
         | Extra::EventSinkConfig(_)
+        | Extra::MetricsConfig(_)
         | Extra::NetworkDefaultActionConfig(_)
         | Extra::NetworkRuleConfig(_) => None,
     })
@@ -100,10 +104,26 @@ fn event_sink(configuration: &Configuration) -> Option<String> {
         | Extra::ExtensionServiceConfig(_)
         | Extra::SideroLinkConfig(_)
         | Extra::KmsgLogConfig(_)
+        | Extra::MetricsConfig(_)
         | Extra::NetworkDefaultActionConfig(_)
         | Extra::NetworkRuleConfig(_) => None,
     });
     sinks.next()
+}
+
+fn metrics(configuration: &Configuration) -> Option<SocketAddr> {
+    let all = configuration.extras().iter();
+    let mut addresses = all.filter_map(|extra| match extra {
+        Extra::MetricsConfig(written) => written.address(),
+        Extra::ContainerConfig(_)
+        | Extra::ExtensionServiceConfig(_)
+        | Extra::SideroLinkConfig(_)
+        | Extra::EventSinkConfig(_)
+        | Extra::KmsgLogConfig(_)
+        | Extra::NetworkDefaultActionConfig(_)
+        | Extra::NetworkRuleConfig(_) => None,
+    });
+    addresses.next()
 }
 
 fn extension_services(configuration: &Configuration) -> Vec<ExtensionService> {
@@ -120,6 +140,7 @@ fn extension_services(configuration: &Configuration) -> Vec<ExtensionService> {
         | Extra::SideroLinkConfig(_)
         | Extra::EventSinkConfig(_)
         | Extra::KmsgLogConfig(_)
+        | Extra::MetricsConfig(_)
         | Extra::NetworkDefaultActionConfig(_)
         | Extra::NetworkRuleConfig(_) => None,
     })
@@ -269,6 +290,7 @@ fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) ->
             .collect(),
         kernel_logs: Vec::new(),
         event_sink: None,
+        metrics: None,
         registries: registries::written(written.registries.as_ref()),
     }
 }

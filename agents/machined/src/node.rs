@@ -8,6 +8,7 @@
 //! Never: does anything for a request by itself; `api` and the sequences do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use crate::browse::Slots;
 use crate::capture::Captures;
 use crate::containers::Images;
+use crate::controllers::Outlets;
 use crate::door::Opening;
 use crate::events::{self, Ring};
 use crate::journal::Journal;
@@ -95,6 +97,10 @@ pub(crate) struct Node {
     pub modules: watch::Sender<Vec<Wanted>>,
     /// Where logs and events go.
     pub shipping: shipping::Wanted,
+    /// Where metrics are.
+    pub metrics: watch::Sender<Option<SocketAddr>>,
+    /// The node's name and addresses, for followers of events.
+    pub announced: watch::Sender<machine::AddressEvent>,
 }
 
 impl State {
@@ -120,7 +126,16 @@ impl Node {
         let modules = watch::Sender::default();
         let join = watch::Sender::default();
         let shipping = shipping::Wanted::default();
-        controllers::register(&mut engine, &places, &arguments, &modules, &join, &shipping)?;
+        let metrics = watch::Sender::default();
+        let announced = watch::Sender::default();
+        let outlets = Outlets {
+            modules: &modules,
+            join: &join,
+            shipping: &shipping,
+            metrics: &metrics,
+            announced: &announced,
+        };
+        controllers::register(&mut engine, &places, &arguments, &outlets)?;
         let mut store = Store::new();
         resources::announce(&mut store, clock::now().wall)?;
         let node = Self {
@@ -151,6 +166,8 @@ impl Node {
             meta: Meta::default(),
             modules,
             shipping,
+            metrics,
+            announced,
         };
         Ok(Arc::new(node))
     }

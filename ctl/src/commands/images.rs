@@ -17,6 +17,13 @@ use crate::units;
 
 const HEAD: [&str; 5] = ["NODE", "IMAGE", "DIGEST", "SIZE", "CREATED"];
 
+/// Writes the images of a cluster with default configurations, one in a line.
+pub(crate) fn default(screen: &mut Screen<'_>) {
+    for image in config::default_images::all() {
+        screen.print(format_args!("{image}\n"));
+    }
+}
+
 pub(crate) async fn list(
     session: &Session,
     namespace: Namespace,

@@ -12,6 +12,7 @@ mod copy;
 mod dashboard;
 mod disks;
 mod edit;
+mod etcd;
 mod events;
 mod extension;
 mod extension_new;
@@ -35,6 +36,7 @@ mod memory;
 mod meta;
 mod mounts;
 mod netstat;
+mod order;
 mod patch;
 mod pcap;
 mod power;
@@ -50,8 +52,8 @@ mod usage;
 mod validate;
 mod version;
 
-use crate::args::{Command, Line};
-use crate::args_extension::OfImage;
+use crate::args::{Command, Globals, Line};
+use crate::args_extension::{Image, OfImage};
 use crate::args_inspect::Inspect;
 pub(crate) use crate::commands::extension::refused;
 use crate::places::Environment;
@@ -69,6 +71,9 @@ pub(crate) async fn run(
     let open = || Session::open(globals, environment);
     match line.command {
         Command::ApplyConfig(asked) => apply::run(&asked, globals, environment, screen).await,
+        Command::Bootstrap(asked) => {
+            order::bootstrap(&open().await?, &asked, environment, screen).await
+        }
         Command::Completion { shell } => {
             completion::run(shell, screen);
             Ok(())
@@ -88,18 +93,13 @@ pub(crate) async fn run(
             let target = Target::configured(globals, environment)?;
             edit::run(&asked, &target, environment, screen).await
         }
+        Command::Etcd(asked) => etcd::run(&open().await?, &asked, environment, screen).await,
         Command::Events(asked) => events::run(&open().await?, &asked, screen).await,
         Command::Extension(what) => extension::run(&what, environment, screen).await,
         Command::Gen { force, what } => generate::run(&what, force, environment, screen),
         Command::Get(asked) => get::run(&asked, globals, environment, screen).await,
         Command::Health(asked) => health::run(open().await?, &asked, screen).await,
-        Command::Image(asked) => match asked.what {
-            OfImage::Extend(what) => image::extend(&what, environment, screen).await,
-            OfImage::List => images::list(&open().await?, asked.namespace, screen).await,
-            OfImage::Pull { image } => {
-                images::pull(&open().await?, asked.namespace, &image, screen).await
-            }
-        },
+        Command::Image(asked) => of_image(asked, globals, environment, screen).await,
         Command::Inject(what) => inject::run(&what, environment, screen),
         Command::Inspect(Inspect::Dependencies { with_resources }) => {
             inspect::dependencies(&open().await?, with_resources, screen).await
@@ -125,7 +125,9 @@ pub(crate) async fn run(
         }
         Command::Read { path } => read::run(&open().await?, &path, screen).await,
         Command::Reboot { mode, wait } => power::reboot(&open().await?, mode, &wait, screen).await,
+        Command::Reset(asked) => order::reset(&asked, globals, environment, screen).await,
         Command::Restart(asked) => containers::restart(&open().await?, &asked, screen).await,
+        Command::Rollback => order::rollback(&open().await?, screen).await,
         Command::Run(asked) => run::run(&open().await?, &asked, screen).await,
         Command::Service { id, action } => {
             services::run(&open().await?, id.as_deref(), action, environment, screen).await
@@ -136,19 +138,29 @@ pub(crate) async fn run(
         Command::Stats(asked) => containers::stats(&open().await?, &asked, screen).await,
         Command::Support(asked) => support::run(open().await?, &asked, environment, screen).await,
         Command::Time { check } => time::run(&open().await?, check.as_deref(), screen).await,
+        Command::Upgrade(asked) => order::upgrade(&asked, globals, environment, screen).await,
         Command::Usage(asked) => usage::run(&open().await?, &asked, screen).await,
         Command::Validate(asked) => validate::run(&asked, environment, screen),
-        Command::Version {
-            client,
-            short,
-            insecure,
-        } => {
-            let asked = version::Asked {
-                client,
-                short,
-                insecure,
-            };
-            version::run(&asked, globals, environment, screen).await
+        Command::Version(asked) => version::run(&asked, globals, environment, screen).await,
+    }
+}
+
+async fn of_image(
+    asked: Image,
+    globals: &Globals,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let open = || Session::open(globals, environment);
+    match asked.what {
+        OfImage::Default => {
+            images::default(screen);
+            Ok(())
+        }
+        OfImage::Extend(what) => image::extend(&what, environment, screen).await,
+        OfImage::List => images::list(&open().await?, asked.namespace, screen).await,
+        OfImage::Pull { image } => {
+            images::pull(&open().await?, asked.namespace, &image, screen).await
         }
     }
 }

@@ -22,7 +22,7 @@ const SILENT_LOOKS: u32 = 3;
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Back,
     Off,
 }
@@ -70,14 +70,14 @@ pub(crate) async fn shutdown(
 }
 
 /// A stream that was open before the order: its end says that the node went down.
-enum Watch {
+pub(super) enum Watch {
     None,
     Events(tonic::Streaming<api::machine::Event>),
     Kernel(tonic::Streaming<api::common::Data>),
 }
 
 impl Watch {
-    async fn start(session: &Session, wait: &Wait) -> Result<Self, Trouble> {
+    pub(super) async fn start(session: &Session, wait: &Wait) -> Result<Self, Trouble> {
         let mut machine = session.machine();
         if wait.debug {
             let request = session.request(DmesgRequest {
@@ -116,7 +116,7 @@ impl Watch {
     }
 }
 
-async fn finish(
+pub(super) async fn finish(
     session: &Session,
     watch: Watch,
     nodes: &[String],

@@ -6,19 +6,11 @@
 
 use api::machine::{Version, VersionInfo};
 
-use crate::args::Globals;
+use crate::args::{Globals, Version as Asked};
 use crate::places::Environment;
 use crate::screen::Screen;
 use crate::session::{Session, Target};
 use crate::trouble::Trouble;
-
-/// What of it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked {
-    pub(crate) client: bool,
-    pub(crate) short: bool,
-    pub(crate) insecure: bool,
-}
 
 pub(crate) async fn run(
     asked: &Asked,

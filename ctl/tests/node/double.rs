@@ -32,6 +32,7 @@ use tonic::{Request, Response, Status};
 use crate::cabinet;
 use crate::desk::{LATER, now};
 use crate::pulse;
+use crate::quorum;
 use crate::shelf::{Held, Shelf, named};
 use crate::stock::{self, Stock};
 
@@ -654,6 +655,69 @@ impl MachineService for Double {
         request: Request<m::DmesgRequest>,
     ) -> Result<Response<Boxed<Data>>, Status> {
         Ok(Response::new(pulse::dmesg(request.get_ref())))
+    }
+
+    async fn bootstrap(
+        &self,
+        request: Request<m::BootstrapRequest>,
+    ) -> Result<Response<m::BootstrapResponse>, Status> {
+        quorum::bootstrap(&request, &self.0)
+    }
+
+    async fn reset(
+        &self,
+        request: Request<m::ResetRequest>,
+    ) -> Result<Response<m::ResetResponse>, Status> {
+        quorum::reset(&request, &self.0)
+    }
+
+    async fn upgrade(
+        &self,
+        request: Request<m::UpgradeRequest>,
+    ) -> Result<Response<m::UpgradeResponse>, Status> {
+        quorum::upgrade(&request, &self.0)
+    }
+
+    async fn etcd_status(
+        &self,
+        request: Request<()>,
+    ) -> Result<Response<m::EtcdStatusResponse>, Status> {
+        quorum::etcd_status(&request, &self.0)
+    }
+
+    async fn etcd_member_list(
+        &self,
+        request: Request<m::EtcdMemberListRequest>,
+    ) -> Result<Response<m::EtcdMemberListResponse>, Status> {
+        quorum::etcd_member_list(&request, &self.0)
+    }
+
+    async fn etcd_alarm_list(
+        &self,
+        request: Request<()>,
+    ) -> Result<Response<m::EtcdAlarmListResponse>, Status> {
+        quorum::etcd_alarm_list(&request, &self.0)
+    }
+
+    async fn etcd_remove_member_by_id(
+        &self,
+        request: Request<m::EtcdRemoveMemberByIdRequest>,
+    ) -> Result<Response<m::EtcdRemoveMemberByIdResponse>, Status> {
+        quorum::etcd_remove_member_by_id(&request, &self.0)
+    }
+
+    async fn etcd_snapshot(
+        &self,
+        _: Request<m::EtcdSnapshotRequest>,
+    ) -> Result<Response<Boxed<Data>>, Status> {
+        Ok(Response::new(quorum::etcd_snapshot()))
+    }
+
+    async fn etcd_recover(
+        &self,
+        request: Request<tonic::Streaming<Data>>,
+    ) -> Result<Response<m::EtcdRecoverResponse>, Status> {
+        quorum::etcd_recover(request, &self.0).await
     }
 
     async fn netstat(

@@ -32,6 +32,8 @@ pub(crate) struct Held {
     pub(crate) confirmed: Vec<String>,
     /// Every question how busy the node is fails, as if it were away.
     pub(crate) is_away: bool,
+    /// Every order that changes what is installed, as it came.
+    pub(crate) orders: Vec<String>,
     /// How often that was asked.
     pub(crate) beats: u32,
     /// At this reading from now somebody else has changed the configuration.

@@ -22,7 +22,7 @@ use core::net::Ipv6Addr;
 const DEFAULT_PORT: u16 = 6443;
 /// The release whose configurations we write and whose images they name.
 pub const TALOS_VERSION: &str = "v1.6.7";
-const KUBERNETES_VERSION: &str = "1.29.3";
+pub(crate) const KUBERNETES_VERSION: &str = "1.29.3";
 
 /// What `gen config` can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]

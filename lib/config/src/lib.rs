@@ -11,6 +11,7 @@ mod client;
 mod comments;
 mod configuration;
 mod container;
+pub mod default_images;
 pub mod document;
 mod emit;
 mod error;

@@ -106,7 +106,8 @@ fn has_effect(extra: &Extra) -> bool {
         Extra::ContainerConfig(_)
         | Extra::EventSinkConfig(_)
         | Extra::ExtensionServiceConfig(_)
-        | Extra::KmsgLogConfig(_) => true,
+        | Extra::KmsgLogConfig(_)
+        | Extra::MetricsConfig(_) => true,
         Extra::SideroLinkConfig(_)
         | Extra::NetworkDefaultActionConfig(_)
         | Extra::NetworkRuleConfig(_) => false,

@@ -4,6 +4,7 @@
 //! Owns: who is in the engine.
 //! Never: holds logic of a controller.
 
+mod address_event;
 mod api_certificate;
 mod cert_sans;
 mod configured;
@@ -25,6 +26,7 @@ mod kubelet_secrets;
 mod log_delivery;
 mod machine_type;
 mod maintenance_config;
+mod metrics;
 mod network_status;
 mod node_address;
 mod platform;
@@ -43,6 +45,8 @@ mod trustd_certificate;
 mod unique_machine_token;
 
 pub(crate) use kernel_param_defaults::KSPP_SYSCTLS;
+
+use std::net::SocketAddr;
 
 use config::document::ClusterConfig;
 use resource::{Engine, Output, RegisterError, View};
@@ -63,6 +67,21 @@ use crate::{kernel_modules, layers, meta, mounted, node, perf, shipping};
 /// Who writes the configuration that was accepted.
 pub(crate) const CONFIGURATION: &str = "config.AcquireController";
 
+/// Where controllers say what parts of machined that are none are to do.
+#[derive(Debug)]
+pub(crate) struct Outlets<'a> {
+    /// The kernel modules that are wanted.
+    pub modules: &'a watch::Sender<Vec<Wanted>>,
+    /// The certificate that another node is to sign.
+    pub join: &'a watch::Sender<Option<Wish>>,
+    /// Where logs and events go.
+    pub shipping: &'a shipping::Wanted,
+    /// Where metrics are.
+    pub metrics: &'a watch::Sender<Option<SocketAddr>>,
+    /// The node's name and addresses.
+    pub announced: &'a watch::Sender<api::machine::AddressEvent>,
+}
+
 /// Puts every source and every controller into the engine.
 ///
 /// # Errors
@@ -71,9 +90,7 @@ pub(crate) fn register(
     engine: &mut Engine,
     places: &Places,
     arguments: &KernelArguments,
-    modules: &watch::Sender<Vec<Wanted>>,
-    join: &watch::Sender<Option<Wish>>,
-    shipping: &shipping::Wanted,
+    outlets: &Outlets<'_>,
 ) -> Result<(), RegisterError> {
     engine.register_source(
         resources::META,
@@ -115,15 +132,17 @@ pub(crate) fn register(
         etc_files::controller(),
         etc_file::controller(places),
         kernel_module_config::controller(),
-        kernel_module_spec::controller(modules.clone()),
+        kernel_module_spec::controller(outlets.modules.clone()),
         kernel_param_defaults::controller(arguments),
         kernel_param_config::controller(),
         kernel_param_spec::controller(places),
         kmsg_log_config::controller(arguments),
         events_sink_config::controller(arguments),
-        log_delivery::controller(shipping),
+        log_delivery::controller(outlets.shipping),
+        metrics::controller(outlets.metrics.clone()),
+        address_event::controller(outlets.announced.clone()),
         cert_sans::controller(),
-        api_certificate::controller(join.clone()),
+        api_certificate::controller(outlets.join.clone()),
         trustd_certificate::controller(),
         root_os::controller(),
         root_etcd::controller(),

@@ -8,7 +8,7 @@ use api::machine::MountStat;
 
 use crate::places::Places;
 
-/// File systems of other machines: asking them may take for ever.
+/// File systems of other machines.
 const REMOTE: &[&str] = &["nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "fuse"];
 
 /// Lists them in the order they were mounted.
@@ -17,7 +17,7 @@ pub(crate) fn all(places: &Places) -> Vec<MountStat> {
     listed(places)
         .into_iter()
         .map(|mount| {
-            let size = if REMOTE.contains(&mount.kind.as_str()) {
+            let size = if mount.is_remote() {
                 None
             } else {
                 sys::fs::statvfs(mount.target.as_str()).ok()
@@ -47,6 +47,14 @@ pub(crate) struct Mounted {
     pub kind: String,
     /// How it is mounted, with commas.
     pub options: String,
+}
+
+impl Mounted {
+    /// Whether it is another machine's: asking it may take for ever.
+    #[must_use]
+    pub(crate) fn is_remote(&self) -> bool {
+        REMOTE.contains(&self.kind.as_str())
+    }
 }
 
 /// Lists them without asking any.

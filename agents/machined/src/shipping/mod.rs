@@ -157,13 +157,15 @@ async fn save_until(
     };
     tokio::pin!(change);
     save().await;
-    while is_running {
+    if !is_running {
+        return change.await.is_ok();
+    }
+    loop {
         tokio::select! {
             changed = &mut change => return changed.is_ok(),
             () = tokio::time::sleep(SAVE_PAUSE) => save().await,
         }
     }
-    change.await.is_ok()
 }
 
 /// Tells of kernel arguments that cannot be meant.

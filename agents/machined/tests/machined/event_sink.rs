@@ -52,7 +52,7 @@ struct Received {
 impl Received {
     async fn next(&mut self) -> EventRequest {
         let event = tokio::time::timeout(DEADLINE, self.events.recv()).await;
-        event.expect("no event came").unwrap()
+        event.unwrap().unwrap()
     }
 
     /// Waits for an event of a kind; all that came before it are returned with it.

@@ -137,7 +137,8 @@ impl Logbook {
         } else {
             place.cursor.max(kept_from)
         };
-        let rest = &log.bytes.make_contiguous()[(from - kept_from) as usize..];
+        let skipped = usize::try_from(from - kept_from).unwrap();
+        let rest = &log.bytes.make_contiguous()[skipped..];
         let rest = &rest[..rest.len().min(3000)];
         let len = rest.iter().rposition(|byte| *byte == b'\n');
         let bytes = &rest[..len.map_or(0, |last| last + 1)];

@@ -31,16 +31,7 @@ fn process(pid: i32, cpu_time: f64, resident_memory: u64, args: &str) -> Process
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "small numbers")]
-fn sample(seconds: u64) -> Sample {
-    let time = seconds as f64;
-    let cpu = CpuStat {
-        user: 0.25 * time,
-        system: 0.25 * time,
-        iowait: 0.25 * time,
-        idle: 7200.0 + 1.25 * time,
-        ..CpuStat::default()
-    };
+fn facts() -> Facts {
     let mut facts = Facts::default();
     for (kind, id, yaml) in [
         (
@@ -67,6 +58,19 @@ fn sample(seconds: u64) -> Sample {
     ] {
         facts.take(kind, id, yaml);
     }
+    facts
+}
+
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
+fn sample(seconds: u64) -> Sample {
+    let time = seconds as f64;
+    let cpu = CpuStat {
+        user: 0.25 * time,
+        system: 0.25 * time,
+        iowait: 0.25 * time,
+        idle: 7200.0 + 1.25 * time,
+        ..CpuStat::default()
+    };
     Sample {
         at: Duration::from_secs(seconds),
         version: Some("v9.8.7".to_owned()),
@@ -115,7 +119,7 @@ fn sample(seconds: u64) -> Sample {
             process(40, 0.05 * time, 3_900_000, "/usr/lib/ichor/machined"),
         ]),
         services: vec!["apid".to_owned(), "machined".to_owned()],
-        facts: Some(facts),
+        facts: Some(facts()),
         refused: None,
     }
 }
@@ -199,7 +203,7 @@ fn no_terminal_is_too_small_to_draw_on() {
     let mut dashboard = dashboard();
     for view in [View::Summary, View::Monitor, View::Logs] {
         dashboard.press(Key::Show(view), 10);
-        for (width, height) in [(1, 1), (10, 3), (200, 5), (3, 60), (79, 2), (500, 300)] {
+        for (width, height) in [(1, 1), (10, 3), (200, 5), (3, 60), (79, 2), (250, 80)] {
             drawn(&dashboard, width, height);
             let page = page(&dashboard, Rect::new(0, 0, width, height));
             assert!(page <= usize::from(height));

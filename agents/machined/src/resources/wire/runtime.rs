@@ -296,3 +296,33 @@ pub(crate) fn event_sink_config(spec: &EventSinkConfig) -> Option<Encoded> {
     };
     both(&yaml, &message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rsrc_111_rsrc_115_receivers_are_shown_in_both_forms_without_their_passwords() {
+        let urls = ["tcp://host:5044/", "udp://me:word@[fd00::1]:1?a#b"];
+        let urls = urls.map(|text| config::Url::parse(text).unwrap());
+        let encoded = kmsg_log_config(&KmsgLogConfig(urls.to_vec())).unwrap();
+
+        let expected = "destinations:\n- scheme: tcp\n  opaque: ''\n  user: null\n  host: \
+            host:5044\n  path: /\n  rawpath: ''\n  omithost: false\n  forcequery: false\n  \
+            rawquery: ''\n  fragment: ''\n  rawfragment: ''\n- scheme: udp\n";
+        assert!(encoded.yaml.starts_with(expected), "{}", encoded.yaml);
+        assert!(
+            encoded.yaml.contains("host: '[fd00::1]:1'\n"),
+            "{}",
+            encoded.yaml
+        );
+        assert!(encoded.yaml.contains("rawquery: a\n  fragment: b\n"));
+        assert!(!encoded.yaml.contains("word"));
+        let message = <proto::KmsgLogConfigSpec as prost::Message>::decode(&encoded.proto[..]);
+        let paths = message.unwrap().destinations.into_iter();
+        let paths: Vec<String> = paths.map(|url| url.full_path).collect();
+        assert_eq!(paths, ["tcp://host:5044/", "udp://[fd00::1]:1?a#b"]);
+        let sink = event_sink_config(&EventSinkConfig("a:1".to_owned())).unwrap();
+        assert_eq!(sink.yaml, "endpoint: a:1\n");
+    }
+}
