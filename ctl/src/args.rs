@@ -10,14 +10,17 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use config::GoDuration;
 
+use crate::args_capture::Pcap;
+use crate::args_cluster::{Health, Kubeconfig};
 use crate::args_config::Config;
-use crate::args_etcd::Etcd;
-use crate::args_extension::{Extension, Image};
+use crate::args_containers::{Containers, RestartContainer};
+use crate::args_extension::Image;
 use crate::args_files::{Copy, List, Usage};
-use crate::args_gen::Gen;
-use crate::args_machine::{Inject, MachineConfig, Validate};
+use crate::args_inspect::Inspect;
+use crate::args_local::Local;
+use crate::args_meta::Meta;
 use crate::args_netstat::Netstat;
-use crate::args_order::{Bootstrap, Reset, Upgrade};
+use crate::args_order::Order;
 use crate::args_resource::{Change, Get, Patch};
 use crate::args_run::Run;
 
@@ -74,21 +77,18 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl apply-config --insecure -n 10.0.0.2 -f controlplane.yaml"
     )]
     ApplyConfig(ApplyConfig),
-    /// Begin a cluster on one node of its control plane
-    #[command(after_help = "Example: ichorctl -n 10.0.0.2 bootstrap")]
-    Bootstrap(Bootstrap),
-    /// Write shell completion
-    #[command(after_help = "Example: source <(ichorctl completion bash)")]
-    Completion {
-        /// The shell
-        shell: Shell,
-    },
     /// Change the client configuration file (talosconfig)
     #[command(
         subcommand,
         after_help = "Example: ichorctl config merge ./talosconfig"
     )]
     Config(Config),
+    /// List the containers of nodes
+    #[command(
+        visible_aliases = ["container", "c"],
+        after_help = "Example: ichorctl -n 10.0.0.2 containers"
+    )]
+    Containers(Containers),
     /// Copy a file or a folder from a node
     #[command(
         visible_alias = "cp",
@@ -110,6 +110,13 @@ pub(crate) enum Command {
         #[arg(short = 'd', long, default_value = "3s", value_parser = duration)]
         update_interval: Duration,
     },
+    /// List disks
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 disks --insecure")]
+    Disks {
+        /// Ask a node in maintenance mode
+        #[arg(short, long)]
+        insecure: bool,
+    },
     /// Show the kernel log
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 dmesg --follow")]
     Dmesg {
@@ -123,45 +130,34 @@ pub(crate) enum Command {
     /// Change a configuration in an editor: $TALOS_EDITOR, else $EDITOR, else vi
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 edit machineconfig --mode no-reboot")]
     Edit(Change),
-    /// Look after etcd
-    #[command(subcommand, after_help = "Example: ichorctl -n 10.0.0.2 etcd status")]
-    Etcd(Etcd),
     /// Show what happens on nodes, as it happens
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 events --tail 20")]
     Events(Events),
-    /// Make and check system extensions
-    #[command(
-        subcommand,
-        visible_alias = "extensions",
-        after_help = "Example: ichorctl extension validate ./hello"
-    )]
-    Extension(Extension),
-    /// Generate configurations and secrets
-    #[command(after_help = "Example: ichorctl gen config home https://10.0.0.2:6443")]
-    Gen {
-        /// Overwrite files
-        #[arg(short, long, global = true)]
-        force: bool,
-        #[command(subcommand)]
-        what: Gen,
-    },
     /// Show resources: what nodes know about themselves
     #[command(after_help = "Examples: ichorctl -n 10.0.0.2 get rd\n          \
                       ichorctl -n 10.0.0.2 get machineconfig -o yaml\n          \
                       ichorctl -n 10.0.0.2 get services --watch")]
     Get(Get),
+    /// Check the health of a cluster
+    #[command(after_help = "Examples: ichorctl -n 10.0.0.2 health\n          \
+                      ichorctl health --server=false --control-plane-nodes 10.0.0.2 --worker-nodes 10.0.0.3")]
+    Health(Health),
     /// Make boot images; show and pull the images of containers
     #[command(
         visible_alias = "images",
         after_help = "Example: ichorctl image extend initramfs --extension ./hello -o initramfs.new"
     )]
     Image(Image),
-    /// Change Kubernetes manifests so that their pods can use the machine API
+    /// Look inside of a node
     #[command(
         subcommand,
-        after_help = "Example: ichorctl inject serviceaccount -f deployment.yaml"
+        after_help = "Example: ichorctl -n 10.0.0.2 inspect dependencies"
     )]
-    Inject(Inject),
+    Inspect(Inspect),
+    /// Get the administrator's kubeconfig
+    #[command(after_help = "Examples: ichorctl -n 10.0.0.2 kubeconfig\n          \
+                      ichorctl -n 10.0.0.2 kubeconfig ./kubeconfig --merge=false")]
+    Kubeconfig(Kubeconfig),
     /// List the files of a node
     #[command(
         visible_aliases = ["l", "ls"],
@@ -174,19 +170,6 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl -n 10.0.0.2 logs machined -f"
     )]
     Logs(Logs),
-    /// Generate and patch configurations
-    #[command(
-        subcommand,
-        visible_alias = "mc",
-        after_help = "Example: ichorctl machineconfig patch worker.yaml --patch @mtu.yaml"
-    )]
-    Machineconfig(MachineConfig),
-    /// Write manual pages, one for each command
-    #[command(after_help = "Example: ichorctl man ~/.local/share/man/man1")]
-    Man {
-        /// The folder for them; it is made
-        folder: PathBuf,
-    },
     /// Show memory usage
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 memory")]
     Memory {
@@ -194,6 +177,12 @@ pub(crate) enum Command {
         #[arg(short, long)]
         verbose: bool,
     },
+    /// Write and delete values of META, which outlive the configuration
+    #[command(
+        after_help = "Examples: ichorctl -n 10.0.0.2 meta write 0xa \"$(cat network.yaml)\"\n          \
+                      ichorctl -n 10.0.0.2 meta delete 0xa"
+    )]
+    Meta(Meta),
     /// List mounts
     #[command(
         visible_alias = "mount",
@@ -206,6 +195,13 @@ pub(crate) enum Command {
     /// Change a configuration by patches
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 patch machineconfig -p @mtu.yaml")]
     Patch(Patch),
+    /// Capture packets of a node
+    #[command(
+        after_help = "Examples: ichorctl -n 10.0.0.2 pcap -i eth0 --duration 10s\n          \
+                      ichorctl -n 10.0.0.2 pcap -o - | tcpdump -vvv -r -\n          \
+                      ichorctl -n 10.0.0.2 pcap --bpf-filter \"$(tcpdump -dd -y EN10MB 'udp port 53')\""
+    )]
+    Pcap(Pcap),
     /// List processes
     #[command(
         visible_aliases = ["process", "ps"],
@@ -225,21 +221,9 @@ pub(crate) enum Command {
         /// The file
         path: String,
     },
-    /// Reboot a node
-    #[command(after_help = "Example: ichorctl -n 10.0.0.2 reboot --timeout 5m")]
-    Reboot {
-        /// How: powercycle goes through the firmware
-        #[arg(short, long, default_value = "default")]
-        mode: RebootMode,
-        #[command(flatten)]
-        wait: Wait,
-    },
-    /// Wipe nodes
-    #[command(after_help = "Example: ichorctl -n 10.0.0.2 reset --reboot")]
-    Reset(Box<Reset>),
-    /// Go back to the system that was installed before
-    #[command(after_help = "Example: ichorctl -n 10.0.0.2 rollback")]
-    Rollback,
+    /// Restart a container
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 restart ctr-web")]
+    Restart(RestartContainer),
     /// Run a container on a node
     #[command(
         after_help = "Examples: ichorctl -n 10.0.0.2 run --rm busybox:1.36 echo hello\n          \
@@ -260,35 +244,33 @@ pub(crate) enum Command {
         #[arg(default_value = "status")]
         action: ServiceAction,
     },
-    /// Power a node off
-    #[command(after_help = "Example: ichorctl -n 10.0.0.2 shutdown")]
-    Shutdown {
-        /// Without leaving the cluster in order
-        #[arg(long)]
-        force: bool,
-        #[command(flatten)]
-        wait: Wait,
-    },
+    /// Show what containers use
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 stats")]
+    Stats(Containers),
     /// Collect what nodes say about themselves in an archive, without secrets
     #[command(after_help = "Example: ichorctl -n 10.0.0.2,10.0.0.3 support -O nodes.zip")]
     Support(Support),
-    /// Install another version of the system
-    #[command(
-        after_help = "Example: ichorctl -n 10.0.0.2 upgrade --image registry.example/installer:v1"
-    )]
-    Upgrade(Box<Upgrade>),
+    /// Compare the time of nodes with a time server
+    #[command(after_help = "Examples: ichorctl -n 10.0.0.2 time\n          \
+                      ichorctl -n 10.0.0.2 time --check pool.ntp.org")]
+    Time {
+        /// The time server to ask, instead of the configured ones
+        #[arg(short, long, value_name = "SERVER")]
+        check: Option<String>,
+    },
     /// Show how much files and folders take
     #[command(
         visible_alias = "du",
         after_help = "Example: ichorctl -n 10.0.0.2 usage /var --depth 1 --humanize"
     )]
     Usage(Usage),
-    /// Check a configuration without a node
-    #[command(after_help = "Example: ichorctl validate -c controlplane.yaml -m metal --strict")]
-    Validate(Validate),
     /// Show versions of client and nodes
     #[command(after_help = "Example: ichorctl version --client --short")]
     Version(Version),
+    #[command(flatten)]
+    Local(Local),
+    #[command(flatten)]
+    Order(Order),
 }
 
 #[derive(Debug, Args)]
@@ -336,13 +318,6 @@ pub(crate) enum ApplyMode {
     Reboot,
     Staged,
     Try,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Shell {
-    Bash,
-    Fish,
-    Zsh,
 }
 
 #[derive(Debug, Args)]
@@ -555,6 +530,24 @@ mod tests {
             "version --client --short",
             "completion zsh",
             "man pages",
+            "containers -k",
+            "c",
+            "disks -i -n a",
+            "meta write 0xa x",
+            "meta -i write 10 -x",
+            "meta delete 255 --insecure",
+            "health",
+            "health --server=false --control-plane-nodes a,b --init-node c --worker-nodes d,e",
+            "health --wait-timeout 5m --k8s-endpoint https://a:6443 --run-e2e",
+            "kubeconfig",
+            "kubeconfig a -f -m",
+            "kubeconfig . --merge=false --force-context-name x",
+            "pcap",
+            "pcap -i eth1 --promiscuous --duration 10s -o -",
+            "pcap -o a.pcap",
+            "restart -k kube-system/a",
+            "stats --kubernetes",
+            "time -c pool.ntp.org",
             "extension new a --service",
             "extensions validate a b --arch arm64",
             "extension pack a -o b.sqsh",
@@ -614,6 +607,24 @@ mod tests {
             "usage -t big",
             "copy",
             "copy /etc",
+            "disks vda",
+            "meta",
+            "meta write 0xa",
+            "meta write 0 x",
+            "meta write 256 x",
+            "meta write 0xyz x",
+            "meta delete a",
+            "pcap --duration soon",
+            "pcap --bpf-filter tcp",
+            "health now",
+            "health --wait-timeout soon",
+            "kubeconfig a b",
+            "kubeconfig -m false b",
+            "kubeconfig --force-context-name=",
+            "pcap eth0",
+            "restart",
+            "time --check",
+            "time pool.ntp.org",
             "extension",
             "extension validate",
             "extension pack a",

@@ -6,12 +6,18 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod args_capture;
+mod args_cluster;
 mod args_config;
+mod args_containers;
 mod args_etcd;
 mod args_extension;
 mod args_files;
 mod args_gen;
+mod args_inspect;
+mod args_local;
 mod args_machine;
+mod args_meta;
 mod args_netstat;
 mod args_order;
 mod args_resource;
@@ -20,6 +26,9 @@ mod commands;
 mod container;
 mod dial;
 mod editor;
+mod frames;
+mod graph;
+mod kubeconfig;
 #[cfg(test)]
 mod page;
 mod patches;

@@ -6,9 +6,13 @@
 
 use std::sync::Arc;
 
+use api::cluster::cluster_service_client::ClusterServiceClient;
 use api::common::Metadata;
 use api::cosi::resource::state_client::StateClient;
+use api::inspect::inspect_service_client::InspectServiceClient;
 use api::machine::machine_service_client::MachineServiceClient;
+use api::storage::storage_service_client::StorageServiceClient;
+use api::time::time_service_client::TimeServiceClient;
 use api::wire::{MAX_MESSAGE, NODE, NODES};
 use pki::Certificate;
 use rustls::ClientConfig;
@@ -130,6 +134,21 @@ impl Session {
         MachineServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 
+    /// The health of the cluster.
+    pub(crate) fn cluster(&self) -> ClusterServiceClient<Channel> {
+        ClusterServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// The disks.
+    pub(crate) fn storage(&self) -> StorageServiceClient<Channel> {
+        StorageServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// The clock.
+    pub(crate) fn time(&self) -> TimeServiceClient<Channel> {
+        TimeServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
     /// The resources.
     pub(crate) fn state(&self) -> StateClient<Channel> {
         StateClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
@@ -141,6 +160,11 @@ impl Session {
             channel: self.line.channel.clone(),
             metadata: self.request_to(node, ())?.metadata().clone(),
         })
+    }
+
+    /// What there is to see inside of a node.
+    pub(crate) fn inspect(&self) -> InspectServiceClient<Channel> {
+        InspectServiceClient::new(self.line.channel.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 
     /// A call for one node, passed on one to one; without a name for the endpoint itself.

@@ -98,6 +98,13 @@ pub(crate) fn instant(at: UnixTime) -> String {
     format!("{}T{hours:02}:{minutes:02}:{:02}Z", date(at), seconds % 60)
 }
 
+/// Writes an instant to the microsecond, in UTC: `2036-11-18T07:05:09.000250Z`.
+pub(crate) fn fine_instant(at: &prost_types::Timestamp) -> String {
+    let whole = instant(UnixTime(at.seconds));
+    let micros = u32::try_from(at.nanos).unwrap_or(0).wrapping_div(1000);
+    format!("{}.{micros:06}Z", whole.trim_end_matches('Z'))
+}
+
 /// Writes an instant to the second, in UTC: `Nov 14 2023 22:13:20`.
 pub(crate) fn date_and_time(at: UnixTime) -> String {
     const MONTHS: [&str; 12] = [

@@ -5,8 +5,8 @@
 //! Never: grows by configuration; machined defines the others over the control socket.
 
 use proto::paths::{
-    INIT_SOCKET, LOGD_SOCKET, MACHINE_API_SOCKET, MACHINED_SOCKET, NETD_SOCKET, UDEVD_SOCKET,
-    UID_APID, UID_LOGD, UID_NETD, UID_ROOT,
+    INIT_SOCKET, LOGD_SOCKET, MACHINE_API_SOCKET, MACHINED_SOCKET, NETD_SOCKET, SYSLOG_SOCKET,
+    TRUST_SOCKET, UDEVD_SOCKET, UID_APID, UID_LOGD, UID_NETD, UID_ROOT, UID_TRUSTD,
 };
 use proto::service::{Ready, Restart, Seccomp, ServiceSpec};
 use sys::thread::CapabilitySet;
@@ -18,6 +18,8 @@ pub enum Kind {
     Messages,
     /// gRPC.
     Stream,
+    /// One datagram is one message of whoever sends it.
+    Datagrams,
 }
 
 /// A socket that init makes and keeps.
@@ -27,7 +29,7 @@ pub struct Listener {
     pub path: &'static str,
     /// How.
     pub kind: Kind,
-    /// Who may connect, besides root: nobody with mode 0600, the group with 0660.
+    /// Who may connect, besides root: nobody with mode 0600, the group with 0660, all with 0666.
     pub mode: u32,
     /// Its group.
     pub gid: u32,
@@ -85,6 +87,16 @@ const fn open_to(path: &'static str, kind: Kind, gid: u32) -> Listener {
     }
 }
 
+/// A socket for everybody.
+const fn open_to_all(path: &'static str, kind: Kind) -> Listener {
+    Listener {
+        path,
+        kind,
+        mode: 0o666,
+        gid: UID_ROOT,
+    }
+}
+
 /// The core services in their start order. Sockets are there before any of them runs, so nobody
 /// waits for those it calls ([`supervise::order`]); `after` orders the end: logd outlives the
 /// others to hear their last words. Memory limits fit a machine of 128 MiB together.
@@ -101,7 +113,10 @@ pub const CORE: &[CoreService] = &[
         cpu_weight: BACKGROUND,
         oom_score_adj: -900,
         after: &[],
-        listeners: &[for_root(LOGD_SOCKET, Kind::Messages)],
+        listeners: &[
+            for_root(LOGD_SOCKET, Kind::Messages),
+            open_to_all(SYSLOG_SOCKET, Kind::Datagrams),
+        ],
     },
     // Device nodes and links: user 0, because devtmpfs is root's. MKNOD, CHOWN and FOWNER for
     // nodes; NET_ADMIN to name interfaces; SYS_MODULE for drivers: nobody else on the node has it.
@@ -158,6 +173,8 @@ pub const CORE: &[CoreService] = &[
         listeners: &[
             open_to(MACHINED_SOCKET, Kind::Messages, UID_APID),
             open_to(MACHINE_API_SOCKET, Kind::Stream, UID_APID),
+            // trustd runs on control planes alone; machined starts it there.
+            open_to(TRUST_SOCKET, Kind::Messages, UID_TRUSTD),
         ],
     },
     // The door: no capability, no file of its own, only its TCP port, which is above 1023.
@@ -241,6 +258,15 @@ mod tests {
                 .capabilities
                 .contains(sys::thread::CapabilitySet::SYS_MODULE);
             assert_eq!(may, row.name == "udevd", "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn log_08_only_words_are_taken_from_everybody() {
+        for listener in CORE.iter().flat_map(|row| row.listeners) {
+            let is_open = listener.mode & 0o006 != 0;
+            let is_syslog = listener.path == proto::paths::SYSLOG_SOCKET;
+            assert_eq!(is_open, is_syslog, "{}", listener.path);
         }
     }
 

@@ -18,6 +18,7 @@ const ROOTS: &[&str] = &[
     "storage/storage.proto",
     "time/time.proto",
     "security/security.proto",
+    "events/events.proto",
     "cosi/state.proto",
     "cosi/meta.proto",
     "resource/config.proto",
@@ -40,6 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // The transport is the caller's: unix socket, TLS, or a test's pipe.
         .build_transport(false)
         .generate_default_stubs(true)
+        .codec_path("crate::codec::Codec")
         .out_dir(&out)
         .compile_fds(files)?;
     Ok(())

@@ -3,7 +3,8 @@
 //!
 //! Owns: the table of promised and measured, and the verdict.
 //! Never: measures inside a machine or a library itself; `measure` of `tests/`, which has the client
-//! and the probe, and `measure` of `lib/config` and `ctl` do, and print `measured NAME VALUE` lines.
+//! and the probe, and `measure` of `lib/config`, `ctl` and `machined` do, and print
+//! `measured NAME VALUE` lines.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -132,6 +133,7 @@ fn measure_here(places: &Places) -> Result<Named<f64>> {
     for (what, package) in [
         ("measure configurations", "config"),
         ("measure pulling an extension", "ichorctl"),
+        ("measure the machine API", "machined"),
     ] {
         let step = Step::start(format!("this machine: {what}"));
         let mut cargo = Toolchain::find(places)?.cargo(places);

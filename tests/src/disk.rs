@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Images of disks with a partition for the node's state, as an installer leaves them.
+//! Images of disks with partitions for the node's state and META, as an installer leaves them.
 //!
 //! Owns: the partition table and the file system.
 //! Never: writes into what a node wrote.
@@ -28,15 +28,35 @@ pub enum Content {
     Noise,
 }
 
+/// Which partitions there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    State,
+    /// META comes behind STATE, and is blank.
+    StateAndMeta,
+}
+
 /// Makes a disk with a partition that is labelled `STATE`, in `folder`.
 ///
 /// # Errors
 /// A tool fails.
 pub fn with_state(folder: &Path, content: Content) -> Result<PathBuf> {
+    make(folder, content, Layout::State)
+}
+
+/// The same with an XFS and a partition that is labelled `META`, on which nothing was written yet.
+///
+/// # Errors
+/// A tool fails.
+pub fn with_state_and_meta(folder: &Path) -> Result<PathBuf> {
+    make(folder, Content::Xfs, Layout::StateAndMeta)
+}
+
+fn make(folder: &Path, content: Content, layout: Layout) -> Result<PathBuf> {
     let disk = folder.join("disk");
     let file = File::create(&disk).with_context(|| disk.display().to_string())?;
-    file.set_len(OFFSET + LENGTH + MIB)?;
-    partition(&disk)?;
+    file.set_len(OFFSET + LENGTH + 2 * MIB)?;
+    partition(&disk, layout)?;
     let state = folder.join("partition");
     File::create(&state)?.set_len(LENGTH)?;
     match content {
@@ -51,12 +71,18 @@ pub fn with_state(folder: &Path, content: Content) -> Result<PathBuf> {
     Ok(disk)
 }
 
-fn partition(disk: &Path) -> Result<()> {
-    let table = format!(
-        "label: gpt\nstart={}, size={}, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, name=STATE\n",
-        OFFSET / 512,
-        LENGTH / 512
-    );
+fn partition(disk: &Path, layout: Layout) -> Result<()> {
+    let row = |start: u64, len: u64, name: &str| {
+        format!(
+            "start={}, size={}, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, name={name}\n",
+            start / 512,
+            len / 512
+        )
+    };
+    let mut table = format!("label: gpt\n{}", row(OFFSET, LENGTH, "STATE"));
+    if layout == Layout::StateAndMeta {
+        table.push_str(&row(OFFSET + LENGTH, MIB, "META"));
+    }
     let mut sfdisk = Command::new("sfdisk")
         .arg("--quiet")
         .arg(disk)

@@ -6,9 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use http::Request;
 use hyper::body::Incoming;
@@ -17,16 +15,19 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
+use crate::activity::{Activity, Busy};
 use crate::admission::Caller;
 use crate::entrance::{Entrance, NotWelcome};
 use crate::journal;
 use crate::limits;
+use crate::lookup::Lookup;
+use crate::peers::Peers;
 use crate::proxy::Guest;
 use crate::upstream::Spare;
 
@@ -35,15 +36,23 @@ use crate::upstream::Spare;
 pub(crate) struct Hall {
     entrance: watch::Receiver<Arc<Entrance>>,
     spare: Spare,
+    peers: Arc<Peers>,
     room: Arc<Semaphore>,
+    held: Arc<Semaphore>,
 }
 
 impl Hall {
-    pub(crate) fn new(entrance: watch::Receiver<Arc<Entrance>>, machined: PathBuf) -> Self {
+    pub(crate) fn new(
+        entrance: watch::Receiver<Arc<Entrance>>,
+        machined: PathBuf,
+        lookup: Lookup,
+    ) -> Self {
         Self {
             entrance,
             spare: Spare::new(machined),
+            peers: Arc::new(Peers::new(lookup)),
             room: Arc::new(Semaphore::new(limits::CONNECTIONS_MAX)),
+            held: Arc::new(Semaphore::new(limits::HELD_MAX)),
         }
     }
 
@@ -92,6 +101,8 @@ impl Hall {
             since,
             entrance: self.entrance.clone(),
             upstream: self.spare.take(),
+            peers: Arc::clone(&self.peers),
+            held: Arc::clone(&self.held),
         });
         let next = Arc::clone(&self);
         tokio::spawn(async move { next.prepare().await });
@@ -167,12 +178,14 @@ async fn converse(
         Caller::Stranger => limits::IDLE_TIMEOUT_STRANGER,
         Caller::Known(_) => limits::IDLE_TIMEOUT,
     };
+    let rules = rules(guest.caller);
     let counted = Arc::clone(&activity);
     let service = service_fn(move |request: Request<Incoming>| {
         let (guest, busy) = (Arc::clone(&guest), Busy::new(&counted));
-        async move { Ok::<_, std::convert::Infallible>(guest.call(request, busy).await) }
+        // What a call needs until its reply begins is freed then: replies may go on for days.
+        Box::pin(async move { Ok::<_, std::convert::Infallible>(guest.call(request, busy).await) })
     });
-    let mut connection = std::pin::pin!(rules().serve_connection(TokioIo::new(stream), service));
+    let mut connection = std::pin::pin!(rules.serve_connection(TokioIo::new(stream), service));
     loop {
         tokio::select! {
             // How a client leaves is its own affair.
@@ -189,95 +202,24 @@ async fn converse(
     let _ = timeout(limits::GRACE, connection).await;
 }
 
-fn rules() -> http2::Builder<TokioExecutor> {
+fn rules(caller: Caller) -> http2::Builder<TokioExecutor> {
+    // Another node's connection carries the calls of several clients: one whose request is not read
+    // must not hold up the others.
+    let window = if caller.speaks_for_others() {
+        limits::STREAM_WINDOW.saturating_mul(limits::STREAMS_MAX)
+    } else {
+        limits::CONNECTION_WINDOW
+    };
     let mut rules = http2::Builder::new(TokioExecutor::new());
     rules
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits::STREAMS_MAX)
         .max_header_list_size(limits::HEADERS_MAX)
         .initial_stream_window_size(limits::STREAM_WINDOW)
-        .initial_connection_window_size(limits::CONNECTION_WINDOW)
+        .initial_connection_window_size(window)
         .max_send_buf_size(limits::SEND_BUFFER)
         .keep_alive_interval(limits::PING_INTERVAL)
         .keep_alive_timeout(limits::PING_TIMEOUT)
         .auto_date_header(false);
     rules
-}
-
-/// Whether calls are going on, and since when not.
-#[derive(Debug)]
-struct Activity {
-    calls: AtomicU32,
-    last_at: Mutex<Instant>,
-    changed: Notify,
-}
-
-impl Activity {
-    fn new() -> Self {
-        Self {
-            calls: AtomicU32::new(0),
-            last_at: Mutex::new(Instant::now()),
-            changed: Notify::new(),
-        }
-    }
-
-    /// Ends when there was no call for `limit`.
-    async fn idle_for(&self, limit: Duration) {
-        loop {
-            if self.calls.load(Ordering::Relaxed) > 0 {
-                self.changed.notified().await;
-                continue;
-            }
-            let last_at = self
-                .last_at
-                .lock()
-                .map_or_else(|_| Instant::now(), |at| *at);
-            let Some(until) = last_at.checked_add(limit) else {
-                return;
-            };
-            tokio::select! {
-                () = sleep_until(until) => return,
-                () = self.changed.notified() => {}
-            }
-        }
-    }
-}
-
-/// A call that goes on.
-#[derive(Debug)]
-pub(crate) struct Busy(Arc<Activity>);
-
-impl Busy {
-    fn new(activity: &Arc<Activity>) -> Self {
-        activity.calls.fetch_add(1, Ordering::Relaxed);
-        activity.changed.notify_one();
-        Self(Arc::clone(activity))
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, Ordering::Relaxed);
-        if let Ok(mut last_at) = self.0.last_at.lock() {
-            *last_at = Instant::now();
-        }
-        self.0.changed.notify_one();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(flavor = "current_thread", start_paused = true)]
-    async fn a_connection_is_idle_only_when_its_last_call_is_long_over() {
-        let activity = Arc::new(Activity::new());
-        let busy = Busy::new(&activity);
-        let limit = Duration::from_secs(60);
-
-        assert!(timeout(limit * 10, activity.idle_for(limit)).await.is_err());
-        drop(busy);
-        assert!(timeout(limit / 2, activity.idle_for(limit)).await.is_err());
-        assert!(timeout(limit, activity.idle_for(limit)).await.is_ok());
-    }
 }

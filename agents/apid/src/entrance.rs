@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use pki::{Certificate, Key};
 use proto::door::{Door, KeyUsage, Mode, Rbac};
+use rustls::client::Resumption;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
@@ -27,6 +28,8 @@ pub(crate) struct Entrance {
     pub(crate) names: Vec<String>,
     /// How to shake hands; `None`: not at all.
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// How to speak to other nodes; `None`: not at all, as on a worker.
+    pub(crate) route: Option<Arc<ClientConfig>>,
     rbac: Rbac,
     key_usage: KeyUsage,
     client_ca: Vec<CertificateDer<'static>>,
@@ -46,7 +49,7 @@ impl fmt::Debug for Entrance {
 pub(crate) enum Unusable {
     /// The named part holds no certificate, or one that cannot be read.
     Certificates(&'static str),
-    /// The key cannot be read.
+    /// A key cannot be read.
     Key,
     /// TLS does not take what it was given.
     Tls,
@@ -56,7 +59,7 @@ impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificates(part) => write!(f, "no readable certificate in {part}"),
-            Self::Key => write!(f, "the server key cannot be read"),
+            Self::Key => write!(f, "a key cannot be read"),
             Self::Tls => write!(f, "certificate, key and CA do not fit together"),
         }
     }
@@ -78,6 +81,7 @@ impl Entrance {
             mode: Mode::Closed,
             names: Vec::new(),
             tls: None,
+            route: None,
             rbac: Rbac::Enabled,
             key_usage: KeyUsage::Unchecked,
             client_ca: Vec::new(),
@@ -95,8 +99,15 @@ impl Entrance {
             Mode::Maintenance => Some(tls(door, None)?),
             Mode::Running => Some(tls(door, Some(&client_ca))?),
         };
+        let route = match door.mode {
+            Mode::Running if !door.route_certificate_pem.is_empty() => {
+                Some(route(door, &client_ca)?)
+            }
+            Mode::Closed | Mode::Maintenance | Mode::Running => None,
+        };
         Ok(Self {
             mode: door.mode,
+            route,
             names: door.names.iter().map(|name| (*name).to_owned()).collect(),
             tls,
             rbac: door.rbac,
@@ -147,8 +158,7 @@ fn tls(
 ) -> Result<Arc<ServerConfig>, Unusable> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let chain = certificates(door.certificate_pem, "the server chain")?;
-    let key = Key::from_pem(door.key_pem.as_bytes()).map_err(|_| Unusable::Key)?;
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.pkcs8_der().to_vec()));
+    let key = key(door.key_pem)?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         // Every client of this API speaks 1.3; what is not there cannot be negotiated down to.
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -156,11 +166,8 @@ fn tls(
     let builder = match client_ca {
         None => builder.with_no_client_auth(),
         Some(client_ca) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in client_ca {
-                roots.add(certificate.clone()).map_err(|_| Unusable::Tls)?;
-            }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+            let roots = Arc::new(roots(client_ca)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
                 .build()
                 .map_err(|_| Unusable::Tls)?;
             builder.with_client_cert_verifier(verifier)
@@ -174,6 +181,37 @@ fn tls(
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
+}
+
+/// Makes the TLS rules towards other nodes. They are believed by the CAs that clients are believed
+/// by: while a CA is changed, nodes have certificates of both.
+fn route(door: &Door<'_>, ca: &[CertificateDer<'static>]) -> Result<Arc<ClientConfig>, Unusable> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let chain = certificates(door.route_certificate_pem, "the chain towards other nodes")?;
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|_| Unusable::Tls)?
+        .with_root_certificates(roots(ca)?)
+        .with_client_auth_cert(chain, key(door.route_key_pem)?)
+        .map_err(|_| Unusable::Tls)?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    // As on the other side: each connection proves itself anew.
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+fn roots(certificates: &[CertificateDer<'static>]) -> Result<RootCertStore, Unusable> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        roots.add(certificate.clone()).map_err(|_| Unusable::Tls)?;
+    }
+    Ok(roots)
+}
+
+fn key(pem: &str) -> Result<PrivateKeyDer<'static>, Unusable> {
+    let key = Key::from_pem(pem.as_bytes()).map_err(|_| Unusable::Key)?;
+    let der = PrivatePkcs8KeyDer::from(key.pkcs8_der().to_vec());
+    Ok(PrivateKeyDer::Pkcs8(der))
 }
 
 fn certificates(pem: &str, part: &'static str) -> Result<Vec<CertificateDer<'static>>, Unusable> {

@@ -8,18 +8,27 @@
 //! Never: decodes a request, holds the CA's key, or answers for a method.
 #![forbid(unsafe_code)]
 
+mod activity;
 mod admission;
+mod answer;
+mod ask;
 mod connection;
 mod entrance;
 mod envelope;
+mod fan;
+mod gather;
 pub mod journal;
 mod limits;
+mod lookup;
+mod merge;
 mod news;
+mod peers;
 mod proxy;
 mod question;
 mod refused;
 mod relabel;
 mod reply;
+mod route;
 mod target;
 mod upstream;
 
@@ -37,6 +46,11 @@ use tokio::sync::{Semaphore, watch};
 use crate::connection::Hall;
 use crate::entrance::Entrance;
 
+pub use crate::lookup::Lookup;
+
+/// Threads that apid needs besides its own: they look up names.
+pub const THREADS_MAX: usize = limits::LOOKUPS_MAX;
+
 /// Where the door is and what it leads to.
 #[derive(Debug, Clone)]
 pub struct Places {
@@ -46,6 +60,8 @@ pub struct Places {
     pub door: String,
     /// Where machined serves the API (`SOCK_STREAM`).
     pub machined: PathBuf,
+    /// Where other nodes are found.
+    pub lookup: Lookup,
 }
 
 impl Places {
@@ -56,6 +72,7 @@ impl Places {
             listen: None,
             door: proto::paths::MACHINED_SOCKET.to_owned(),
             machined: PathBuf::from(proto::paths::MACHINE_API_SOCKET),
+            lookup: Lookup::System,
         }
     }
 }
@@ -102,7 +119,7 @@ pub async fn serve(
 ) -> Result<Infallible, Fatal> {
     let (publish, entrance) = watch::channel(Arc::new(Entrance::closed()));
     let news = tokio::spawn(news::follow(places.door, publish));
-    let hall = Arc::new(Hall::new(entrance, places.machined));
+    let hall = Arc::new(Hall::new(entrance, places.machined, places.lookup));
     let first = Arc::clone(&hall);
     tokio::spawn(async move { first.prepare().await });
     if let Some(ready) = ready {

@@ -21,9 +21,26 @@ pub(crate) const STREAM_WINDOW: u32 = 64 * 1024;
 pub(crate) const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// Bytes that wait to be written to one call.
 pub(crate) const SEND_BUFFER: usize = 64 * 1024;
-/// A reply that must be held whole to be labelled. Those are lists (processes, services, mounts);
+/// Connections to other nodes at one time, about 60 kB each: a cluster of that size answers in one call.
+pub(crate) const PEER_CONNECTIONS_MAX: usize = 128;
+/// Connections to one other node: one carries [`STREAMS_MAX`] calls, and a node takes no more than
+/// [`CONNECTIONS_MAX`] from all others together.
+pub(crate) const CONNECTIONS_PER_PEER: usize = 4;
+/// Calls to other nodes at one time. What nobody reads waits in their windows, 64 KiB each at worst.
+pub(crate) const PEER_CALLS_MAX: usize = 256;
+/// Names that are looked up at one time; each has a thread.
+pub(crate) const LOOKUPS_MAX: usize = 4;
+/// Addresses of one name that are tried.
+pub(crate) const ADDRESSES_MAX: usize = 4;
+/// The longest message of one of several streams that is passed on whole. A longer one passes in
+/// pieces, and the other streams wait for its end.
+pub(crate) const WHOLE_MESSAGE_MAX: usize = 32 * 1024;
+/// Bytes of all requests and replies that are held, because they go to several nodes or come from
+/// them: two of the longest, and a hundred of the usual.
+pub(crate) const HELD_MAX: usize = 8 * 1024 * 1024;
+/// A reply that must be held whole to be labelled, or a request that goes to several nodes. Those are lists (processes, services, mounts);
 /// whatever is long is a stream, which passes unheld.
-pub(crate) const HELD_REPLY_MAX: usize = 4 * 1024 * 1024;
+pub(crate) const HELD_ONE_MAX: usize = 4 * 1024 * 1024;
 
 /// A handshake takes two round trips and some arithmetic; a slow board over a bad line fits.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,6 +62,17 @@ pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(30);
 pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long machined may take to accept.
 pub(crate) const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it may take until another node can be asked: its name, TCP, TLS. A node that is away is
+/// said to be so while somebody still waits for the answer.
+pub(crate) const PEER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one of several addresses of a node may take.
+pub(crate) const PEER_ADDRESS_TIMEOUT: Duration = Duration::from_secs(4);
+/// How often a silent node is asked whether it is there while somebody waits for it, and how long it
+/// may take to say so: a node that lost its power is missed within 20 seconds.
+pub(crate) const PEER_PING: (Duration, Duration) =
+    (Duration::from_secs(10), Duration::from_secs(10));
+/// How long a connection to another node is kept without calls.
+pub(crate) const PEER_IDLE: Duration = Duration::from_secs(60);
 /// The pause after `accept` failed, which it does for want of memory or descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The first pause before machined is asked again, and the longest.

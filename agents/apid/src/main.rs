@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The only door of a node.
 //!
-//! Owns: the start: readiness, the runtime of one thread, and the paths of the real node.
+//! Owns: the start: readiness, the runtime of one thread and a few that look up names, and the paths of the real node.
 //! Never: takes arguments or a configuration file; machined tells what is to be known.
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,8 @@ fn main() -> ExitCode {
     let _ = sys::io::ioctl_fionbio(std::io::stdout(), true);
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        // For names of other nodes, which libc looks up while its caller waits.
+        .max_blocking_threads(apid::THREADS_MAX)
         .build()
     {
         Ok(runtime) => runtime,

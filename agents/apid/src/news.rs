@@ -128,18 +128,9 @@ async fn subscribe(
                 }
             }
         }
-        buffer.zeroize_contents();
-    }
-}
-
-/// Wipes the bytes but keeps the room.
-trait ZeroizeContents {
-    fn zeroize_contents(&mut self);
-}
-
-impl ZeroizeContents for Vec<u8> {
-    fn zeroize_contents(&mut self) {
-        self.as_mut_slice().zeroize();
+        // One that was too long filled it.
+        let used = len.unwrap_or(MAX_MESSAGE);
+        buffer.get_mut(..used).unwrap_or_default().zeroize();
     }
 }
 

@@ -1,37 +1,36 @@
 // SPDX-License-Identifier: MPL-2.0
-//! One call: from the client's head to machined's, and back.
+//! One call: from the client's head to the nodes' it is for, and back.
 //!
-//! Owns: which headers machined sees, and how replies for `nodes` are put together.
+//! Owns: which headers machined and other nodes see.
 //! Never: decodes a message, or lets a client write what machined trusts.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::methods::{Envelope, Method};
 use api::rbac::Roles;
 use api::wire::{self, Code};
-use bytes::{Bytes, BytesMut};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
-use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
+use crate::activity::Busy;
 use crate::admission::{self, Caller};
-use crate::connection::Busy;
+use crate::ask::Ask;
 use crate::entrance::Entrance;
-use crate::envelope;
-use crate::limits;
+use crate::fan::{self, Ways};
+use crate::gather;
+use crate::merge::Merged;
+use crate::peers::{Peers, Sharing};
 use crate::question::Question;
-use crate::refused::{self, GRPC, GRPC_DETAILS, GRPC_MESSAGE, GRPC_STATUS, Refused};
-use crate::relabel::{self, Labelled};
+use crate::refused::{self, GRPC, Refused};
+use crate::relabel;
 use crate::reply::Reply;
-use crate::target::{self, Target};
-use crate::upstream::{self, Upstream};
+use crate::target::{self, Place, Routing, Seat, Target};
+use crate::upstream::Upstream;
 
 const ROLE: HeaderName = HeaderName::from_static(wire::ROLE);
 const CONNECTED_MS: HeaderName = HeaderName::from_static(wire::CONNECTED_MS);
@@ -49,6 +48,9 @@ pub(crate) struct Guest {
     pub(crate) since: Instant,
     pub(crate) entrance: watch::Receiver<Arc<Entrance>>,
     pub(crate) upstream: Arc<Upstream>,
+    pub(crate) peers: Arc<Peers>,
+    /// Room for what must be held.
+    pub(crate) held: Arc<Semaphore>,
 }
 
 impl Guest {
@@ -68,28 +70,47 @@ impl Guest {
         let headers = request.headers();
         let roles = self.caller.roles(values(headers, &ROLE));
         let method = admission::admit(request.uri().path(), self.caller, roles)?;
-        let target = self.target(method, headers)?;
+        let (target, ways) = self.target(method, headers)?;
         let request = forward(request, method, roles, (self.peer, self.since.elapsed()))?;
-        match target {
-            Target::Here => self.upstream.send(request).await.map(pass),
-            Target::Labelled { here, strangers } => {
-                self.labelled(request, method, here, &strangers).await
-            }
-        }
+        let place = match target {
+            Target::Here => Place::Here,
+            Target::There(host) => Place::There(host),
+            Target::Labelled(seats) => return self.labelled(request, method, seats, &ways).await,
+        };
+        let response = ways.ask(place, request.map(Ask::Passing)).await?;
+        Ok(response.map(Reply::passing))
     }
 
-    fn target(&self, method: &Method, headers: &HeaderMap) -> Result<Target, Refused> {
+    /// Whom the call is for, and the ways there.
+    fn target(&self, method: &Method, headers: &HeaderMap) -> Result<(Target, Ways), Refused> {
+        let entrance = Arc::clone(&self.entrance.borrow());
+        let ways = Ways {
+            upstream: Arc::clone(&self.upstream),
+            peers: Arc::clone(&self.peers),
+            rules: entrance.route.clone(),
+            // What it asks is whether the node can still be reached by a new connection.
+            sharing: if headers.contains_key(wire::CONFIRM) {
+                Sharing::Alone
+            } else {
+                Sharing::Shared
+            },
+        };
         // Another node's apid has routed this call already.
         if self.caller.speaks_for_others() && headers.contains_key(&PROXY_FROM) {
-            return Ok(Target::Here);
+            return Ok((Target::Here, ways));
         }
-        let entrance = Arc::clone(&self.entrance.borrow());
-        target::find(
+        let routing = match ways.rules {
+            Some(_) => Routing::On,
+            None => Routing::Off,
+        };
+        let target = target::find(
             method,
             values(headers, &NODE),
             values(headers, &NODES),
             &entrance.names,
-        )
+            routing,
+        )?;
+        Ok((target, ways))
     }
 
     /// Answers for a list of nodes: what goes wrong with one of them is said inside the reply.
@@ -97,110 +118,19 @@ impl Guest {
         &self,
         request: Request<Question<Incoming>>,
         method: &Method,
-        here: Option<String>,
-        strangers: &[String],
+        seats: Vec<Seat>,
+        ways: &Ways,
     ) -> Result<Response<Reply>, Refused> {
-        let failures: Vec<Bytes> = strangers
-            .iter()
-            .map(|name| envelope::failure(name, &target::no_route(name)))
-            .collect();
-        match method.envelope() {
-            Envelope::InEach => Ok(self.labelled_stream(request, here, &failures).await),
-            Envelope::InMessages => self.labelled_reply(request, here, &failures).await,
-            Envelope::Nowhere => Err(relabel::misshapen()),
-        }
-    }
-
-    async fn labelled_stream(
-        &self,
-        request: Request<Question<Incoming>>,
-        here: Option<String>,
-        failures: &[Bytes],
-    ) -> Response<Reply> {
-        let mut frames: VecDeque<Bytes> = failures.iter().map(|m| envelope::frame(m)).collect();
-        let Some(hostname) = here else {
-            return made(frames);
+        let calls = fan::out(seats, request, ways, &self.held).await?;
+        let reply = match method.envelope() {
+            Envelope::InEach => Reply::merged(Merged::new(calls)),
+            Envelope::InMessages => Reply::ready(gather::gather(calls, &self.held).await?),
+            Envelope::Nowhere => return Err(relabel::misshapen()),
         };
-        let outcome = match self.upstream.send(request).await {
-            Ok(response) => match Refused::from_headers(response.headers()) {
-                Some(refused) => Err(refused),
-                None => Ok(response),
-            },
-            Err(refused) => Err(refused),
-        };
-        match outcome {
-            Ok(response) => {
-                let mut response =
-                    response.map(|body| Reply::labelled(Labelled::new(body, hostname, frames)));
-                // A stream that ended at once says so in its head; ours says it in its trailers.
-                strip_status(response.headers_mut());
-                response
-            }
-            Err(refused) => {
-                frames.push_back(envelope::frame(&envelope::failure(&hostname, &refused)));
-                made(frames)
-            }
-        }
+        let mut response = Response::new(reply);
+        response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
+        Ok(response)
     }
-
-    async fn labelled_reply(
-        &self,
-        request: Request<Question<Incoming>>,
-        here: Option<String>,
-        failures: &[Bytes],
-    ) -> Result<Response<Reply>, Refused> {
-        let mut message = BytesMut::new();
-        if let Some(hostname) = here {
-            match self.whole(request).await {
-                Ok(frames) => {
-                    let label = envelope::name(&hostname);
-                    let reply = envelope::unframe(&frames)
-                        .and_then(|reply| envelope::label_each(reply, &label))
-                        .map_err(|_| relabel::misshapen())?;
-                    message.unsplit(reply);
-                }
-                Err(refused) => message
-                    .extend_from_slice(&envelope::field_1(&envelope::failure(&hostname, &refused))),
-            }
-        }
-        for failure in failures {
-            message.extend_from_slice(&envelope::field_1(failure));
-        }
-        Ok(made(VecDeque::from([envelope::frame(&message)])))
-    }
-
-    /// Sends a call and holds its whole reply.
-    async fn whole(&self, request: Request<Question<Incoming>>) -> Result<Bytes, Refused> {
-        let response = self.upstream.send(request).await?;
-        let (head, mut body) = response.into_parts();
-        if let Some(refused) = Refused::from_headers(&head.headers) {
-            return Err(refused);
-        }
-        let mut held = BytesMut::new();
-        while let Some(frame) = next_frame(&mut body).await {
-            match frame.map_err(|_| upstream::interrupted())?.into_data() {
-                Ok(data) if held.len().saturating_add(data.len()) <= limits::HELD_REPLY_MAX => {
-                    held.extend_from_slice(&data);
-                }
-                Ok(_) => {
-                    return Err(Refused::new(
-                        Code::ResourceExhausted,
-                        "the reply is too long to be labelled: ask without metadata `nodes`",
-                    ));
-                }
-                Err(frame) => {
-                    if let Some(refused) = frame.trailers_ref().and_then(Refused::from_headers) {
-                        return Err(refused);
-                    }
-                }
-            }
-        }
-        Ok(held.freeze())
-    }
-}
-
-async fn next_frame(body: &mut Incoming) -> Option<Result<http_body::Frame<Bytes>, hyper::Error>> {
-    std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await
 }
 
 /// Refuses what no gRPC client sends.
@@ -226,7 +156,7 @@ fn values<'h>(headers: &'h HeaderMap, key: &HeaderName) -> impl Iterator<Item = 
         .filter_map(|value| value.to_str().ok())
 }
 
-/// The call as machined is to see it.
+/// The call as machined, or apid on another node, is to see it.
 fn forward(
     mut request: Request<Incoming>,
     method: &Method,
@@ -241,7 +171,7 @@ fn forward(
 fn uri(method: &Method) -> Result<Uri, Refused> {
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(Scheme::HTTP);
-    parts.authority = Some(Authority::from_static("machined"));
+    parts.authority = Some(Authority::from_static("node"));
     parts.path_and_query = Some(PathAndQuery::from_static(method.path));
     Uri::from_parts(parts)
         .map_err(|_| Refused::new(Code::Internal, "the path of the method is not a path"))
@@ -262,24 +192,6 @@ fn trust(headers: &mut HeaderMap, roles: Roles, peer: SocketAddr, age: Duration)
     // Rounded up: a connection never looks newer than it is.
     let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
     headers.insert(CONNECTED_MS, HeaderValue::from(age_ms.saturating_add(1)));
-}
-
-fn pass(response: Response<Incoming>) -> Response<Reply> {
-    response.map(Reply::passing)
-}
-
-/// A reply that was made here.
-fn made(frames: VecDeque<Bytes>) -> Response<Reply> {
-    let mut response = Response::new(Reply::ready(frames, refused::success()));
-    response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
-    response
-}
-
-fn strip_status(headers: &mut HeaderMap) {
-    for key in [GRPC_STATUS, GRPC_MESSAGE, GRPC_DETAILS] {
-        headers.remove(key);
-    }
-    headers.remove(header::CONTENT_LENGTH);
 }
 
 #[cfg(test)]

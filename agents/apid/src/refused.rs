@@ -16,8 +16,6 @@ use crate::reply::Reply;
 pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// The header or trailer with the text of a status.
 pub(crate) const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-/// The header or trailer with the encoded `google.rpc.Status`.
-pub(crate) const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 /// The content type of every gRPC reply.
 pub(crate) const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 

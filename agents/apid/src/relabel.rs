@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
-//! A stream of replies, each labelled with the name of this node.
+//! A stream of replies, each labelled with the name of a node.
 //!
 //! Only the five bytes in front of a message are looked at; the rest passes in the pieces it came.
 //!
-//! Owns: the place in the stream, and how the end of machined's stream becomes ours.
+//! Owns: the place in the stream.
 //! Never: holds a message.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
 use api::wire::Code;
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::HeaderMap;
-use http_body::{Body, Frame};
-use hyper::body::Incoming;
 
 use crate::envelope::{self, FRAME, Misshapen};
-use crate::refused::{self, Refused};
-use crate::upstream;
+use crate::refused::Refused;
 
 /// Puts a label behind the front of each message of a stream of gRPC frames.
 #[derive(Debug)]
@@ -44,17 +38,22 @@ impl Splitter {
         self.left == 0 && self.filled == 0
     }
 
-    /// Takes a piece of the stream and gives the pieces to send for it.
+    /// Takes a piece of the stream and gives the pieces to send for it; returns how many of `out`
+    /// belong to messages that are whole.
     pub(crate) fn feed(
         &mut self,
         mut chunk: Bytes,
         out: &mut VecDeque<Bytes>,
-    ) -> Result<(), Misshapen> {
+    ) -> Result<usize, Misshapen> {
+        let mut whole = 0;
         while !chunk.is_empty() {
             if self.left > 0 {
                 let piece = chunk.split_to(self.left.min(chunk.len()));
                 self.left = self.left.saturating_sub(piece.len());
                 out.push_back(piece);
+                if self.left == 0 {
+                    whole = out.len();
+                }
                 continue;
             }
             if let Some(place) = self.front.get_mut(self.filled) {
@@ -64,9 +63,12 @@ impl Splitter {
             if self.filled == FRAME {
                 self.filled = 0;
                 out.push_back(self.begin()?);
+                if self.left == 0 {
+                    whole = out.len();
+                }
             }
         }
-        Ok(())
+        Ok(whole)
     }
 
     fn begin(&mut self) -> Result<Bytes, Misshapen> {
@@ -80,83 +82,11 @@ impl Splitter {
     }
 }
 
-/// The body of a labelled stream.
-#[derive(Debug)]
-pub(crate) struct Labelled {
-    upstream: Incoming,
-    hostname: String,
-    splitter: Splitter,
-    /// What was made and not yet sent: at most what one piece from machined becomes.
-    queue: VecDeque<Bytes>,
-    trailers: Option<HeaderMap>,
-    over: bool,
-}
-
-impl Labelled {
-    /// Labels `upstream` with `hostname`; `first` goes out before it, as frames.
-    pub(crate) fn new(upstream: Incoming, hostname: String, first: VecDeque<Bytes>) -> Self {
-        let splitter = Splitter::new(envelope::name(&hostname));
-        Self {
-            upstream,
-            hostname,
-            splitter,
-            queue: first,
-            trailers: None,
-            over: false,
-        }
-    }
-
-    /// machined is done, well or not. An error becomes a message, so that other nodes' answers in
-    /// the same reply stay valid; only in the middle of a message there is no place for one.
-    fn end(&mut self, refused: Option<Refused>) {
-        self.over = true;
-        self.trailers = Some(match refused {
-            None => refused::success(),
-            Some(refused) if self.splitter.is_between_messages() => {
-                let message = envelope::failure(&self.hostname, &refused);
-                self.queue.push_back(envelope::frame(&message));
-                refused::success()
-            }
-            Some(refused) => refused.trailers(),
-        });
-    }
-
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
-        loop {
-            if let Some(piece) = self.queue.pop_front() {
-                return Poll::Ready(Some(Frame::data(piece)));
-            }
-            if self.over {
-                return Poll::Ready(self.trailers.take().map(Frame::trailers));
-            }
-            match ready!(Pin::new(&mut self.upstream).poll_frame(cx)) {
-                Some(Ok(frame)) => self.take(frame),
-                Some(Err(_)) | None => self.end(Some(upstream::interrupted())),
-            }
-        }
-    }
-
-    fn take(&mut self, frame: Frame<Bytes>) {
-        match frame.into_data() {
-            Ok(data) => {
-                if self.splitter.feed(data, &mut self.queue).is_err() {
-                    self.end(Some(misshapen()));
-                }
-            }
-            Err(frame) => {
-                if let Ok(trailers) = frame.into_trailers() {
-                    self.end(Refused::from_headers(&trailers));
-                }
-            }
-        }
-    }
-}
-
 /// The refusal for a reply that cannot be labelled.
 pub(crate) fn misshapen() -> Refused {
     Refused::new(
         Code::Internal,
-        "machined answered in a form that cannot carry a node's name",
+        "the node answered in a form that cannot carry a node's name",
     )
 }
 

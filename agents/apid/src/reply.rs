@@ -2,9 +2,8 @@
 //! The body of a reply to a client.
 //!
 //! Owns: the forms a body can have, and that its end is noticed.
-//! Never: ends without a status when machined goes away in the middle.
+//! Never: ends without a status when a node goes away in the middle.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,11 +11,13 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
 
-use crate::connection::Busy;
-use crate::relabel::Labelled;
-use crate::upstream;
+use crate::activity::Busy;
+use crate::answer::Answer;
+use crate::gather::Held;
+use crate::merge::Merged;
+use crate::refused;
 
 /// A body.
 #[derive(Debug)]
@@ -30,12 +31,16 @@ pub(crate) struct Reply {
 enum Form {
     /// Nothing: what is to be said is in the headers.
     Empty,
-    /// Frames that are made already, then trailers.
-    Ready(VecDeque<Bytes>, Option<HeaderMap>),
-    /// What machined says, untouched.
-    Passing(Incoming),
-    /// What machined says, labelled.
-    Labelled(Box<Labelled>),
+    /// A frame that is made already, then trailers; and the room that it takes.
+    Ready {
+        frame: Option<Bytes>,
+        trailers: Option<HeaderMap>,
+        _room: OwnedSemaphorePermit,
+    },
+    /// What a node says, untouched.
+    Passing(Box<Answer>),
+    /// What several nodes say, labelled.
+    Merged(Box<Merged>),
 }
 
 impl Reply {
@@ -43,16 +48,20 @@ impl Reply {
         Self::of(Form::Empty)
     }
 
-    pub(crate) fn ready(frames: VecDeque<Bytes>, trailers: HeaderMap) -> Self {
-        Self::of(Form::Ready(frames, Some(trailers)))
+    pub(crate) fn ready((frame, room): Held) -> Self {
+        Self::of(Form::Ready {
+            frame: Some(frame),
+            trailers: Some(refused::success()),
+            _room: room,
+        })
     }
 
-    pub(crate) fn passing(upstream: Incoming) -> Self {
-        Self::of(Form::Passing(upstream))
+    pub(crate) fn passing(answer: Answer) -> Self {
+        Self::of(Form::Passing(Box::new(answer)))
     }
 
-    pub(crate) fn labelled(labelled: Labelled) -> Self {
-        Self::of(Form::Labelled(Box::new(labelled)))
+    pub(crate) fn merged(merged: Merged) -> Self {
+        Self::of(Form::Merged(Box::new(merged)))
     }
 
     fn of(form: Form) -> Self {
@@ -78,19 +87,21 @@ impl Body for Reply {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let frame = match &mut self.form {
             Form::Empty => None,
-            Form::Ready(frames, trailers) => match frames.pop_front() {
+            Form::Ready {
+                frame, trailers, ..
+            } => match frame.take() {
                 Some(frame) => Some(Frame::data(frame)),
                 None => trailers.take().map(Frame::trailers),
             },
-            Form::Passing(upstream) => match ready!(Pin::new(upstream).poll_frame(cx)) {
+            Form::Passing(answer) => match ready!(answer.poll_frame(cx)) {
                 Some(Ok(frame)) => Some(frame),
-                Some(Err(_)) => {
+                Some(Err(refused)) => {
                     self.form = Form::Empty;
-                    Some(Frame::trailers(upstream::interrupted().trailers()))
+                    Some(Frame::trailers(refused.trailers()))
                 }
                 None => None,
             },
-            Form::Labelled(labelled) => ready!(labelled.poll(cx)),
+            Form::Merged(merged) => ready!(merged.poll(cx)),
         };
         Poll::Ready(frame.map(Ok))
     }
@@ -98,9 +109,11 @@ impl Body for Reply {
     fn is_end_stream(&self) -> bool {
         match &self.form {
             Form::Empty => true,
-            Form::Ready(frames, trailers) => frames.is_empty() && trailers.is_none(),
-            Form::Passing(upstream) => upstream.is_end_stream(),
-            Form::Labelled(_) => false,
+            Form::Ready {
+                frame, trailers, ..
+            } => frame.is_none() && trailers.is_none(),
+            Form::Passing(answer) => answer.is_end_stream(),
+            Form::Merged(_) => false,
         }
     }
 
@@ -108,7 +121,7 @@ impl Body for Reply {
         match &self.form {
             Form::Empty => SizeHint::with_exact(0),
             // A length in the headers would be wrong: trailers follow.
-            Form::Ready(..) | Form::Passing(_) | Form::Labelled(_) => SizeHint::default(),
+            Form::Ready { .. } | Form::Passing(_) | Form::Merged(_) => SizeHint::default(),
         }
     }
 }

@@ -10,15 +10,15 @@ use std::sync::{Arc, PoisonError};
 
 use api::wire::Code;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::answer::Answer;
+use crate::ask::Ask;
 use crate::limits;
-use crate::question::Question;
 use crate::refused::Refused;
 
 /// The way for the next client, made before it comes. There is one, whatever strangers do.
@@ -51,7 +51,7 @@ impl Spare {
 #[derive(Debug)]
 pub(crate) struct Upstream {
     path: PathBuf,
-    sender: Mutex<Option<SendRequest<Question<Incoming>>>>,
+    sender: Mutex<Option<SendRequest<Ask>>>,
 }
 
 impl Upstream {
@@ -63,19 +63,17 @@ impl Upstream {
     }
 
     /// Sends a call and waits for the head of the reply.
-    pub(crate) async fn send(
-        &self,
-        request: Request<Question<Incoming>>,
-    ) -> Result<Response<Incoming>, Refused> {
+    pub(crate) async fn send(&self, request: Request<Ask>) -> Result<Response<Answer>, Refused> {
         let late = request.body().late();
         let mut sender = self.sender().await?;
         sender
             .send_request(request)
             .await
+            .map(|response| response.map(Answer::near))
             .map_err(|_| late.refusal().unwrap_or_else(interrupted))
     }
 
-    async fn sender(&self) -> Result<SendRequest<Question<Incoming>>, Refused> {
+    async fn sender(&self) -> Result<SendRequest<Ask>, Refused> {
         let mut kept = self.sender.lock().await;
         if let Some(sender) = kept.as_mut()
             && !sender.is_closed()
@@ -91,7 +89,7 @@ impl Upstream {
         Ok(sender)
     }
 
-    async fn connect(&self) -> Result<SendRequest<Question<Incoming>>, Refused> {
+    async fn connect(&self) -> Result<SendRequest<Ask>, Refused> {
         let stream = UnixStream::connect(&self.path)
             .await
             .map_err(|_| unreachable())?;

@@ -4,7 +4,7 @@
 //! Owns: the sizes of rings and their sum.
 //! Never: grows a ring: what does not fit pushes out the oldest lines of the same log.
 
-use proto::log::{KERNEL, LINE_MAX};
+use proto::log::{KERNEL, LINE_MAX, SYSLOG};
 use proto::supervisor::SERVICES_MAX;
 
 /// The most bytes one log is given in one turn. A page: small enough that sixty-four flooding
@@ -20,8 +20,9 @@ const _: () = assert!(
     "an append must fit the gap"
 );
 
-/// The most logs: every service that init can have, and the kernel.
-pub const LOGS_MAX: usize = SERVICES_MAX + 1;
+/// The most logs: every service that init can have, the kernel, and programs that have no log of
+/// their own.
+pub const LOGS_MAX: usize = SERVICES_MAX + 2;
 
 /// A log whose size is its own.
 struct Row {
@@ -53,6 +54,11 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "udevd",
+        capacity: 64 * 1024,
+    },
+    // Daemons of extensions; anybody may fill it, so it takes no room from others.
+    Row {
+        name: SYSLOG,
         capacity: 64 * 1024,
     },
     Row {

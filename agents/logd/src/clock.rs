@@ -25,6 +25,12 @@ pub fn since_start_ms() -> u64 {
     since_start_ns().checked_div(1_000_000).unwrap_or(0)
 }
 
+/// The time of day, in nanoseconds after the epoch.
+#[must_use]
+pub fn now_ns() -> u64 {
+    nanoseconds(clock_gettime(ClockId::Realtime))
+}
+
 /// When the machine started, by the clock as it is now, in nanoseconds after the epoch.
 #[must_use]
 pub fn started_at_ns() -> u64 {

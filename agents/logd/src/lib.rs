@@ -20,5 +20,6 @@ pub mod share;
 pub mod shelf;
 pub mod stamp;
 pub mod supervisor;
+pub mod syslog;
 
 pub use run::main;

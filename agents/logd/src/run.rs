@@ -7,12 +7,13 @@
 use core::fmt::Write as _;
 
 use heapless::Vec;
-use proto::log::KERNEL;
+use proto::log::{KERNEL, SYSLOG};
 use proto::paths::{FIRST_LISTENER_FD, INIT_SOCKET, LOG_RINGS, READY_FD};
 use sys::event::{PollFd, PollFlags, Timespec, poll};
 use sys::fd::OwnedFd;
 use sys::io::{self, Errno};
 use sys::kernel_log::{self, RECORD_MAX};
+use sys::net::{RecvFlags, recv};
 use sys::text::Text;
 use wire::kmsg::Record;
 
@@ -23,13 +24,16 @@ use crate::serve::Readers;
 use crate::shelf::Shelf;
 use crate::stamp;
 use crate::supervisor::{self, Init, News};
+use crate::syslog::{self, MESSAGE_MAX};
 
 /// Records of the kernel in one turn.
 const RECORDS_PER_TURN: usize = 32;
 /// Messages of init in one turn.
 const NEWS_PER_TURN: usize = 16;
-/// init, the kernel, the readers, and every pipe.
-const POLLED_MAX: usize = LOGS_MAX + 3;
+/// Datagrams of syslog(3) in one turn.
+const DATAGRAMS_PER_TURN: usize = 16;
+/// init, the readers, and the source of every log.
+const POLLED_MAX: usize = LOGS_MAX + 2;
 
 /// logd, as it runs.
 struct Logd {
@@ -37,6 +41,7 @@ struct Logd {
     readers: Readers,
     init: Init,
     kernel: Option<OwnedFd>,
+    syslog: Option<OwnedFd>,
     ready: Option<OwnedFd>,
 }
 
@@ -79,6 +84,8 @@ impl Logd {
         let ready = sys::inherited::take(READY_FD).ok();
         let listener = sys::inherited::take(FIRST_LISTENER_FD)
             .map_err(|errno| Reason::Step("no socket was given", errno))?;
+        // After a change of the table in init, logs are worth more than this socket.
+        let syslog = sys::inherited::take(FIRST_LISTENER_FD.saturating_add(1)).ok();
         let readers =
             Readers::new(listener).map_err(|errno| Reason::Step("cannot serve", errno))?;
         let mut shelf = Shelf::open(LOG_RINGS, clock::since_start_ms())
@@ -97,6 +104,7 @@ impl Logd {
             readers,
             init,
             kernel,
+            syslog,
             ready,
         })
     }
@@ -111,6 +119,7 @@ impl Logd {
                 return reason;
             }
             self.read_kernel();
+            self.read_syslog();
             self.read_pipes();
             self.readers.turn(&mut self.shelf);
             if core::mem::take(&mut self.shelf.grew) {
@@ -140,10 +149,10 @@ impl Logd {
             .places()
             .filter(|(_, log)| log.share.wait_ms() == 0)
         {
-            let source = if log.name == KERNEL {
-                &self.kernel
-            } else {
-                &log.pipe
+            let source = match log.name.as_str() {
+                KERNEL => &self.kernel,
+                SYSLOG => &self.syslog,
+                _ => &log.pipe,
             };
             if let Some(source) = source {
                 let _ = polled.push(PollFd::new(source, PollFlags::IN));
@@ -187,7 +196,7 @@ impl Logd {
 
     /// Puts the output of a service on the shelf.
     fn take_pipe(&mut self, name: &str, pipe: OwnedFd) {
-        if !is_name(name) || name == KERNEL {
+        if !is_name(name) || name == KERNEL || name == SYSLOG {
             self.shelf
                 .say(format_args!("a service has a name that no log can have"));
             return;
@@ -281,6 +290,39 @@ impl Logd {
         }
     }
 
+    /// The turn of programs that use syslog(3). One that says too much waits: its socket is full.
+    fn read_syslog(&mut self) {
+        let now_ms = clock::since_start_ms();
+        let mut buffer = [0; MESSAGE_MAX];
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let (Some(socket), Some(place)) = (&self.syslog, self.shelf.find(SYSLOG)) else {
+                return;
+            };
+            let Some(log) = self.shelf.get_mut(place) else {
+                return;
+            };
+            if !log.share.allows(now_ms) {
+                return;
+            }
+            // What does not fit is cut off by the kernel.
+            match recv(socket, &mut buffer[..], RecvFlags::DONTWAIT) {
+                Ok((len, _)) => {
+                    log.share.spend(len.max(1));
+                    let message = buffer.get(..len).unwrap_or_default();
+                    let line = syslog::line(message, clock::now_ns());
+                    self.shelf.append(place, &lines::split(0, &line), 0);
+                }
+                Err(Errno::AGAIN | Errno::INTR) => return,
+                Err(errno) => {
+                    let errno = sys::errno::name(errno);
+                    self.shelf
+                        .say(format_args!("the socket of syslog fails: {errno}"));
+                    self.syslog = None;
+                }
+            }
+        }
+    }
+
     /// Adds one record, unless an earlier logd did.
     fn add_record(&mut self, place: usize, bytes: &[u8]) {
         let Ok(record) = Record::parse(bytes) else {
@@ -297,7 +339,7 @@ impl Logd {
         };
         log.share.spend(bytes.len());
         if lost > 0 {
-            let line = stamp::lost(lost, record.time_us);
+            let line = stamp::lost(lost, record.sequence, record.time_us);
             self.shelf
                 .append(place, &lines::split(0, &line), record.sequence);
         }

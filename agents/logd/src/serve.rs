@@ -5,7 +5,10 @@
 //! Never: keeps bytes for a reader: a reader that waits is a cursor.
 
 use proto::greeting;
-use proto::log::{Begun, CHUNK_MAX, Chunk, From, Index, KERNEL, LogName, Reply, Request};
+use proto::heapless::Vec;
+use proto::log::{
+    Begun, CHUNK_MAX, Chunk, From, GROWN_MAX, Grown, Index, KERNEL, Length, LogName, Reply, Request,
+};
 use proto::paths::UID_ROOT;
 use proto::supervisor::SERVICES_MAX;
 use proto::{Greeting, MAX_MESSAGE, Refusal};
@@ -23,10 +26,19 @@ pub const READERS_MAX: usize = SERVICES_MAX + 32;
 /// The server of logd's socket.
 pub type Readers = Server<Reader, READERS_MAX, MAX_MESSAGE>;
 
-/// What is remembered of one reader: where it waits for more.
+/// What is remembered of one reader: what it waits for.
 #[derive(Debug, Default)]
 pub struct Reader {
-    follows: Option<Place>,
+    waits: Option<Waits>,
+}
+
+/// What a reader waits for.
+#[derive(Debug, Clone, Copy)]
+enum Waits {
+    /// More of a log.
+    Log(Place),
+    /// Any log's growth after this one.
+    Growth(u64),
 }
 
 /// A place in a log.
@@ -48,7 +60,7 @@ impl Shelf {
         request: Request<'_>,
         page: &'a mut Page,
     ) -> Result<Option<Reply<'a>>, Refusal> {
-        if reader.follows.is_some() {
+        if reader.waits.is_some() {
             // It must wait for its answer first.
             return Err(Refusal::WrongState);
         }
@@ -68,24 +80,35 @@ impl Shelf {
                 let (_, log, ring) = self.readable(tail.log)?;
                 let from = ring.tail(tail.lines).map_err(failed)?;
                 let end = ring.header().total;
-                let first = chunk(log, ring, from, page)?;
+                let first = chunk(log, ring, from, Times::OfDay, page)?;
                 Reply::Begun(Begun { end, first })
             }
             Request::Read(From { log, cursor }) => {
                 let (_, log, ring) = self.readable(log)?;
-                Reply::Chunk(chunk(log, ring, cursor, page)?)
+                Reply::Chunk(chunk(log, ring, cursor, Times::OfDay, page)?)
             }
+            Request::Raw(From { log, cursor }) => {
+                let (_, log, ring) = self.readable(log)?;
+                Reply::Chunk(chunk(log, ring, cursor, Times::AsKept, page)?)
+            }
+            Request::Grown(since) => match self.grown(since.growth) {
+                Some(grown) => Reply::Grown(grown),
+                None => {
+                    reader.waits = Some(Waits::Growth(since.growth));
+                    return Ok(None);
+                }
+            },
             Request::Follow(From { log, cursor }) => {
                 let (shelf, log, ring) = self.readable(log)?;
                 if cursor == ring.header().total {
-                    reader.follows = Some(Place {
+                    reader.waits = Some(Waits::Log(Place {
                         shelf,
                         born: log.born,
                         cursor,
-                    });
+                    }));
                     return Ok(None);
                 }
-                Reply::Chunk(chunk(log, ring, cursor, page)?)
+                Reply::Chunk(chunk(log, ring, cursor, Times::OfDay, page)?)
             }
         }))
     }
@@ -98,8 +121,32 @@ impl Shelf {
         Ok((place, log, ring))
     }
 
+    /// The logs that grew after a growth, those that did so longest ago first: when there are more
+    /// than an answer holds, the next one begins where it ended. `None`: none did.
+    fn grown(&self, after: u64) -> Option<Grown> {
+        let mut logs = Vec::<Length, GROWN_MAX>::new();
+        let mut growth = after;
+        while !logs.is_full() {
+            let later = self.places().filter(|(_, log)| log.grown_at > growth);
+            let Some((_, log)) = later.min_by_key(|(_, log)| log.grown_at) else {
+                break;
+            };
+            growth = log.grown_at;
+            let end = log.ring.as_ref().map_or(0, |ring| ring.header().total);
+            let _ = logs.push(Length {
+                name: log.name.clone(),
+                end,
+            });
+        }
+        (!logs.is_empty()).then_some(Grown { growth, logs })
+    }
+
     /// What a waiting reader is to hear; `None` while there is nothing new.
-    fn news<'a>(&self, place: Place, page: &'a mut Page) -> Option<Reply<'a>> {
+    fn news<'a>(&self, waits: Waits, page: &'a mut Page) -> Option<Reply<'a>> {
+        let place = match waits {
+            Waits::Log(place) => place,
+            Waits::Growth(after) => return self.grown(after).map(Reply::Grown),
+        };
         let log = self.get(place.shelf).filter(|log| log.born == place.born);
         let Some((log, ring)) = log.and_then(|log| Some((log, log.ring.as_ref()?))) else {
             return Some(Reply::Refused(Refusal::NotFound));
@@ -107,9 +154,18 @@ impl Shelf {
         if ring.header().total == place.cursor {
             return None;
         }
-        let chunk = chunk(log, ring, place.cursor, page);
+        let chunk = chunk(log, ring, place.cursor, Times::OfDay, page);
         Some(chunk.map_or_else(Reply::Refused, Reply::Chunk))
     }
+}
+
+/// How the times of the kernel's lines are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Times {
+    /// As a calendar has them.
+    OfDay,
+    /// As the ring has them.
+    AsKept,
 }
 
 /// Reads a piece of a log into `page`.
@@ -117,11 +173,12 @@ fn chunk<'a>(
     log: &Log,
     ring: &Ring,
     cursor: u64,
+    times: Times,
     page: &'a mut Page,
 ) -> Result<Chunk<'a>, Refusal> {
     let piece = ring.read(cursor, page).map_err(failed)?;
     let bytes = page.get_mut(..piece.len).unwrap_or_default();
-    if log.name == KERNEL {
+    if log.name == KERNEL && times == Times::OfDay {
         stamp::convert(bytes, clock::started_at_ns());
     }
     Ok(Chunk {
@@ -171,13 +228,13 @@ impl Service for Shelf {
 
     fn next(&self, reader: &Reader, message: &mut [u8]) -> Next<'_> {
         let mut page = [0; CHUNK_MAX];
-        match reader.follows.and_then(|place| self.news(place, &mut page)) {
+        match reader.waits.and_then(|waits| self.news(waits, &mut page)) {
             Some(reply) => Next::Message(reply.encode(message).unwrap_or(0)),
             None => Next::Nothing,
         }
     }
 
     fn told(&mut self, reader: &mut Reader) {
-        reader.follows = None;
+        reader.waits = None;
     }
 }

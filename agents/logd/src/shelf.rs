@@ -9,7 +9,7 @@ use core::mem::MaybeUninit;
 
 use heapless::Vec;
 use proto::Name;
-use proto::log::KERNEL;
+use proto::log::{KERNEL, SYSLOG};
 use sys::fd::{AsFd as _, OwnedFd};
 use sys::fs::{AtFlags, Mode, OFlags, RawDir};
 use sys::io::{self, Errno};
@@ -38,6 +38,8 @@ pub struct Log {
     pub born: u64,
     /// Bytes that could not be kept since that was last said.
     pub dropped: u64,
+    /// When it grew last, in the growths of all logs.
+    pub grown_at: u64,
 }
 
 /// All logs.
@@ -46,6 +48,7 @@ pub struct Shelf {
     folder: OwnedFd,
     logs: [Option<Log>; LOGS_MAX],
     births: u64,
+    growths: u64,
     /// Whether anything was added since the readers were last told.
     pub grew: bool,
 }
@@ -66,10 +69,11 @@ impl Shelf {
             folder,
             logs: [const { None }; LOGS_MAX],
             births: 0,
+            growths: 0,
             grew: false,
         };
-        // These two first: they always have a place.
-        for name in [KERNEL, OWN] {
+        // These first: they always have a place.
+        for name in [KERNEL, OWN, SYSLOG] {
             let _ = shelf.find_or_add(name, now_ms);
         }
         let names = shelf.kept_names()?;
@@ -144,17 +148,24 @@ impl Shelf {
             share: Share::new(now_ms),
             born: self.births,
             dropped: 0,
+            grown_at: self.next_growth(),
         };
         *self.logs.get_mut(place)? = Some(log);
         self.open_ring(place);
         Some(place)
     }
 
+    const fn next_growth(&mut self) -> u64 {
+        self.growths = self.growths.saturating_add(1);
+        self.growths
+    }
+
     /// Removes the log without a service that is on the shelf longest.
     fn make_room(&mut self) -> Option<usize> {
         let (place, log) = self
             .places()
-            .filter(|(_, log)| log.pipe.is_none() && log.name != KERNEL && log.name != OWN)
+            .filter(|(_, log)| log.pipe.is_none())
+            .filter(|(_, log)| ![KERNEL, OWN, SYSLOG].contains(&log.name.as_str()))
             .min_by_key(|(_, log)| log.born)?;
         let _ = sys::fs::unlinkat(&self.folder, log.name.as_str(), AtFlags::empty());
         *self.logs.get_mut(place)? = None;
@@ -204,9 +215,14 @@ impl Shelf {
             self.open_ring(place);
         }
         self.grew = true;
+        let growth = self.next_growth();
         let Some(log) = self.get_mut(place) else {
             return;
         };
+        // An unfinished line is nothing that a reader could see.
+        if addition.complete > 0 {
+            log.grown_at = growth;
+        }
         let done = match &mut log.ring {
             Some(ring) => ring.append(addition, mark),
             None => Err(Errno::NOMEM),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Kernel records as lines, and their time of day.
 //!
-//! A record knows only how long the machine has run. The ring keeps that, in as many characters
-//! as the time of day takes, and every reader gets it converted with the clock as it is then:
+//! A record knows only how long the machine has run. The ring keeps that and the record's number,
+//! in as many characters as the time of day takes, and every reader gets it converted with the clock as it is then:
 //! once the clock is set right, all lines are right, those from before included, and no cursor
 //! moves. (docs/decisions/0060)
 //!
@@ -24,9 +24,21 @@ const SINCE_START: u8 = b'@';
 /// A line of the kernel's log.
 pub type Line = Vec<u8, TURN_MAX>;
 
+/// How many digits the time has; it is the last of the number in the brackets.
+const TIME_DIGITS: usize = 16;
+/// The first number that takes more: a machine that has run for three hundred years.
+const TIME_LIMIT: u64 = 10_000_000_000_000_000;
+/// The same for the record's number, which has 13 digits.
+const SEQUENCE_LIMIT: u64 = 10_000_000_000_000;
+
 /// Writes the part before the text. `level` is padded to the longest one, as the documents show.
-fn head(line: &mut Line, facility: &str, level: &str, time_us: u64) {
-    let _ = write!(line, "{facility}: {level:>7}: [@{time_us:029}]: ");
+fn head(line: &mut Line, facility: &str, level: &str, sequence: u64, time_us: u64) {
+    let sequence = sequence.min(SEQUENCE_LIMIT.saturating_sub(1));
+    let time_us = time_us.min(TIME_LIMIT.saturating_sub(1));
+    let _ = write!(
+        line,
+        "{facility}: {level:>7}: [@{sequence:013}{time_us:0TIME_DIGITS$}]: "
+    );
 }
 
 /// The line of one record.
@@ -37,6 +49,7 @@ pub fn line(record: &Record<'_>) -> Line {
         &mut line,
         record.facility_name(),
         record.level_name(),
+        record.sequence,
         record.time_us,
     );
     for byte in record.text_bytes() {
@@ -47,11 +60,13 @@ pub fn line(record: &Record<'_>) -> Line {
     line
 }
 
-/// The line that says that the kernel threw records away before they were read.
+/// The line that says that the kernel threw records away before they were read; it stands for the
+/// last of them.
 #[must_use]
-pub fn lost(count: u64, time_us: u64) -> Line {
+pub fn lost(count: u64, next_sequence: u64, time_us: u64) -> Line {
     let mut line = Line::new();
-    head(&mut line, "syslog", "warning", time_us);
+    let sequence = next_sequence.saturating_sub(1);
+    head(&mut line, "syslog", "warning", sequence, time_us);
     let _ = writeln!(line, "logd: {count} messages of the kernel were lost");
     line
 }
@@ -82,15 +97,21 @@ fn since_start(stamp: &[u8; STAMP_LEN]) -> Option<u64> {
     if *mark != SINCE_START {
         return None;
     }
-    core::str::from_utf8(digits).ok()?.parse().ok()
+    let digits = core::str::from_utf8(digits).ok()?;
+    if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let begin = digits.len().checked_sub(TIME_DIGITS)?;
+    digits.get(begin..)?.parse().ok()
 }
 
 /// The time of day in UTC, RFC 3339 with nanoseconds.
+#[must_use]
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "the largest u64 is the year 2554; all terms are below 2^63"
 )]
-fn time_of_day(unix_ns: u64) -> [u8; STAMP_LEN] {
+pub fn time_of_day(unix_ns: u64) -> [u8; STAMP_LEN] {
     let (seconds, ns) = (unix_ns / 1_000_000_000, unix_ns % 1_000_000_000);
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
     // Days since the epoch to a date; years begin in March, so that leap days come last
@@ -227,8 +248,18 @@ mod tests {
     }
 
     #[test]
+    fn a_kept_line_has_the_number_of_its_record() {
+        let kept = line(&Record::parse(b"6,339,7662764,-;quiet\n").unwrap());
+
+        assert_eq!(
+            std::str::from_utf8(&kept).unwrap(),
+            "kern:    info: [@00000000003390000000007662764]: quiet\n"
+        );
+    }
+
+    #[test]
     fn lost_records_are_counted_in_a_line() {
-        let mut line = lost(12, 1_000_000);
+        let mut line = lost(12, 40, 1_000_000);
         convert(&mut line, 0);
 
         assert_eq!(

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 
+use config::{Configuration, Document, Extra};
 use pki::Secret;
 
 use crate::resources::MachineKind;
@@ -32,6 +34,10 @@ pub(crate) struct Machine {
     pub accepted_cas: Vec<u8>,
     /// The key of `machine.ca`, PEM; empty on workers.
     pub ca_key: Secret,
+    /// `machine.token`: what a node shows to be given a certificate.
+    pub token: Secret,
+    /// The host of `cluster.controlPlane.endpoint`; empty for none.
+    pub endpoint_host: String,
     /// `machine.features.rbac`.
     pub rbac: bool,
     /// `machine.features.apidCheckExtKeyUsage`.
@@ -40,10 +46,20 @@ pub(crate) struct Machine {
     pub stable_hostname: bool,
     /// `machine.time.disabled`.
     pub time_disabled: bool,
+    /// `machine.time.servers`, or the one that is asked when there are none.
+    pub time_servers: Vec<String>,
     /// The documents `ExtensionServiceConfig`.
     pub extension_services: Vec<ExtensionService>,
     /// The documents `ContainerConfig`.
     pub containers: Vec<config::ContainerSpec>,
+    /// `machine.logging.destinations`.
+    pub log_destinations: Vec<config::LogDestination>,
+    /// The URLs of the documents `KmsgLogConfig`.
+    pub kernel_logs: Vec<config::Url>,
+    /// The endpoint of the document `EventSinkConfig`.
+    pub event_sink: Option<String>,
+    /// Where the document `MetricsConfig` wants metrics to be.
+    pub metrics: Option<SocketAddr>,
     /// `machine.registries`, as imaged reads it.
     pub registries: Content,
 }
@@ -82,7 +98,7 @@ impl fmt::Debug for Content {
 
 /// A configuration that was accepted: what was written and what it means.
 pub(crate) struct Loaded {
-    source: Vec<u8>,
+    written: Configuration,
     /// What it means to machined.
     pub machine: Machine,
     /// Keys that are accepted and not acted on yet.
@@ -101,13 +117,13 @@ impl Loaded {
     /// Makes one from its parts.
     #[must_use]
     pub(crate) fn new(
-        source: Vec<u8>,
+        written: Configuration,
         machine: Machine,
         unsupported: Vec<String>,
         warnings: Vec<String>,
     ) -> Self {
         Self {
-            source,
+            written,
             machine,
             unsupported,
             warnings,
@@ -117,6 +133,18 @@ impl Loaded {
     /// What was written, byte for byte.
     #[must_use]
     pub(crate) fn source(&self) -> &[u8] {
-        &self.source
+        self.written.source().as_bytes()
+    }
+
+    /// The main document, key by key. Everything that is accepted has one.
+    #[must_use]
+    pub(crate) fn document(&self) -> Option<&Document> {
+        self.written.document()
+    }
+
+    /// The other documents.
+    #[must_use]
+    pub(crate) fn extras(&self) -> &[Extra] {
+        self.written.extras()
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Opening {
     certificate: Vec<u8>,
     key: Secret,
     client_ca: Vec<u8>,
+    route_certificate: Vec<u8>,
+    route_key: Secret,
     rbac: Rbac,
     key_usage: KeyUsage,
     names: Vec<String>,
@@ -40,6 +42,8 @@ impl Opening {
             certificate: Vec::new(),
             key: Secret::new(Vec::new()),
             client_ca: Vec::new(),
+            route_certificate: Vec::new(),
+            route_key: Secret::new(Vec::new()),
             rbac: Rbac::Enabled,
             key_usage: KeyUsage::Checked,
             names: Vec::new(),
@@ -53,6 +57,8 @@ impl Opening {
             certificate_pem: text(&self.certificate)?,
             key_pem: text(self.key.expose())?,
             client_ca_pem: text(&self.client_ca)?,
+            route_certificate_pem: text(&self.route_certificate)?,
+            route_key_pem: text(self.route_key.expose())?,
             rbac: self.rbac,
             key_usage: self.key_usage,
             // More names than fit are of no use to anybody who calls.
@@ -92,6 +98,8 @@ pub(crate) fn opening(store: &Store) -> Opening {
         certificate: certificate.server_pem.clone(),
         key: certificate.server_key_pem.clone(),
         client_ca: certificate.client_ca_pem.clone(),
+        route_certificate: certificate.client_pem.clone(),
+        route_key: certificate.client_key_pem.clone(),
         rbac: if rbac { Rbac::Enabled } else { Rbac::Disabled },
         key_usage: if key_usage {
             KeyUsage::Checked

@@ -14,9 +14,17 @@ use sys::fs::OFlags;
 /// Reads a text of at most `max` bytes.
 ///
 /// # Errors
-/// It is not there, not a file (a pipe would be waited for, a device may never end), longer, or not
-/// UTF-8.
+/// As [`read_bytes`], or it is not UTF-8.
 pub(crate) fn read_text(path: &Path, max: u64) -> io::Result<String> {
+    String::from_utf8(read_bytes(path, max)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8"))
+}
+
+/// Reads at most `max` bytes.
+///
+/// # Errors
+/// It is not there, not a file (a pipe would be waited for, a device may never end), or longer.
+pub(crate) fn read_bytes(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = OpenOptions::new()
         .read(true)
@@ -25,13 +33,13 @@ pub(crate) fn read_text(path: &Path, max: u64) -> io::Result<String> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("not a file"));
     }
-    let mut text = String::new();
-    file.take(max.saturating_add(1)).read_to_string(&mut text)?;
-    if text.len() as u64 > max {
+    let mut bytes = Vec::new();
+    file.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max {
         let reason = format!("longer than {max} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -41,11 +41,33 @@ impl KernelArguments {
         of_name.map(|(_, value)| value.as_str()).next_back()
     }
 
+    /// The value of a variable of the last `talos.environment=NAME=value` that names it.
+    #[must_use]
+    pub(crate) fn environment(&self, variable: &str) -> Option<&str> {
+        let given = self.arguments.iter().rev();
+        let mut given = given.filter(|(name, _)| name == "talos.environment");
+        given.find_map(|(_, value)| value.strip_prefix(variable)?.strip_prefix('='))
+    }
+
     /// Where the configuration comes from; `none` and nothing are the same.
     #[must_use]
     pub(crate) fn configuration_source(&self) -> Option<&str> {
         self.last("talos.config")
             .filter(|source| !source.is_empty() && *source != "none")
+    }
+
+    /// Where the kernel's log goes, as written.
+    #[must_use]
+    pub(crate) fn kernel_log_receiver(&self) -> Option<&str> {
+        self.last("talos.logging.kernel")
+            .filter(|text| !text.is_empty())
+    }
+
+    /// Where events go, as written.
+    #[must_use]
+    pub(crate) fn event_sink(&self) -> Option<&str> {
+        self.last("talos.events.sink")
+            .filter(|text| !text.is_empty())
     }
 
     /// The platform's name.
@@ -119,6 +141,16 @@ mod tests {
         assert_eq!(arguments.last("panic"), Some("0"));
         assert_eq!(arguments.panic_delay(), None);
         assert_eq!(arguments.last("nothing"), None);
+    }
+
+    #[test]
+    fn a_variable_is_found_by_its_whole_name_and_its_value_may_hold_an_equals_sign() {
+        let line = "talos.environment=AB=1 talos.environment=A=x== talos.environment=B A=2";
+        let arguments = KernelArguments::parse(line);
+
+        assert_eq!(arguments.environment("A"), Some("x=="));
+        assert_eq!(arguments.environment("B"), None);
+        assert_eq!(arguments.environment("C"), None);
     }
 
     #[test]

@@ -11,8 +11,10 @@
 #![forbid(unsafe_code)]
 
 mod acquire;
+mod announce;
 mod api;
 mod browse;
+mod capture;
 mod clock;
 mod configuration;
 mod containers;
@@ -30,8 +32,13 @@ mod layers;
 mod life;
 mod look;
 mod lower;
+mod meta;
+mod metrics;
+mod mounted;
 mod news;
 mod node;
+mod ntp;
+mod perf;
 pub mod places;
 mod proc;
 mod registries;
@@ -39,11 +46,14 @@ mod resources;
 pub mod seqpacket;
 mod sequence;
 mod services;
+mod shipping;
+mod smbios;
 mod state_volume;
 mod stored;
 #[cfg(test)]
 mod testing;
 mod trial;
+mod trust;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -70,6 +80,8 @@ pub struct Start {
     pub door: OwnedFd,
     /// The listening socket of the API (`SOCK_STREAM`).
     pub api: OwnedFd,
+    /// The listening socket for trustd (`SOCK_SEQPACKET`).
+    pub trust: OwnedFd,
     /// Where readiness is told, if anybody asks.
     pub ready: Option<OwnedFd>,
 }
@@ -80,6 +92,7 @@ pub struct Start {
 /// It cannot begin: a descriptor is not what it should be.
 pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     let door = Listener::over(start.door)?;
+    let trust = Listener::over(start.trust)?;
     let api = std::os::unix::net::UnixListener::from(start.api);
     api.set_nonblocking(true)?;
     let api = UnixListener::from_std(api)?;
@@ -89,6 +102,7 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
         sys::io::write(&ready, b"\n")?;
     }
     layers::publish(&node);
+    mounted::publish(&node);
     // Before the controllers: they must not see a node that runs without its configuration.
     let resumed = life::resume(&node);
     tokio::spawn(Arc::clone(&node).run_controllers());
@@ -99,7 +113,14 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(kernel_modules::watch(Arc::clone(&node)));
     tokio::spawn(extensions::start(Arc::clone(&node)));
     tokio::spawn(containers::follow(Arc::clone(&node)));
+    tokio::spawn(shipping::deliver(Arc::clone(&node)));
+    tokio::spawn(shipping::publish(Arc::clone(&node)));
+    tokio::spawn(metrics::serve(Arc::clone(&node)));
+    tokio::spawn(announce::announce(Arc::clone(&node)));
     tokio::spawn(door::serve(Arc::clone(&node), door));
+    tokio::spawn(trust::serve(Arc::clone(&node), trust));
+    tokio::spawn(trust::keep::keep(Arc::clone(&node)));
+    tokio::spawn(trust::join::follow(Arc::clone(&node)));
     tokio::spawn(life::live(Arc::clone(&node), resumed));
     api::serve::serve(node, api).await;
     Ok(())

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::node::Node;
 use crate::resources::MachineStage;
 use crate::sequence::{self, Failure, Sequence};
-use crate::{acquire, clock, news, trial};
+use crate::{acquire, clock, meta, news, trial};
 use proto::supervisor::{Action, Request};
 
 /// Says whether machined was restarted on a node that runs, and how life goes on then.
@@ -43,8 +43,11 @@ pub(crate) fn resume(node: &Node) -> Resumed {
 /// Lives.
 pub(crate) async fn live(node: Arc<Node>, resumed: Resumed) {
     match resumed {
-        Resumed::Running => return,
-        Resumed::Undoing => return trial::undo(&node),
+        Resumed::Running => return meta::load(&node).await,
+        Resumed::Undoing => {
+            meta::load(&node).await;
+            return trial::undo(&node);
+        }
         Resumed::No => {}
     }
     node.set_stage(MachineStage::Booting);

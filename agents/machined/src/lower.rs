@@ -5,9 +5,10 @@
 //! Never: stores or applies one.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use config::document::{Document, Extra, MachineConfig as Written};
-use config::{Circumstances, Configuration, ContainerSpec, Mode};
+use config::{Circumstances, Configuration, ContainerSpec, LogDestination, Mode, Url};
 use pki::{Authority, Certificate, Secret};
 
 use crate::configuration::{Content, ExtensionService, Loaded, Machine};
@@ -57,8 +58,11 @@ pub(crate) fn load(source: &[u8], mode: &str) -> Result<Loaded, Refusal> {
     let mut machine = machine(document)?;
     machine.extension_services = extension_services(&configuration);
     machine.containers = containers(&configuration);
+    machine.kernel_logs = kernel_logs(&configuration);
+    machine.event_sink = event_sink(&configuration);
+    machine.metrics = metrics(&configuration);
     let unsupported = configuration.unsupported();
-    Ok(Loaded::new(source.to_vec(), machine, unsupported, warnings))
+    Ok(Loaded::new(configuration, machine, unsupported, warnings))
 }
 
 fn containers(configuration: &Configuration) -> Vec<ContainerSpec> {
@@ -70,10 +74,56 @@ fn containers(configuration: &Configuration) -> Vec<ContainerSpec> {
         | Extra::SideroLinkConfig(_)
         | Extra::EventSinkConfig(_)
         | Extra::KmsgLogConfig(_)
+        | Extra::MetricsConfig(_)
         | Extra::NetworkDefaultActionConfig(_)
         | Extra::NetworkRuleConfig(_) => None,
     })
     .collect()
+}
+
+fn kernel_logs(configuration: &Configuration) -> Vec<Url> {
+    let all = configuration.extras().iter();
+    all.filter_map(|extra| match extra {
+        Extra::KmsgLogConfig(written) => Url::parse(&written.url),
+        Extra::ContainerConfig(_)
+        | Extra::ExtensionServiceConfig(_)
+        | Extra::SideroLinkConfig(_)
+        | Extra::EventSinkConfig(_)
+        | Extra::MetricsConfig(_)
+        | Extra::NetworkDefaultActionConfig(_)
+        | Extra::NetworkRuleConfig(_) => None,
+    })
+    .collect()
+}
+
+fn event_sink(configuration: &Configuration) -> Option<String> {
+    let all = configuration.extras().iter();
+    let mut sinks = all.filter_map(|extra| match extra {
+        Extra::EventSinkConfig(written) => Some(written.endpoint.clone()),
+        Extra::ContainerConfig(_)
+        | Extra::ExtensionServiceConfig(_)
+        | Extra::SideroLinkConfig(_)
+        | Extra::KmsgLogConfig(_)
+        | Extra::MetricsConfig(_)
+        | Extra::NetworkDefaultActionConfig(_)
+        | Extra::NetworkRuleConfig(_) => None,
+    });
+    sinks.next()
+}
+
+fn metrics(configuration: &Configuration) -> Option<SocketAddr> {
+    let all = configuration.extras().iter();
+    let mut addresses = all.filter_map(|extra| match extra {
+        Extra::MetricsConfig(written) => written.address(),
+        Extra::ContainerConfig(_)
+        | Extra::ExtensionServiceConfig(_)
+        | Extra::SideroLinkConfig(_)
+        | Extra::EventSinkConfig(_)
+        | Extra::KmsgLogConfig(_)
+        | Extra::NetworkDefaultActionConfig(_)
+        | Extra::NetworkRuleConfig(_) => None,
+    });
+    addresses.next()
 }
 
 fn extension_services(configuration: &Configuration) -> Vec<ExtensionService> {
@@ -90,6 +140,7 @@ fn extension_services(configuration: &Configuration) -> Vec<ExtensionService> {
         | Extra::SideroLinkConfig(_)
         | Extra::EventSinkConfig(_)
         | Extra::KmsgLogConfig(_)
+        | Extra::MetricsConfig(_)
         | Extra::NetworkDefaultActionConfig(_)
         | Extra::NetworkRuleConfig(_) => None,
     })
@@ -114,22 +165,46 @@ fn machine(document: &Document) -> Result<Machine, Refusal> {
     if ca.crt.0.is_empty() {
         return wrong("machine.ca.crt: missing: nobody could reach the node");
     }
+    let endpoint_host = endpoint_host(document);
     if ca.key.is_empty() {
-        // A worker asks trustd for its certificate, and there is no trustd yet: taking this
-        // configuration would close the API for good.
-        return Err(Refusal::NotYet(
-            "machine.ca.key: empty: nodes that get their certificate from another node are not \
-             supported yet",
-        ));
-    }
-    if let Err(error) = Authority::from_pem(&ca.crt.0, ca.key.expose()) {
+        // Its certificate comes from trustd on the control planes: without one of these the API
+        // would close for good.
+        let missing = match kind {
+            MachineKind::Worker if written.token.is_empty() => Some("machine.token: missing"),
+            MachineKind::Worker if endpoint_host.is_empty() => {
+                Some("cluster.controlPlane.endpoint: missing")
+            }
+            MachineKind::Worker => None,
+            MachineKind::Init | MachineKind::ControlPlane | MachineKind::Unknown => {
+                Some("machine.ca.key: missing")
+            }
+        };
+        if let Some(missing) = missing {
+            return wrong(&format!("{missing}: nobody could reach the node"));
+        }
+    } else if let Err(error) = Authority::from_pem(&ca.crt.0, ca.key.expose()) {
         return Err(Refusal::Wrong(vec![format!("machine.ca: {error}")]));
     }
     usable("machine.ca.crt", &ca.crt.0)?;
     let accepted_cas = accepted_cas(written)?;
     let mut machine = lowered(kind, written, ca.crt.0.clone(), ca.key.clone());
     machine.accepted_cas = accepted_cas;
+    machine.endpoint_host = endpoint_host;
     Ok(machine)
+}
+
+/// The host of `cluster.controlPlane.endpoint`, without the brackets of an IPv6 address.
+fn endpoint_host(document: &Document) -> String {
+    let cluster = document.cluster.as_ref();
+    let endpoint = cluster
+        .and_then(|cluster| cluster.control_plane.as_ref())
+        .and_then(|control_plane| control_plane.endpoint.as_deref())
+        .unwrap_or_default();
+    let uri = endpoint.parse::<http::Uri>().ok();
+    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned()
 }
 
 /// Reads `machine.acceptedCAs`: one that apid could not use would close the door for everybody.
@@ -162,6 +237,19 @@ fn usable(path: &str, pem: &[u8]) -> Result<Certificate, Refusal> {
     Ok(certificate)
 }
 
+/// The time server of a configuration that names none (the documents' default).
+const TIME_SERVER: &str = "pool.ntp.org";
+
+fn time_servers(written: &Written) -> Vec<String> {
+    let named = written.time.iter().flat_map(|time| &time.servers);
+    let named: Vec<String> = named.cloned().collect();
+    if named.is_empty() {
+        vec![TIME_SERVER.to_owned()]
+    } else {
+        named
+    }
+}
+
 fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) -> Machine {
     let features = written.features.as_ref();
     let network = written.network.as_ref();
@@ -183,6 +271,8 @@ fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) ->
         ca_certificate: ca,
         accepted_cas: Vec::new(),
         ca_key,
+        token: Secret::new(written.token.expose().as_bytes().to_vec()),
+        endpoint_host: String::new(),
         rbac: features.and_then(|f| f.rbac).unwrap_or(false),
         check_key_usage: features
             .and_then(|f| f.apid_check_ext_key_usage)
@@ -191,8 +281,16 @@ fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) ->
         time_disabled: (written.time.as_ref())
             .and_then(|time| time.disabled)
             .unwrap_or(false),
+        time_servers: time_servers(written),
         extension_services: Vec::new(),
         containers: Vec::new(),
+        log_destinations: (written.logging.iter())
+            .flat_map(|logging| &logging.destinations)
+            .filter_map(LogDestination::from_document)
+            .collect(),
+        kernel_logs: Vec::new(),
+        event_sink: None,
+        metrics: None,
         registries: registries::written(written.registries.as_ref()),
     }
 }

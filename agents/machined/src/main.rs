@@ -31,6 +31,7 @@ fn start(journal: Journal) -> Result<(), Box<dyn std::error::Error>> {
     let ready = sys::inherited::take(READY_FD).ok();
     let door = sys::inherited::take(FIRST_LISTENER_FD)?;
     let api = sys::inherited::take(FIRST_LISTENER_FD.saturating_add(1))?;
+    let trust = sys::inherited::take(FIRST_LISTENER_FD.saturating_add(2))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(machined::THREADS_MAX)
@@ -40,6 +41,7 @@ fn start(journal: Journal) -> Result<(), Box<dyn std::error::Error>> {
         journal,
         door,
         api,
+        trust,
         ready,
     }))
 }

@@ -8,15 +8,18 @@
 //! Never: does anything for a request by itself; `api` and the sequences do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::machine;
-use resource::{Engine, ResourceSpec, Store};
+use resource::{Dependency, Engine, ResourceSpec, Store};
 use tokio::sync::{Notify, watch};
 
 use crate::browse::Slots;
+use crate::capture::Captures;
 use crate::containers::Images;
+use crate::controllers::Outlets;
 use crate::door::Opening;
 use crate::events::{self, Ring};
 use crate::journal::Journal;
@@ -24,12 +27,15 @@ use crate::keeper::Keepers;
 use crate::kernel_arguments::KernelArguments;
 use crate::kernel_modules::Wanted;
 use crate::look::Looks;
+use crate::meta::Meta;
+use crate::ntp::Asks;
 use crate::places::Places;
 use crate::resources::{MachineConfig, MachineStage, MachineStatus};
 use crate::sequence::Sequencer;
 use crate::services::Book;
 use crate::trial::Trial;
-use crate::{clock, controllers, door, resources};
+use crate::trust::{Trust, Wish};
+use crate::{clock, controllers, door, resources, shipping, trust};
 
 /// Who writes the machine's state and configuration.
 pub(crate) const RUNTIME: &str = "runtime.MachineStatusController";
@@ -63,6 +69,10 @@ pub(crate) struct Node {
     changed: Notify,
     /// How apid is to open its door.
     pub door: watch::Sender<Opening>,
+    /// What trustd is to sign with.
+    pub trust: watch::Sender<Trust>,
+    /// The certificate that another node is to sign for this one.
+    pub join: watch::Sender<Option<Wish>>,
     /// Told when a configuration was accepted.
     pub configured: Notify,
     /// Told, to all who wait, when something changed about a service.
@@ -77,8 +87,27 @@ pub(crate) struct Node {
     pub images: Images,
     /// Places for clients that look at files.
     pub slots: Slots,
+    /// How many time servers are asked.
+    pub asks: Asks,
+    /// Places for captures.
+    pub captures: Captures,
+    /// The values of META.
+    pub meta: Meta,
     /// The kernel modules that the configuration names.
     pub modules: watch::Sender<Vec<Wanted>>,
+    /// Where logs and events go.
+    pub shipping: shipping::Wanted,
+    /// Where metrics are.
+    pub metrics: watch::Sender<Option<SocketAddr>>,
+    /// The node's name and addresses, for followers of events.
+    pub announced: watch::Sender<machine::AddressEvent>,
+}
+
+impl State {
+    /// Who reads and who writes which resources.
+    pub(crate) fn dependencies(&self) -> Vec<Dependency> {
+        self.engine.dependencies()
+    }
 }
 
 impl Node {
@@ -95,7 +124,18 @@ impl Node {
         let arguments = KernelArguments::parse(&arguments);
         let mut engine = Engine::new();
         let modules = watch::Sender::default();
-        controllers::register(&mut engine, &places, &arguments, &modules)?;
+        let join = watch::Sender::default();
+        let shipping = shipping::Wanted::default();
+        let metrics = watch::Sender::default();
+        let announced = watch::Sender::default();
+        let outlets = Outlets {
+            modules: &modules,
+            join: &join,
+            shipping: &shipping,
+            metrics: &metrics,
+            announced: &announced,
+        };
+        controllers::register(&mut engine, &places, &arguments, &outlets)?;
         let mut store = Store::new();
         resources::announce(&mut store, clock::now().wall)?;
         let node = Self {
@@ -112,6 +152,8 @@ impl Node {
             arguments,
             changed: Notify::new(),
             door: watch::Sender::new(Opening::closed()),
+            trust: watch::Sender::default(),
+            join,
             configured: Notify::new(),
             services_changed: Notify::new(),
             orders: tokio::sync::Mutex::new(()),
@@ -119,7 +161,13 @@ impl Node {
             looks: Looks::default(),
             images: Images::default(),
             slots: Slots::default(),
+            asks: Asks::default(),
+            captures: Captures::default(),
+            meta: Meta::default(),
             modules,
+            shipping,
+            metrics,
+            announced,
         };
         Ok(Arc::new(node))
     }
@@ -231,11 +279,12 @@ impl Node {
     /// Runs the controllers once and shows the result to apid; returns when to come back.
     pub(crate) fn reconcile(&self) -> Option<Duration> {
         let now = clock::now();
-        let (ran, opening) = {
+        let (ran, opening, trust) = {
             let mut guard = self.state();
             let state = &mut *guard;
             let ran = state.engine.run(&mut state.store, now);
-            (ran, door::opening(&state.store))
+            let opening = door::opening(&state.store);
+            (ran, opening, trust::told(&state.store))
         };
         for (controller, failure, _retry) in &ran.failures {
             self.journal
@@ -244,6 +293,11 @@ impl Node {
         self.door.send_if_modified(|present| {
             let differs = *present != opening;
             *present = opening;
+            differs
+        });
+        self.trust.send_if_modified(|present| {
+            let differs = *present != trust;
+            *present = trust;
             differs
         });
         ran.wake_at

@@ -13,6 +13,10 @@ pub struct Places {
     root: PathBuf,
     /// Where apid listens, asked as its health check.
     pub apid: std::net::SocketAddr,
+    /// Where trustd listens: asked here as its health check, and by its port on control planes.
+    pub trustd: std::net::SocketAddr,
+    /// The UDP port of time servers.
+    pub ntp_port: u16,
 }
 
 impl Places {
@@ -27,6 +31,9 @@ impl Places {
         Self {
             root: root.into(),
             apid: (std::net::Ipv4Addr::LOCALHOST, api::wire::APID_PORT).into(),
+            trustd: (std::net::Ipv4Addr::LOCALHOST, api::wire::TRUSTD_PORT).into(),
+            // RFC 5905 §16.
+            ntp_port: 123,
         }
     }
 
@@ -73,6 +80,18 @@ impl Places {
         self.at("/dev/disk/by-partlabel/STATE")
     }
 
+    /// The device of the META partition, where udevd has found one.
+    #[must_use]
+    pub fn meta_device(&self) -> PathBuf {
+        self.at("/dev/disk/by-partlabel/META")
+    }
+
+    /// META of a machine without that partition, as long as the machine runs.
+    #[must_use]
+    pub fn meta_in_memory(&self) -> PathBuf {
+        self.at("/run/ichor/machined.meta")
+    }
+
     /// Says that what is stored is on a disk, as long as the machine runs.
     #[must_use]
     pub fn state_is_mounted(&self) -> PathBuf {
@@ -101,6 +120,12 @@ impl Places {
     #[must_use]
     pub fn kernel_parameters_before(&self) -> PathBuf {
         self.at("/run/ichor/machined.sysctls")
+    }
+
+    /// How far logs were sent, as long as the machine runs.
+    #[must_use]
+    pub fn shipped(&self) -> PathBuf {
+        self.at("/run/ichor/machined.shipped")
     }
 
     /// The modules that the kernel has loaded; not there in a kernel without modules.

@@ -8,7 +8,7 @@
 //! Never: looks into a message.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use sys::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
     send, socket_with, sockopt,
 };
+use sys::seqpacket::Received;
 use tokio::io::Interest;
 use tokio::net::{UnixDatagram, UnixListener};
 
@@ -104,6 +105,42 @@ impl Connection {
         }
         // A message of no bytes and the end look alike; no message of ours is empty.
         Ok((len > 0).then(|| buffer.get(..len).unwrap_or_default()))
+    }
+
+    /// Receives one message as [`Connection::receive`] does, and the descriptor that came along.
+    ///
+    /// # Errors
+    /// As [`Connection::receive`].
+    pub async fn receive_with<'b>(
+        &self,
+        buffer: &'b mut [u8],
+    ) -> io::Result<Option<(&'b [u8], Option<OwnedFd>)>> {
+        let received = self
+            .socket
+            .async_io(Interest::READABLE, || {
+                Ok(sys::seqpacket::receive(&self.socket, buffer)?)
+            })
+            .await?;
+        match received {
+            Received::Message(len, descriptor) => {
+                Ok(buffer.get(..len).map(|message| (message, descriptor)))
+            }
+            Received::TooLong => Err(io::ErrorKind::InvalidData.into()),
+            Received::Closed => Ok(None),
+        }
+    }
+
+    /// Sends one message and, with it, a duplicate of a descriptor.
+    ///
+    /// # Errors
+    /// The kernel's: the peer is gone.
+    pub async fn send_with(&self, message: &[u8], descriptor: BorrowedFd<'_>) -> io::Result<()> {
+        self.socket
+            .async_io(Interest::WRITABLE, || {
+                let sent = sys::seqpacket::send_with(&self.socket, message, descriptor);
+                Ok(sent?)
+            })
+            .await
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use proto::supervisor::{Mounting, Reply, Request, Volume};
 use proto::{paths, udev};
 
+use crate::mounted;
 use crate::news::{Error, Line, Retry};
 use crate::node::Node;
 
@@ -56,7 +57,10 @@ async fn attempt(node: &Node) -> Outcome {
     let asked = tokio::time::timeout(PATIENCE, ask(node)).await;
     Outcome::Unusable(match asked {
         Ok(Ok(Mounting::Done)) => match std::fs::write(node.places.state_is_mounted(), "") {
-            Ok(()) => return Outcome::Mounted,
+            Ok(()) => {
+                mounted::publish(node);
+                return Outcome::Mounted;
+            }
             Err(error) => format!("{}: {error}", node.places.state_is_mounted().display()),
         },
         Ok(Ok(Mounting::Failed(errno))) => match sys::errno::name_of(errno.into()) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What unit tests begin with: a folder of their own, a container.
+//! What unit tests begin with: a folder of their own, a configuration, a container.
 //!
 //! Owns: making the folder and taking it away.
 //! Never: is part of the program.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::resources::MachineConfig;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -42,4 +44,31 @@ pub(crate) fn container(more: &str) -> config::ContainerSpec {
         panic!("no container");
     };
     config::ContainerSpec::from_document(written).unwrap()
+}
+
+/// The configuration of a control plane node, with `changed` in place of a part of its text.
+pub(crate) fn configuration(part: &str, changed: &str) -> MachineConfig {
+    let text = generated().controlplane.to_yaml();
+    assert!(text.contains(part), "{part} is not in {text}");
+    loaded(&text.replacen(part, changed, 1))
+}
+
+/// The configuration of a worker that signs its own certificates.
+pub(crate) fn worker() -> MachineConfig {
+    let mut made = generated();
+    let ca = made.controlplane.machine.unwrap().ca;
+    made.worker.machine.as_mut().unwrap().ca = ca;
+    loaded(&made.worker.to_yaml())
+}
+
+fn generated() -> config::Generated {
+    let now = pki::UnixTime::from(std::time::SystemTime::now());
+    let secrets = config::SecretsBundle::generate(now).unwrap();
+    let options = config::GenerateOptions::default();
+    config::generate("lab", "https://10.5.0.2:6443", &secrets, &options).unwrap()
+}
+
+fn loaded(text: &str) -> MachineConfig {
+    let loaded = crate::lower::load(text.as_bytes(), "metal").unwrap();
+    MachineConfig(std::sync::Arc::new(loaded))
 }

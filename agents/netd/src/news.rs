@@ -5,6 +5,9 @@
 //! times before it reads is told once, as it is then. One that is so far behind that departures
 //! are forgotten is closed, and begins anew.
 //!
+//! Who asks for a packet socket gets one that hears nothing: it is theirs to say which link and
+//! which frames. netd has the right to make one, and they have not.
+//!
 //! Owns: the answers, and the order of news.
 //! Never: keeps anything for a subscriber that does not read.
 
@@ -12,6 +15,7 @@ use heapless::{String, Vec};
 use proto::greeting;
 use proto::net::{Address, Lease, Link, LinkIndex, Reply, Request, Route};
 use proto::{Greeting, Refusal};
+use sys::fd::{AsFd as _, OwnedFd};
 use sys::seqpacket::{Manners, Next, Peer, Service};
 use wire::rtnetlink;
 
@@ -49,6 +53,15 @@ pub enum Told {
         /// What has changed until here was told.
         until: u64,
     },
+}
+
+/// What is known of a connection.
+#[derive(Debug, Default)]
+pub struct Caller {
+    /// What it was told.
+    pub told: Told,
+    /// The packet socket that it asked for.
+    socket: Option<OwnedFd>,
 }
 
 /// The next thing to tell.
@@ -130,7 +143,7 @@ impl Network {
 }
 
 impl Service for Network {
-    type Connection = Told;
+    type Connection = Caller;
 
     const MANNERS: Manners = Manners {
         greet: greeting::greet,
@@ -146,7 +159,7 @@ impl Service for Network {
     fn request(
         &mut self,
         _peer: Peer,
-        connection: &mut Told,
+        connection: &mut Caller,
         message: &[u8],
         reply: &mut [u8],
     ) -> Option<usize> {
@@ -157,18 +170,34 @@ impl Service for Network {
             }
             Ok(Request::Hello(_)) => Some(greeting::refuse(Refusal::Version, reply)),
             Ok(Request::Subscribe(())) => {
-                *connection = Told::Some {
+                connection.told = Told::Some {
                     until: 0,
                     from: self.links.stamp(),
                 };
                 None
             }
+            Ok(Request::PacketSocket(())) => match sys::packet::unbound() {
+                Ok(socket) => {
+                    connection.socket = Some(socket);
+                    None
+                }
+                Err(errno) => {
+                    let errno = u16::try_from(errno.raw_os_error()).unwrap_or(u16::MAX);
+                    Some(greeting::refuse(Refusal::Failed(errno), reply))
+                }
+            },
             Err(_) => Some(greeting::refuse(Refusal::Malformed, reply)),
         }
     }
 
-    fn next(&self, connection: &Told, message: &mut [u8]) -> Next<'_> {
-        let Some((item, _)) = self.pick(*connection) else {
+    fn next<'s>(&'s self, connection: &'s Caller, message: &mut [u8]) -> Next<'s> {
+        if let Some(socket) = &connection.socket {
+            return match Reply::PacketSocket(()).encode(message) {
+                Ok(len) => Next::MessageWith(len, socket.as_fd()),
+                Err(_) => Next::Close,
+            };
+        }
+        let Some((item, _)) = self.pick(connection.told) else {
             return Next::Nothing;
         };
         match self.message(&item).map(|reply| reply.encode(message)) {
@@ -177,9 +206,12 @@ impl Service for Network {
         }
     }
 
-    fn told(&mut self, connection: &mut Told) {
-        if let Some((_, told)) = self.pick(*connection) {
-            *connection = told;
+    fn told(&mut self, connection: &mut Caller) {
+        if connection.socket.take().is_some() {
+            return;
+        }
+        if let Some((_, told)) = self.pick(connection.told) {
+            connection.told = told;
         }
     }
 }

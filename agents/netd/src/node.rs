@@ -21,7 +21,7 @@ use crate::channel::{Channel, DATAGRAM_MAX, Heard, Loss};
 use crate::desired::{Kinds, Order, ResolvConf, orders, resolv_conf};
 use crate::dhcp::Event;
 use crate::links::Links;
-use crate::news::{Network, Told};
+use crate::news::{Caller, Network};
 use crate::ports::Port;
 use crate::report::{Failures, order_failed, tell, tell_change};
 use crate::resolver;
@@ -49,7 +49,7 @@ const LINKS: u64 = 1 << 32;
 pub struct Node {
     epoll: OwnedFd,
     channel: Option<Channel>,
-    server: Server<Told, CONNECTIONS_MAX, { proto::MAX_MESSAGE }>,
+    server: Server<Caller, CONNECTIONS_MAX, { proto::MAX_MESSAGE }>,
     ports: Vec<Port, SLOTS_MAX>,
     network: Network,
     kinds: Kinds,

@@ -14,7 +14,7 @@ use heapless::String;
 use netd::desired::{Kinds, Order, is_physical, orders, resolv_conf};
 use netd::dhcp::Event;
 use netd::links::{Change, GONE_MAX, LINKS_MAX, Links};
-use netd::news::{Network, Told};
+use netd::news::{Caller, Network};
 use netd::slots::{Followed, SLOTS_MAX, Slots};
 use proptest::prelude::{any, prop, prop_assert, proptest};
 use proto::net::{LeaseState, Reply, Request};
@@ -425,7 +425,7 @@ fn encoded(request: &Request) -> Vec<u8> {
 }
 
 /// All that a subscriber is told now.
-fn hear(network: &mut Network, told: &mut Told) -> Vec<Reply> {
+fn hear(network: &mut Network, told: &mut Caller) -> Vec<Reply> {
     let mut all = Vec::new();
     let mut buffer = [0; proto::MAX_MESSAGE];
     while let Next::Message(len) = network.next(told, &mut buffer) {
@@ -436,8 +436,8 @@ fn hear(network: &mut Network, told: &mut Told) -> Vec<Reply> {
     all
 }
 
-fn subscribed(network: &mut Network) -> Told {
-    let mut told = Told::default();
+fn subscribed(network: &mut Network) -> Caller {
+    let mut told = Caller::default();
     let request = encoded(&Request::Subscribe(()));
     assert_eq!(
         network.request(ROOT, &mut told, &request, &mut [0; 64]),

@@ -139,6 +139,17 @@ impl<'a> Reader<'a> {
         self.list(namespace, &kind.name, Some(kind)).await
     }
 
+    /// Lists the resources of a type by its full name: who owns each, and its id.
+    pub(crate) async fn owners(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Vec<(String, String)>, Trouble> {
+        let found = self.list(namespace, name, None).await?;
+        let metadata = found.into_iter().filter_map(|resource| resource.metadata);
+        Ok(metadata.map(|found| (found.owner, found.id)).collect())
+    }
+
     async fn list(
         &self,
         namespace: &str,

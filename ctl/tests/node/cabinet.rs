@@ -109,7 +109,7 @@ pub(crate) fn read(path: &str) -> Pieces<Data> {
 }
 
 /// An archive of members: name, letter of the kind, target of a link, mode, content.
-fn packed(members: &[(&str, u8, &str, u32, &[u8])]) -> Vec<u8> {
+pub(crate) fn packed(members: &[(&str, u8, &str, u32, &[u8])]) -> Vec<u8> {
     let mut out = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     for (name, letter, link, mode, content) in members {
         let mut head = vec![0_u8; 512];

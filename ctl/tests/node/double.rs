@@ -8,11 +8,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, mpsc};
 
+use api::cluster::cluster_service_server::ClusterServiceServer;
 use api::common::{Data, Metadata};
 use api::cosi::resource::state_server::StateServer;
 use api::google::rpc::Status as RpcStatus;
+use api::inspect as i;
+use api::inspect::inspect_service_server::{InspectService, InspectServiceServer};
 use api::machine as m;
 use api::machine::machine_service_server::{MachineService, MachineServiceServer};
+use api::storage::storage_service_server::StorageServiceServer;
+use api::time::time_service_server::TimeServiceServer;
 use pki::{Authority, Identity, Leaf, Names};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -29,6 +34,7 @@ use crate::desk::{LATER, now};
 use crate::pulse;
 use crate::quorum;
 use crate::shelf::{Held, Shelf, named};
+use crate::stock::{self, Stock};
 
 /// A running node.
 pub(crate) struct Node {
@@ -73,6 +79,10 @@ impl Node {
                 let serve = tonic::transport::Server::builder()
                     .add_service(MachineServiceServer::new(double))
                     .add_service(StateServer::new(shelf))
+                    .add_service(ClusterServiceServer::new(Stock))
+                    .add_service(StorageServiceServer::new(Stock))
+                    .add_service(TimeServiceServer::new(Stock))
+                    .add_service(InspectServiceServer::new(Insight))
                     .serve_with_incoming(TcpListenerStream::new(behind));
                 tokio::spawn(serve);
                 let front = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
@@ -163,7 +173,7 @@ pub(crate) fn nodes<T>(request: &Request<T>) -> Vec<Option<Metadata>> {
     names.into_iter().map(metadata).collect()
 }
 
-fn fails(metadata: Option<&Metadata>) -> bool {
+pub(crate) fn fails(metadata: Option<&Metadata>) -> bool {
     metadata.is_some_and(|metadata| !metadata.error.is_empty())
 }
 
@@ -488,6 +498,98 @@ impl MachineService for Double {
         }))
     }
 
+    async fn containers(
+        &self,
+        request: Request<m::ContainersRequest>,
+    ) -> Result<Response<m::ContainersResponse>, Status> {
+        let asked = request.get_ref();
+        let containers = stock::containers(&asked.namespace, asked.driver);
+        answer!(
+            request,
+            ContainersResponse,
+            Container {
+                containers: containers.clone()
+            }
+        )
+    }
+
+    async fn stats(
+        &self,
+        request: Request<m::StatsRequest>,
+    ) -> Result<Response<m::StatsResponse>, Status> {
+        answer!(
+            request,
+            StatsResponse,
+            Stats {
+                stats: stock::stats()
+            }
+        )
+    }
+
+    async fn restart(
+        &self,
+        request: Request<m::RestartRequest>,
+    ) -> Result<Response<m::RestartResponse>, Status> {
+        let asked = request.get_ref();
+        if asked.id == "machined" {
+            return Err(Status::failed_precondition("it is no container"));
+        }
+        assert_eq!((asked.namespace.as_str(), asked.driver), ("system", 0));
+        let messages = nodes(&request)
+            .into_iter()
+            .map(|metadata| m::Restart { metadata });
+        Ok(Response::new(m::RestartResponse {
+            messages: messages.collect(),
+        }))
+    }
+
+    async fn meta_write(
+        &self,
+        request: Request<m::MetaWriteRequest>,
+    ) -> Result<Response<m::MetaWriteResponse>, Status> {
+        let asked = request.get_ref();
+        assert_eq!((asked.key, &asked.value[..]), (10, &b"-x y"[..]));
+        let messages = nodes(&request)
+            .into_iter()
+            .map(|metadata| m::MetaWrite { metadata });
+        Ok(Response::new(m::MetaWriteResponse {
+            messages: messages.collect(),
+        }))
+    }
+
+    async fn meta_delete(
+        &self,
+        request: Request<m::MetaDeleteRequest>,
+    ) -> Result<Response<m::MetaDeleteResponse>, Status> {
+        if request.get_ref().key != 10 {
+            return Err(Status::not_found("key 0x0c: has no value"));
+        }
+        let messages = nodes(&request)
+            .into_iter()
+            .map(|metadata| m::MetaDelete { metadata });
+        Ok(Response::new(m::MetaDeleteResponse {
+            messages: messages.collect(),
+        }))
+    }
+
+    async fn kubeconfig(&self, request: Request<()>) -> Result<Response<Boxed<Data>>, Status> {
+        let pieces = stock::kubeconfig(&named(&request))?;
+        Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
+    }
+
+    async fn packet_capture(
+        &self,
+        request: Request<m::PacketCaptureRequest>,
+    ) -> Result<Response<Boxed<Data>>, Status> {
+        let (pieces, goes_on) = stock::capture(request.get_ref())?;
+        let pieces = tokio_stream::iter(pieces.into_iter().map(Ok));
+        if goes_on {
+            let more = tokio_stream::StreamExt::chain(pieces, tokio_stream::pending());
+            return Ok(Response::new(Box::pin(more)));
+        }
+        Ok(Response::new(Box::pin(pieces)))
+    }
+
     async fn list(
         &self,
         request: Request<m::ListRequest>,
@@ -634,5 +736,37 @@ impl MachineService for Double {
                 connectrecord: cabinet::sockets(asked.pid)
             }
         )
+    }
+}
+
+/// What the double shows of its inside.
+struct Insight;
+
+#[tonic::async_trait]
+impl InspectService for Insight {
+    async fn controller_runtime_dependencies(
+        &self,
+        _: Request<()>,
+    ) -> Result<Response<i::ControllerRuntimeDependenciesResponse>, Status> {
+        let edge = |kind: i::DependencyEdgeType, namespace: &str, name: &str| {
+            i::ControllerDependencyEdge {
+                controller_name: "v1alpha1.ServiceController".to_owned(),
+                edge_type: kind.into(),
+                resource_namespace: namespace.to_owned(),
+                resource_type: name.to_owned(),
+                resource_id: String::new(),
+            }
+        };
+        let services = "Services.v1alpha1.talos.dev";
+        let edges = vec![
+            edge(i::DependencyEdgeType::InputStrong, "runtime", services),
+            edge(i::DependencyEdgeType::InputWeak, "secrets", "Locked.x.dev"),
+        ];
+        Ok(Response::new(i::ControllerRuntimeDependenciesResponse {
+            messages: vec![i::ControllerRuntimeDependency {
+                metadata: None,
+                edges,
+            }],
+        }))
     }
 }

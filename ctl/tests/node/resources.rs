@@ -185,3 +185,30 @@ fn a_node_in_maintenance_mode_shows_what_is_no_secret() {
         "{refused}"
     );
 }
+
+#[test]
+fn cmd_059_060_the_graph_of_a_node_is_drawn_with_types_or_with_what_there_is() {
+    let types = ask("-n 10.0.0.2 inspect dependencies").done();
+    assert!(types.starts_with("digraph  {\n\n  n"), "{types}");
+    assert!(
+        types.contains("label=\"runtime:Services.v1alpha1.talos.dev\",shape=\"note\""),
+        "{types}"
+    );
+    assert!(
+        types.contains("[label=\"v1alpha1.ServiceController\",shape=\"box\"];"),
+        "{types}"
+    );
+
+    let resources = ask("-n 10.0.0.2 inspect dependencies --with-resources").done();
+    for id in ["apid", "udevd"] {
+        let label = format!("label=\"runtime:Services.v1alpha1.talos.dev/{id}\"");
+        assert!(resources.contains(&label), "{resources}");
+    }
+    // What may not be read is shown as its type.
+    assert!(
+        resources.contains("label=\"secrets:Locked.x.dev\""),
+        "{resources}"
+    );
+    let several = ask("-n 10.0.0.2,10.0.0.3 inspect dependencies").failed();
+    assert!(several.contains("one node at a time"), "{several}");
+}

@@ -39,6 +39,7 @@ pub(super) fn listen(listener: &Listener) -> Result<OwnedFd, Errno> {
     let kind = match listener.kind {
         services::Kind::Messages => SocketType::SEQPACKET,
         services::Kind::Stream => SocketType::STREAM,
+        services::Kind::Datagrams => SocketType::DGRAM,
     };
     let socket = sys::seqpacket::listen(listener.path, kind)?;
     let gid = Gid::from_raw(listener.gid);

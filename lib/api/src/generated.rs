@@ -27,6 +27,11 @@ pub mod common {
     include!(concat!(env!("OUT_DIR"), "/common.rs"));
 }
 
+/// What receivers of events are sent.
+pub mod events {
+    include!(concat!(env!("OUT_DIR"), "/events.rs"));
+}
+
 /// The machine API.
 pub mod machine {
     include!(concat!(env!("OUT_DIR"), "/machine.rs"));

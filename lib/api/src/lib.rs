@@ -5,6 +5,8 @@
 //! Never: opens a connection, decides for a caller, or holds method logic.
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "client", feature = "server"))]
+mod codec;
 pub mod methods;
 pub mod rbac;
 pub mod wire;
@@ -13,5 +15,6 @@ pub mod wire;
 mod generated;
 #[cfg(feature = "messages")]
 pub use generated::{
-    cluster, common, cosi, google, inspect, machine, resource, securityapi, storage, talos, time,
+    cluster, common, cosi, events, google, inspect, machine, resource, securityapi, storage, talos,
+    time,
 };

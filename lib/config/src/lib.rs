@@ -66,8 +66,8 @@ pub use secrets::{
     SecretsTrustd,
 };
 pub use spec::{
-    ClusterSpec, DhcpSpec, FeaturesSpec, FileOperation, FileSpec, HostName, LinkSpec, MachineType,
-    RouteSpec, Spec, TimeSpec, VlanSpec,
+    ClusterSpec, DhcpSpec, FeaturesSpec, FileOperation, FileSpec, HostName, LinkSpec,
+    LogDestination, MachineType, RouteSpec, Spec, TimeSpec, VlanSpec,
 };
 pub use stream::MAX_DOCUMENTS;
 pub use unsupported::unsupported;

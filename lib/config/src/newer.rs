@@ -32,7 +32,6 @@ const KEYS: &[Key] = &[
     key_row("FeaturesConfig", "nodeAddressSortAlgorithm", "1.9"),
     key_row("FlannelCniConfig", "kubeNetworkPoliciesEnabled", "1.13"),
     key_row("InstallConfig", "grubUseUKICmdline", "1.12"),
-    key_row("LoggingDestination", "extraTags", "1.7"),
     key_row("MachineConfig", "baseRuntimeSpecOverrides", "1.9"),
     key_row("MachineConfig", "nodeAnnotations", "1.8"),
     key_row("SideroLinkConfig", "uniqueToken", "1.10"),

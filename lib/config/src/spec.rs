@@ -6,7 +6,8 @@
 
 use crate::document::{
     CertificateAndKey, ClusterConfig, Device, DhcpOptions, Document, FeaturesConfig, InstallConfig,
-    MachineConfig, MachineFile, NetworkConfig, NetworkDeviceSelector, Route, Vlan,
+    LoggingDestination, MachineConfig, MachineFile, NetworkConfig, NetworkDeviceSelector, Route,
+    Vlan,
 };
 use crate::network::Cidr;
 use crate::scalar::{FileMode, SecretText};
@@ -99,13 +100,33 @@ pub struct Spec {
     /// Kernel modules to load, with their parameters.
     pub modules: Vec<(String, Vec<String>)>,
     /// Where logs are shipped to.
-    pub log_destinations: Vec<Url>,
+    pub log_destinations: Vec<LogDestination>,
     /// Where and what to install, as written.
     pub install: Option<InstallConfig>,
     /// Switches.
     pub features: FeaturesSpec,
     /// What all nodes share.
     pub cluster: ClusterSpec,
+}
+
+/// Where logs are shipped to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogDestination {
+    /// `tcp` or `udp`, a host and a port.
+    pub url: Url,
+    /// Fields that every message has besides.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl LogDestination {
+    /// Lowers what was written; nothing of what validation refuses.
+    #[must_use]
+    pub fn from_document(written: &LoggingDestination) -> Option<Self> {
+        Some(Self {
+            url: Url::parse(written.endpoint.as_deref()?)?,
+            tags: written.extra_tags.clone(),
+        })
+    }
 }
 
 /// A file to write.
@@ -316,11 +337,10 @@ impl Spec {
                 .collect();
         }
         if let Some(logging) = &machine.logging {
-            let urls = logging
-                .destinations
-                .iter()
-                .filter_map(|to| to.endpoint.as_deref());
-            spec.log_destinations = urls.filter_map(Url::parse).collect();
+            let destinations = logging.destinations.iter();
+            spec.log_destinations = destinations
+                .filter_map(LogDestination::from_document)
+                .collect();
         }
         spec
     }

@@ -38,7 +38,6 @@ const MACHINE: &[Row<MachineConfig>] = rows! { MachineConfig:
     "machine.sysfs" sysfs,
     "machine.systemDiskEncryption" system_disk_encryption,
     "machine.udev" udev,
-    "machine.logging" logging,
     "machine.seccompProfiles" seccomp_profiles,
     "machine.nodeLabels" node_labels,
     "machine.nodeTaints" node_taints,
@@ -104,10 +103,12 @@ impl Configuration {
 /// Whether a document besides the main one is acted on.
 fn has_effect(extra: &Extra) -> bool {
     match extra {
-        Extra::ContainerConfig(_) | Extra::ExtensionServiceConfig(_) => true,
-        Extra::SideroLinkConfig(_)
+        Extra::ContainerConfig(_)
         | Extra::EventSinkConfig(_)
+        | Extra::ExtensionServiceConfig(_)
         | Extra::KmsgLogConfig(_)
+        | Extra::MetricsConfig(_) => true,
+        Extra::SideroLinkConfig(_)
         | Extra::NetworkDefaultActionConfig(_)
         | Extra::NetworkRuleConfig(_) => false,
     }

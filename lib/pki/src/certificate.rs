@@ -8,7 +8,7 @@ use crate::der::{
     BOOLEAN, IA5_STRING, INTEGER, OCTET_STRING, OID, PRINTABLE_STRING, Reader, SEQUENCE, SET,
     UTF8_STRING, context,
 };
-use crate::{Error, Names, UnixTime, pem};
+use crate::{Error, Key, Names, UnixTime, pem};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use core::net::IpAddr;
@@ -192,6 +192,27 @@ impl Certificate {
     #[must_use]
     pub fn is_only_for_clients(&self) -> bool {
         self.is_only_for_clients
+    }
+
+    /// Whether it is for `key`.
+    #[must_use]
+    pub fn is_for(&self, key: &Key) -> bool {
+        self.public_der == key.public_der()
+    }
+
+    /// Whether the key of `authority` signed it. Names, times and uses are not looked at.
+    #[must_use]
+    pub fn is_signed_by(&self, authority: &Self) -> bool {
+        self.check_signature(authority).is_ok()
+    }
+
+    fn check_signature(&self, authority: &Self) -> Result<(), Error> {
+        let mut outer = Reader::open(&self.der, SEQUENCE, PART)?;
+        let signed = outer.element()?;
+        let mut algorithm = outer.enter(SEQUENCE)?;
+        let algorithm = algorithm.expect(OID)?;
+        let signature = outer.bits()?;
+        crate::request::check(algorithm, &authority.public_der, signed.whole, signature)
     }
 
     /// The subject as DER, to be copied letter by letter where it is the issuer.

@@ -175,7 +175,12 @@ impl Request {
 }
 
 /// Checks that the key in the request made its signature.
-fn check(algorithm: &[u8], public: &[u8], signed: &[u8], signature: &[u8]) -> Result<(), Error> {
+pub(crate) fn check(
+    algorithm: &[u8],
+    public: &[u8],
+    signed: &[u8],
+    signature: &[u8],
+) -> Result<(), Error> {
     let mut public = Reader::open(public, SEQUENCE, PART)?;
     let mut identifier = public.enter(SEQUENCE)?;
     let mut kind = identifier.expect(OID)?;

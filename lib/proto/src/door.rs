@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Greeting, Refusal};
 
-/// The longest message here, in bytes: two PEM chains and a key, with room.
+/// The longest message here, in bytes: three PEM chains and two keys, with room.
 pub const MAX_MESSAGE: usize = 48 * 1024;
 
 /// The most names a node has for itself.
@@ -55,6 +55,11 @@ pub struct Door<'a> {
     /// Whether client certificates must say client authentication and nothing else
     /// (`machine.features.apidCheckExtKeyUsage`).
     pub key_usage: KeyUsage,
+    /// The chain that this node shows to other nodes when it passes calls on, PEM; empty where it
+    /// does not: only control planes do.
+    pub route_certificate_pem: &'a str,
+    /// Its key, PEM (PKCS#8). Secret: never printed.
+    pub route_key_pem: &'a str,
     /// Every name and address of this node: what `node` metadata may say and mean here.
     #[serde(borrow)]
     pub names: Vec<&'a str, NAMES_MAX>,

@@ -23,6 +23,7 @@ pub mod net;
 pub mod paths;
 pub mod service;
 pub mod supervisor;
+pub mod trust;
 pub mod udev;
 
 pub use heapless;

@@ -8,12 +8,19 @@
 //! Owns: the operations of the log.
 //! Never: blocks a writer.
 
+use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::{Greeting, Name, Refusal};
 
 /// The log of the kernel's own messages.
 pub const KERNEL: &str = "kernel";
+
+/// The log of what programs say with syslog(3).
+pub const SYSLOG: &str = "syslogd";
+
+/// The most logs in one `Grown`: those that are left out come with the next.
+pub const GROWN_MAX: usize = 16;
 
 /// The most log bytes in one `Chunk`.
 pub const CHUNK_MAX: usize = 7 * 1024;
@@ -36,11 +43,19 @@ messages! {
         4 => Read(From<'a>),
         /// As `Read`, but answered only when there is something. Answer: `Chunk`. Idempotent.
         5 => Follow(From<'a>),
+        /// As `Read`, with the kernel's lines as they are kept: `[@` and 29 digits in place of the
+        /// time of day, 13 of the record's number and 16 of its microseconds since the start.
+        /// Answer: `Chunk`. Idempotent.
+        6 => Raw(From<'a>),
+        /// Which logs have grown since an earlier answer; answered only when there is one. Answer:
+        /// `Grown`. Idempotent.
+        7 => Grown(Since),
     }
 }
 
 messages! {
     /// What logd answers.
+    #[expect(clippy::large_enum_variant, reason = "messages live on the stack, without a heap")]
     pub enum Reply<'a> {
         /// Answers `Hello`.
         1 => Welcome(Greeting),
@@ -52,6 +67,8 @@ messages! {
         4 => Begun(Begun<'a>),
         /// Answers `Read` and `Follow`.
         5 => Chunk(Chunk<'a>),
+        /// Answers `Grown`.
+        6 => Grown(Grown),
     }
 }
 
@@ -76,6 +93,31 @@ pub struct Tail<'a> {
     pub log: &'a str,
     /// How many lines; `u32::MAX` for all that are kept, 0 for the end.
     pub lines: u32,
+}
+
+/// A moment in the growth of all logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Since {
+    /// From the last `Grown`; 0 for the beginning. It means nothing to another logd.
+    pub growth: u64,
+}
+
+/// Logs that have grown, those that did so longest ago first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grown {
+    /// What to ask with next.
+    pub growth: u64,
+    /// The logs.
+    pub logs: Vec<Length, GROWN_MAX>,
+}
+
+/// How long a log is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Length {
+    /// Which log.
+    pub name: Name,
+    /// The cursor at its end.
+    pub end: u64,
 }
 
 /// A place in a log.

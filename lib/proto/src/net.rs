@@ -26,6 +26,9 @@ messages! {
         1 => Hello(Greeting),
         /// Everything there is, then `Synced`, then news. Answer: events only. Idempotent.
         2 => Subscribe(()),
+        /// One packet socket that is not bound yet. Answer: `PacketSocket`, with the descriptor.
+        /// Idempotent: after a lost reply the socket is closed, ask for another.
+        3 => PacketSocket(()),
     }
 }
 
@@ -53,6 +56,8 @@ messages! {
         9 => Lease(Lease),
         /// All that was there when `Subscribe` came has been told.
         10 => Synced(()),
+        /// The packet socket that was asked for is with this message.
+        11 => PacketSocket(()),
     }
 }
 

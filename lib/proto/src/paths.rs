@@ -10,12 +10,16 @@ pub const RUN: &str = "/run/ichor";
 pub const INIT_SOCKET: &str = "/run/ichor/init.sock";
 /// logd: see [`crate::log`].
 pub const LOGD_SOCKET: &str = "/run/ichor/logd.sock";
+/// logd, for any program: syslog(3) (`SOCK_DGRAM`).
+pub const SYSLOG_SOCKET: &str = "/dev/log";
 /// netd: see [`crate::net`].
 pub const NETD_SOCKET: &str = "/run/ichor/netd.sock";
 /// udevd: see [`crate::udev`].
 pub const UDEVD_SOCKET: &str = "/run/ichor/udevd.sock";
 /// machined, for apid: see [`crate::door`].
 pub const MACHINED_SOCKET: &str = "/run/ichor/machined.sock";
+/// machined, for trustd: see [`crate::trust`].
+pub const TRUST_SOCKET: &str = "/run/ichor/trust.sock";
 /// machined, gRPC: the machine API (`SOCK_STREAM`).
 pub const MACHINE_API_SOCKET: &str = "/system/run/machined/machined.sock";
 /// Where agents' programs are.
@@ -42,6 +46,8 @@ pub const SANDBOX_ERROR_FD: i32 = 61;
 pub const UID_ROOT: u32 = 0;
 /// The user of apid (the documents' number).
 pub const UID_APID: u32 = 50;
+/// The user of trustd (the documents' number).
+pub const UID_TRUSTD: u32 = 51;
 /// The user of logd.
 pub const UID_LOGD: u32 = 52;
 /// The user of netd.

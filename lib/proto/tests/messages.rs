@@ -8,7 +8,9 @@ use proto::container::{
     Propagation, Travel, Users,
 };
 use proto::service::{Exit, Restart, ServiceSpec, ServiceStatus, SpawnFailure, Stage, State};
-use proto::{DecodeError, Greeting, MAX_MESSAGE, Name, door, images, log, net, supervisor, udev};
+use proto::{
+    DecodeError, Greeting, MAX_MESSAGE, NAME_MAX, Name, door, images, log, net, supervisor, udev,
+};
 
 fn spec() -> ServiceSpec<'static> {
     let mut spec = ServiceSpec::new("ext-hello", "/hello");
@@ -166,7 +168,7 @@ fn an_empty_datagram_and_unknown_operations_are_refused() {
 fn a_full_page_of_the_longest_statuses_fits_a_message() {
     let mut services = heapless::Vec::new();
     for _ in 0..supervisor::PAGE_MAX {
-        services.push(status(&"x".repeat(proto::NAME_MAX))).unwrap();
+        services.push(status(&"x".repeat(NAME_MAX))).unwrap();
     }
     let page = supervisor::Reply::Page(supervisor::Page {
         total: 64,
@@ -194,6 +196,24 @@ fn a_full_chunk_of_log_fits_a_message() {
     let len = chunk.encode(&mut buffer).unwrap();
 
     assert_eq!(log::Reply::decode(&buffer[..len]), Ok(chunk));
+}
+
+#[test]
+fn the_longest_list_of_grown_logs_fits_a_message() {
+    let name: Name = "x".repeat(NAME_MAX).as_str().try_into().unwrap();
+    let length = log::Length {
+        name,
+        end: u64::MAX,
+    };
+    let grown = log::Reply::Grown(log::Grown {
+        growth: u64::MAX,
+        logs: std::iter::repeat_n(length, log::GROWN_MAX).collect(),
+    });
+    let mut buffer = [0; MAX_MESSAGE];
+
+    let len = grown.encode(&mut buffer).unwrap();
+
+    assert_eq!(log::Reply::decode(&buffer[..len]), Ok(grown));
 }
 
 #[test]
@@ -241,12 +261,22 @@ fn the_door_never_prints_its_key() {
         certificate_pem: "cert",
         key_pem: "very secret",
         client_ca_pem: "ca",
+        route_certificate_pem: "route",
+        route_key_pem: "very secret too",
         rbac: door::Rbac::Enabled,
         key_usage: door::KeyUsage::Checked,
         names: heapless::Vec::new(),
     };
 
     assert!(!format!("{door:?}").contains("very secret"));
+    let trust = proto::trust::Trust {
+        certificate_pem: "cert",
+        key_pem: "very secret",
+        ca_pem: "ca",
+        ca_key_pem: "very secret too",
+        token: "very secret as well",
+    };
+    assert!(!format!("{trust:?}").contains("very secret"));
 }
 
 fn datagrams() -> impl Strategy<Value = Vec<u8>> {
@@ -264,6 +294,8 @@ proptest! {
         let _ = net::Reply::decode(&bytes);
         let _ = udev::Request::decode(&bytes);
         let _ = udev::Reply::decode(&bytes);
+        let _ = proto::trust::Request::decode(&bytes);
+        let _ = proto::trust::Reply::decode(&bytes);
         let _ = images::Request::decode(&bytes);
         let _ = images::Reply::decode(&bytes);
         let _ = door::Request::decode(&bytes);

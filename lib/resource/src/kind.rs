@@ -50,13 +50,20 @@ impl Kind {
 
     /// Returns its name as a table shows it: one of it, without the suffix.
     #[must_use]
-    pub fn display(&self) -> &'static str {
+    pub fn display(&self) -> String {
+        // The other plurals lose one letter: `Types`, `Leases`.
+        const PLURALS: &[(&str, &str)] = &[
+            ("sses", "ss"),
+            ("uses", "us"),
+            ("shes", "sh"),
+            ("ies", "y"),
+            ("s", ""),
+        ];
         let plural = self.plural();
-        // `Addresses` and `Statuses` lose two letters, `Types` and `Leases` one.
-        let stem = plural
-            .strip_suffix("es")
-            .filter(|stem| stem.ends_with("ss") || stem.ends_with("us"));
-        stem.or_else(|| plural.strip_suffix('s')).unwrap_or(plural)
+        let mut stems = PLURALS
+            .iter()
+            .filter_map(|(end, one)| Some(format!("{}{one}", plural.strip_suffix(end)?)));
+        stems.next().unwrap_or_else(|| plural.to_owned())
     }
 
     /// Lists every short name: the plural, the plural with more and more of the suffix, the
@@ -191,10 +198,21 @@ mod tests {
                 "DHCPLease",
                 "dhcpleases.net.ichor.dev",
             ),
+            (
+                "Identities.cluster.talos.dev",
+                "Identity",
+                "identities.cluster.talos.dev",
+            ),
+            (
+                "LinkRefreshes.net.talos.dev",
+                "LinkRefresh",
+                "linkrefreshes.net.talos.dev",
+            ),
             ("Odd", "Odd", "odd"),
         ] {
             let kind = named(name, &[]);
-            assert_eq!((kind.display(), kind.definition_id()), (display, id.into()));
+            assert_eq!(kind.display(), display);
+            assert_eq!(kind.definition_id(), id);
         }
     }
 

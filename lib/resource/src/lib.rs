@@ -20,7 +20,7 @@ pub use engine::{Dependency, Engine, Ran, RegisterError, Relation};
 pub use kind::{AnySpec, Column, Encoded, Kind, ResourceSpec, Sensitivity};
 pub use reconcile::{Action, Body, Controller, Desired, Failure, Input, Output, Strength, View};
 pub use store::{HISTORY_MAX, Metadata, Phase, Resource, Store, StoreError, Typed, Version};
-pub use watch::{BACKLOG_MAX, Bootstrap, Event, Selector, Watch, WatchError};
+pub use watch::{BACKLOG_MAX, Bootstrap, Event, Filter, Selector, Watch, WatchError};
 
 /// One moment, as two clocks show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

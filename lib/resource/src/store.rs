@@ -431,9 +431,11 @@ impl Store {
     fn tail(&self, selector: &Selector, count: usize) -> VecDeque<Event> {
         let kept = self.shelf(selector.namespace, selector.kind);
         let kept = kept.into_iter().flat_map(|shelf| shelf.history.iter());
-        let wanted: Vec<&Event> = kept.filter(|event| event.is_for(selector)).collect();
+        let wanted: VecDeque<Event> = kept
+            .filter_map(|event| event.seen_through(selector))
+            .collect();
         let skipped = wanted.len().saturating_sub(count);
-        wanted.into_iter().skip(skipped).cloned().collect()
+        wanted.into_iter().skip(skipped).collect()
     }
 
     /// Returns the number that grows with every change to a type in a namespace.

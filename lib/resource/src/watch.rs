@@ -42,9 +42,42 @@ impl Event {
         }
     }
 
-    pub(crate) fn is_for(&self, selector: &Selector) -> bool {
-        self.metadata()
-            .is_some_and(|metadata| selector.wants(metadata))
+    /// The event as a watcher sees it who looks only through `selector`: what comes into sight was
+    /// created for him, what goes out of sight destroyed.
+    pub(crate) fn seen_through(&self, selector: &Selector) -> Option<Self> {
+        if let Self::Updated { old, new } = self {
+            return match (selector.wants(&old.metadata), selector.wants(&new.metadata)) {
+                (true, true) => Some(self.clone()),
+                (false, true) => Some(Self::Created(new.clone())),
+                (true, false) => Some(Self::Destroyed(new.clone())),
+                (false, false) => None,
+            };
+        }
+        let metadata = self.metadata()?;
+        selector.wants(metadata).then(|| self.clone())
+    }
+}
+
+/// Whether a resource is of interest, by what it is called and labelled.
+#[derive(Clone)]
+pub struct Filter(Arc<dyn Fn(&Metadata) -> bool + Send + Sync>);
+
+impl Filter {
+    /// Wants what `wants` says yes to.
+    pub fn new(wants: impl Fn(&Metadata) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(wants))
+    }
+
+    /// Whether it wants a resource.
+    #[must_use]
+    pub fn wants(&self, metadata: &Metadata) -> bool {
+        (self.0)(metadata)
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filter(..)")
     }
 }
 
@@ -57,6 +90,8 @@ pub struct Selector {
     pub kind: &'static Kind,
     /// One resource only.
     pub id: Option<String>,
+    /// Some of them only.
+    pub filter: Option<Filter>,
 }
 
 impl Selector {
@@ -64,6 +99,10 @@ impl Selector {
         self.namespace == metadata.namespace
             && self.kind.name == metadata.kind.name
             && self.id.as_ref().is_none_or(|id| *id == metadata.id)
+            && self
+                .filter
+                .as_ref()
+                .is_none_or(|filter| filter.wants(metadata))
     }
 }
 
@@ -118,13 +157,13 @@ impl Sink {
         let Some(queue) = self.queue.upgrade() else {
             return false;
         };
-        if !event.is_for(&self.selector) {
+        let Some(event) = event.seen_through(&self.selector) else {
             return true;
-        }
+        };
         let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = queue.events.len() < BACKLOG_MAX;
         if fits {
-            queue.events.push_back(event.clone());
+            queue.events.push_back(event);
         } else {
             // What waits is of no use without what was lost.
             queue.events.clear();
@@ -164,7 +203,13 @@ impl Watch {
         let ended = Arc::weak_count(&self.queue) == 0;
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         match queue.events.pop_front() {
-            Some(event) => Ok(Some(event)),
+            Some(event) => {
+                if queue.events.is_empty() {
+                    // Most watchers wait most of the time, and there may be thousands.
+                    queue.events = VecDeque::new();
+                }
+                Ok(Some(event))
+            }
             None if queue.lagged => Err(WatchError::Lagged),
             None if ended => Err(WatchError::Closed),
             None => Ok(None),

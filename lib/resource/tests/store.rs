@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use resource::{
-    AnySpec, BACKLOG_MAX, Bootstrap, Column, Encoded, Event, HISTORY_MAX, Kind, Phase,
-    ResourceSpec, Selector, Sensitivity, Store, StoreError, Watch, WatchError,
+    AnySpec, BACKLOG_MAX, Bootstrap, Column, Encoded, Event, Filter, HISTORY_MAX, Kind, Metadata,
+    Phase, ResourceSpec, Selector, Sensitivity, Store, StoreError, Watch, WatchError,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -74,6 +74,7 @@ fn all() -> Selector {
         namespace: "kitchen",
         kind: &FRUITS,
         id: None,
+        filter: None,
     }
 }
 
@@ -421,4 +422,39 @@ fn a_spec_is_encoded_by_its_type_and_one_that_is_not_shown_is_not() {
     assert_eq!((encoded.yaml.as_str(), &encoded.proto[..]), ("7", &[7][..]));
     assert_eq!(format!("{encoded:?}"), "Encoded { yaml: 1, proto: 1 }");
     assert!(hidden.encoded().is_none());
+}
+
+#[test]
+fn what_comes_into_the_sight_of_a_filter_is_created_and_what_leaves_it_destroyed() {
+    let mut store = with_apple();
+    let ripe = |metadata: &Metadata| metadata.labels.contains_key("ripe");
+    let ripe = Selector {
+        filter: Some(Filter::new(ripe)),
+        ..all()
+    };
+    let mut watch = store.watch(ripe.clone(), Bootstrap::Contents);
+    let label = |store: &mut Store, labels: &[&str], second| {
+        let labels = labels.iter().map(|key| ((*key).to_owned(), String::new()));
+        let version = store.label(
+            "cook",
+            "kitchen",
+            &FRUITS,
+            "apple",
+            labels.collect(),
+            at(second),
+        );
+        version.unwrap();
+    };
+
+    label(&mut store, &["green"], 2);
+    label(&mut store, &["green", "ripe"], 3);
+    label(&mut store, &["ripe"], 4);
+    label(&mut store, &[], 5);
+    label(&mut store, &["ripe"], 6);
+    store.destroy("cook", "kitchen", &FRUITS, "apple").unwrap();
+
+    let expected = ["+apple", "~apple@4", "-apple", "+apple", "-apple"];
+    assert_eq!(drain(&mut watch), [&["|"], &expected[..]].concat());
+    let mut tail = store.watch(ripe, Bootstrap::Tail(3));
+    assert_eq!(drain(&mut tail), ["-apple", "+apple", "-apple"]);
 }

@@ -101,6 +101,19 @@ impl<'a> Record<'a> {
     }
 }
 
+/// What facility and level are called whose priority this is: `facility * 8 + level`.
+#[must_use]
+pub fn names(priority: u8) -> (&'static str, &'static str) {
+    let record = Record {
+        facility: u32::from(priority >> 3),
+        level: priority & 7,
+        sequence: 0,
+        time_us: 0,
+        text: &[],
+    };
+    (record.facility_name(), record.level_name())
+}
+
 /// The byte meant by the escape at the front of `text`, when it may be undone, and what follows.
 fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
     let (head, after) = text.split_first_chunk::<4>()?;

@@ -7,7 +7,7 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use api::common::Data;
@@ -32,6 +32,8 @@ pub(crate) struct Told {
     pub(crate) certificate: String,
     pub(crate) key: String,
     pub(crate) client_ca: String,
+    /// Certificate and key towards other nodes; empty on a worker.
+    pub(crate) route: (String, String),
     pub(crate) rbac: Rbac,
     pub(crate) key_usage: KeyUsage,
     pub(crate) names: Vec<String>,
@@ -44,6 +46,8 @@ impl Told {
             certificate_pem: &self.certificate,
             key_pem: &self.key,
             client_ca_pem: &self.client_ca,
+            route_certificate_pem: &self.route.0,
+            route_key_pem: &self.route.1,
             rbac: self.rbac,
             key_usage: self.key_usage,
             names: self.names.iter().map(String::as_str).collect(),
@@ -107,6 +111,8 @@ pub(crate) struct Served {
     thread: Option<std::thread::JoinHandle<()>>,
     /// How many connections it has taken.
     pub(crate) connections: watch::Receiver<usize>,
+    /// How many endless streams are read.
+    pub(crate) endless: watch::Receiver<usize>,
 }
 
 impl Served {
@@ -126,6 +132,11 @@ pub(crate) fn machined(path: &Path) -> Served {
     listener.set_nonblocking(true).unwrap();
     let (stop, stopped) = oneshot::channel();
     let (count, connections) = watch::channel(0);
+    let (streams, endless) = watch::channel(0);
+    let machined = Machined {
+        folder: path.parent().unwrap().to_str().unwrap().to_owned(),
+        streams: Arc::new(streams),
+    };
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -139,7 +150,7 @@ pub(crate) fn machined(path: &Path) -> Served {
                 },
             );
             let server = tonic::transport::Server::builder()
-                .add_service(MachineServiceServer::new(Machined).max_encoding_message_size(1 << 26))
+                .add_service(MachineServiceServer::new(machined).max_encoding_message_size(1 << 26))
                 .serve_with_incoming(incoming);
             tokio::select! {
                 ended = server => ended.unwrap(),
@@ -151,11 +162,32 @@ pub(crate) fn machined(path: &Path) -> Served {
         stop: Some(stop),
         thread: Some(thread),
         connections,
+        endless,
     }
 }
 
 /// The methods that tests call; all others are `Unimplemented`, as machined has it.
-struct Machined;
+struct Machined {
+    /// Where the node is: what tells it from others.
+    folder: String,
+    streams: Arc<watch::Sender<usize>>,
+}
+
+/// A stream that goes on.
+struct Counted(Arc<watch::Sender<usize>>);
+
+impl Counted {
+    fn new(count: &Arc<watch::Sender<usize>>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
 
 type DataStream = Pin<Box<dyn Stream<Item = Result<Data, Status>> + Send>>;
 
@@ -183,6 +215,7 @@ impl MachineService for Machined {
             sha: all("proxyfrom"),
             built: all("node") + &all("nodes"),
             go_version: all("x-mine"),
+            os: self.folder.clone(),
             ..Default::default()
         };
         let message = Version {
@@ -219,7 +252,18 @@ impl MachineService for Machined {
     async fn logs(&self, request: Request<LogsRequest>) -> Result<Response<DataStream>, Status> {
         let lines = tokio_stream::iter([&b"a\n"[..], b"", b"c\n"].map(|line| Ok(data(line))));
         let stream: DataStream = match request.get_ref().id.as_str() {
-            "endless" => Box::pin(lines.chain(tokio_stream::pending())),
+            "endless" => {
+                let counted = Counted::new(&self.streams);
+                let endless = lines.chain(tokio_stream::pending());
+                Box::pin(endless.map(move |line| {
+                    let _goes_on = &counted;
+                    line
+                }))
+            }
+            // Longer than what is held of one of several streams.
+            "long" => Box::pin(tokio_stream::iter(
+                std::iter::repeat_n((), 5).map(|()| Ok(data(&[b'l'; 300 * 1024]))),
+            )),
             "fails" => Box::pin(lines.chain(tokio_stream::once(Err(Status::data_loss(
                 "the ring was lost",
             ))))),

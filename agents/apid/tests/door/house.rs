@@ -4,14 +4,15 @@
 //! Owns: the folder, the authority, the sockets of one test.
 //! Never: is shared between tests.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, SystemTime};
 
 use api::machine::machine_service_client::MachineServiceClient;
-use apid::Places;
+use apid::{Lookup, Places};
 use hyper_util::rt::TokioIo;
 use pki::{Authority, Identity, Leaf, Names, UnixTime};
 use proto::door::{KeyUsage, Mode, Rbac};
@@ -27,6 +28,9 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::double::{self, Told};
+
+/// Where other nodes are, by the names that clients use.
+pub(crate) type Table = Arc<Mutex<BTreeMap<String, SocketAddr>>>;
 
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 /// How long anything in these tests may take: far more than it does.
@@ -75,18 +79,24 @@ impl House {
 
     /// A node whose apid has not heard anything yet.
     pub(crate) async fn dark(mode: Mode) -> Self {
+        let authority = Authority::machine(now()).unwrap();
+        let told = tell(&authority, mode);
+        Self::built(authority, told, Table::default()).await
+    }
+
+    /// A node of a cluster, whose apid has not heard anything yet.
+    pub(crate) async fn built(authority: Authority, told: Told, table: Table) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("apid-{}-{count}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let authority = Authority::machine(now()).unwrap();
-        let told = tell(&authority, mode);
         let door = double::door(&folder.join("door"));
         let machined = double::machined(&folder.join("api"));
         let places = Places {
             listen: None,
             door: folder.join("door").to_str().unwrap().to_owned(),
             machined: folder.join("api"),
+            lookup: Lookup::Table(table),
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -168,22 +178,40 @@ impl House {
 
 /// What machined would tell for `mode`.
 pub(crate) fn tell(authority: &Authority, mode: Mode) -> Told {
-    let names = ["127.0.0.1", "10.0.0.2", "node-1"];
-    let leaf = Leaf::api_server("node-1", Names::parse(names).unwrap());
-    let identity = authority.issue(&leaf, now()).unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    tell_as(authority, mode, &["127.0.0.1", "10.0.0.2", "node-1"])
+}
+
+/// What machined would tell for `mode` on a control plane that is called `names`.
+pub(crate) fn tell_as(authority: &Authority, mode: Mode, names: &[&str]) -> Told {
+    let leaf = Leaf::api_server(names[0], Names::parse(names.iter().copied()).unwrap());
+    let server = pem(&authority.issue(&leaf, now()).unwrap());
+    let route = Leaf::api_client(names[0]);
     Told {
         mode,
-        certificate: text(identity.certificate.to_pem()),
-        key: text(identity.key.to_pem().unwrap().expose().to_vec()),
+        certificate: server.0,
+        key: server.1,
         client_ca: match mode {
             Mode::Running => text(authority.certificate().to_pem()),
             Mode::Closed | Mode::Maintenance => String::new(),
         },
+        route: match mode {
+            Mode::Running => pem(&authority.issue(&route, now()).unwrap()),
+            Mode::Closed | Mode::Maintenance => Default::default(),
+        },
         rbac: Rbac::Enabled,
         key_usage: KeyUsage::Unchecked,
-        names: names.map(str::to_owned).to_vec(),
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
     }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+/// Certificate and key.
+pub(crate) fn pem(identity: &Identity) -> (String, String) {
+    let key = identity.key.to_pem().unwrap().expose().to_vec();
+    (text(identity.certificate.to_pem()), text(key))
 }
 
 pub(crate) async fn connect(
@@ -195,6 +223,8 @@ pub(crate) async fn connect(
         let tls = tls.clone();
         async move {
             let stream = TcpStream::connect(address).await?;
+            // As clients do: thousands of short calls would else wait for each other's acknowledgement.
+            stream.set_nodelay(true)?;
             let name = ServerName::try_from("localhost").map_err(std::io::Error::other)?;
             Ok::<_, std::io::Error>(TokioIo::new(tls.connect(name, stream).await?))
         }

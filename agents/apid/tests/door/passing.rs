@@ -13,7 +13,7 @@ use tonic::{Code, Request, Streaming};
 
 use crate::house::{House, PATIENCE};
 
-fn with<T>(message: T, metadata: &[(&'static str, &str)]) -> Request<T> {
+pub(crate) fn with<T>(message: T, metadata: &[(&'static str, &str)]) -> Request<T> {
     let mut request = Request::new(message);
     for (key, value) in metadata {
         request.metadata_mut().append(*key, value.parse().unwrap());
@@ -21,7 +21,7 @@ fn with<T>(message: T, metadata: &[(&'static str, &str)]) -> Request<T> {
     request
 }
 
-fn logs(id: &str, metadata: &[(&'static str, &str)]) -> Request<LogsRequest> {
+pub(crate) fn logs(id: &str, metadata: &[(&'static str, &str)]) -> Request<LogsRequest> {
     with(
         LogsRequest {
             id: id.to_owned(),
@@ -31,7 +31,7 @@ fn logs(id: &str, metadata: &[(&'static str, &str)]) -> Request<LogsRequest> {
     )
 }
 
-async fn seen(
+pub(crate) async fn seen(
     client: &mut MachineServiceClient<Channel>,
     metadata: &[(&'static str, &str)],
 ) -> api::machine::VersionInfo {
@@ -43,7 +43,7 @@ async fn seen(
     reply.messages[0].version.clone().unwrap()
 }
 
-async fn collect(mut stream: Streaming<Data>) -> (Vec<Data>, Option<Code>) {
+pub(crate) async fn collect(mut stream: Streaming<Data>) -> (Vec<Data>, Option<Code>) {
     let mut messages = Vec::new();
     loop {
         match timeout(PATIENCE, stream.message()).await.unwrap() {
@@ -52,13 +52,6 @@ async fn collect(mut stream: Streaming<Data>) -> (Vec<Data>, Option<Code>) {
             Err(status) => return (messages, Some(status.code())),
         }
     }
-}
-
-fn hosts(messages: &[Data]) -> Vec<&str> {
-    messages
-        .iter()
-        .map(|m| m.metadata.as_ref().unwrap().hostname.as_str())
-        .collect()
 }
 
 #[tokio::test]
@@ -131,53 +124,6 @@ async fn node_that_is_this_node_passes_unlabelled() {
 }
 
 #[tokio::test]
-async fn node_that_is_another_is_not_routed_to_yet() {
-    let house = House::running().await;
-    let mut client = house.admitted(&["os:admin"]).await;
-
-    let status = client
-        .version(with((), &[("node", "10.0.0.9")]))
-        .await
-        .unwrap_err();
-
-    assert_eq!(status.code(), Code::Unimplemented);
-    assert!(
-        status
-            .message()
-            .contains("routing to other nodes is not built yet"),
-        "{status}"
-    );
-}
-
-#[tokio::test]
-async fn nodes_labels_a_reply_and_reports_strangers_inside_it() {
-    let house = House::running().await;
-    let mut client = house.admitted(&["os:reader"]).await;
-
-    let metadata = [
-        ("nodes", "10.0.0.9"),
-        ("nodes", "node-1"),
-        ("nodes", "10.0.0.2"),
-    ];
-    let reply = client
-        .version(with((), &metadata))
-        .await
-        .unwrap()
-        .into_inner();
-
-    let [mine, other] = &reply.messages[..] else {
-        panic!("{reply:?}")
-    };
-    assert_eq!(mine.metadata.as_ref().unwrap().hostname, "node-1");
-    assert_eq!(mine.version.as_ref().unwrap().tag, "os:reader");
-    let metadata = other.metadata.as_ref().unwrap();
-    assert_eq!(metadata.hostname, "10.0.0.9");
-    assert_eq!(metadata.status.as_ref().unwrap().code, 12);
-    assert!(metadata.error.contains("not built yet"));
-    assert_eq!(other.version, None);
-}
-
-#[tokio::test]
 async fn nodes_turns_a_refusal_of_machined_into_a_message() {
     let house = House::running().await;
     let mut client = house.admitted(&["os:reader"]).await;
@@ -197,34 +143,6 @@ async fn nodes_turns_a_refusal_of_machined_into_a_message() {
         (status.code(), status.message()),
         (Code::FailedPrecondition, "no memory today: 100 %")
     );
-}
-
-#[tokio::test]
-async fn nodes_labels_every_message_of_a_stream() {
-    let house = House::running().await;
-    let mut client = house.admitted(&["os:reader"]).await;
-    for id in ["lines", "slow"] {
-        let request = logs(id, &[("nodes", "10.0.0.2,10.0.0.9")]);
-        let (messages, code) = collect(client.logs(request).await.unwrap().into_inner()).await;
-
-        assert_eq!(code, None);
-        assert_eq!(
-            hosts(&messages),
-            ["10.0.0.9", "10.0.0.2", "10.0.0.2", "10.0.0.2"]
-        );
-        assert_eq!(
-            messages[0]
-                .metadata
-                .as_ref()
-                .unwrap()
-                .status
-                .as_ref()
-                .unwrap()
-                .code,
-            12
-        );
-        assert!(messages[0].bytes.is_empty());
-    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use logd::capacity::LOGS_MAX;
 use proto::log::KERNEL;
 
 use crate::Stop;
@@ -153,16 +154,19 @@ fn more_services_than_there_is_room_for_push_out_removed_ones_only() {
 
     let names = reader.names();
 
-    assert_eq!(names.len(), 65);
-    for name in ["kernel", "logd", "first", "ext-99"] {
+    assert_eq!(names.len(), LOGS_MAX);
+    for name in ["kernel", "logd", "syslogd", "first", "ext-99"] {
         assert!(names.iter().any(|known| known == name), "{name}");
     }
-    assert_eq!(std::fs::read_dir(node.path("log")).unwrap().count(), 65);
+    assert_eq!(
+        std::fs::read_dir(node.path("log")).unwrap().count(),
+        LOGS_MAX
+    );
 }
 
 /// Writes a record to the kernel's log. Without its newline it could be continued, and the kernel
 /// would keep it from readers until the next one.
-fn write_kernel(record: &str) {
+pub fn write_kernel(record: &str) {
     std::fs::write("/dev/kmsg", format!("{record}\n")).unwrap();
 }
 

@@ -12,10 +12,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod growing;
 mod lasting;
 mod lines;
 mod node;
 mod refusals;
+mod syslog;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

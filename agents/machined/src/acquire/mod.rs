@@ -7,10 +7,11 @@
 //! Never: gives up: a source that fails is asked again, and maintenance is open meanwhile.
 
 mod fetch;
-mod resolve;
+pub(crate) mod resolve;
 mod state;
 mod url;
 
+pub(crate) use resolve::addresses;
 pub(crate) use state::from_stored;
 
 use std::collections::BTreeMap;
@@ -172,6 +173,7 @@ async fn announce(node: &Node) {
                 namespace: "network",
                 kind,
                 id: None,
+                filter: None,
             };
             state.store.watch(selector, Bootstrap::Nothing)
         };

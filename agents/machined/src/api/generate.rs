@@ -61,14 +61,14 @@ pub(super) fn client(
     })
 }
 
-fn present(node: &Node) -> Option<Arc<Loaded>> {
+pub(super) fn present(node: &Node) -> Option<Arc<Loaded>> {
     let state = node.state();
     let found = state.store.get::<MachineConfig>(MachineConfig::ID);
     found.map(|configuration| Arc::clone(&configuration.0))
 }
 
 /// A worker has neither the keys nor the secrets.
-fn refuse_workers(loaded: &Loaded, what: &str) -> Result<(), Status> {
+pub(super) fn refuse_workers(loaded: &Loaded, what: &str) -> Result<(), Status> {
     let machine = &loaded.machine;
     if machine.kind == MachineKind::Worker || machine.ca_key.is_empty() {
         return Err(Status::failed_precondition(format!(
@@ -116,7 +116,7 @@ fn cluster_name(loaded: &Loaded) -> String {
         .unwrap_or_default()
 }
 
-fn document(loaded: &Loaded) -> Option<Document> {
+pub(super) fn document(loaded: &Loaded) -> Option<Document> {
     let configuration = Configuration::load(loaded.source()).ok()?;
     configuration.document().cloned()
 }

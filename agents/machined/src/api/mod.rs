@@ -5,17 +5,25 @@
 //! Never: decides who may call; `gate` has done that.
 
 mod apply;
+mod capture;
+mod containers;
 mod control;
+mod disks;
 mod files;
 mod follow;
 mod gate;
 mod generate;
+mod health;
 mod images;
+mod inspect;
+mod kubeconfig;
+mod meta;
 mod netstat;
 mod power;
 pub(crate) mod serve;
 mod state;
 mod system;
+mod time;
 
 use std::sync::Arc;
 
@@ -216,6 +224,61 @@ impl MachineService for Api {
     ) -> Reply<machine::GenerateConfigurationResponse> {
         generate::machine(&self.node, request.get_ref()).map(Response::new)
     }
+
+    async fn containers(
+        &self,
+        request: Request<machine::ContainersRequest>,
+    ) -> Reply<machine::ContainersResponse> {
+        containers::list(&self.node, request.get_ref()).map(Response::new)
+    }
+
+    async fn stats(
+        &self,
+        request: Request<machine::StatsRequest>,
+    ) -> Reply<machine::StatsResponse> {
+        containers::stats(&self.node, request.get_ref()).map(Response::new)
+    }
+
+    async fn restart(
+        &self,
+        request: Request<machine::RestartRequest>,
+    ) -> Reply<machine::RestartResponse> {
+        containers::restart(&self.node, request.get_ref())
+            .await
+            .map(Response::new)
+    }
+
+    async fn meta_write(
+        &self,
+        request: Request<machine::MetaWriteRequest>,
+    ) -> Reply<machine::MetaWriteResponse> {
+        meta::write(&self.node, request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn meta_delete(
+        &self,
+        request: Request<machine::MetaDeleteRequest>,
+    ) -> Reply<machine::MetaDeleteResponse> {
+        meta::delete(&self.node, request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn kubeconfig(&self, _: Request<()>) -> Reply<BoxStream<common::Data>> {
+        kubeconfig::issue(&self.node).map(Response::new)
+    }
+
+    async fn packet_capture(
+        &self,
+        request: Request<machine::PacketCaptureRequest>,
+    ) -> Reply<BoxStream<common::Data>> {
+        capture::begin(&self.node, request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
     async fn image_list(
         &self,
         request: Request<machine::ImageListRequest>,

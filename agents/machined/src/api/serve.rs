@@ -13,8 +13,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ::api::cluster::cluster_service_server::ClusterServiceServer;
 use ::api::cosi::resource::state_server::StateServer;
+use ::api::inspect::inspect_service_server::InspectServiceServer;
 use ::api::machine::machine_service_server::MachineServiceServer;
+use ::api::storage::storage_service_server::StorageServiceServer;
+use ::api::time::time_service_server::TimeServiceServer;
 use ::api::wire::{CONNECTED_MS, MAX_MESSAGE};
 use http::HeaderMap;
 use hyper::body::Incoming;
@@ -40,8 +44,20 @@ const WINDOW: u32 = 64 * 1024;
 
 /// The paths of the service of resources.
 const STATE: &str = "/cosi.resource.State/";
-/// The longest request to it: a type, a namespace, an id. Nothing is written through it.
+/// The paths of the service that looks inside.
+const INSPECT: &str = "/inspect.InspectService/";
+/// The longest request for resources: a type, a namespace, an id. Nothing is written through it.
 const STATE_REQUEST_MAX: usize = 64 * 1024;
+/// The paths of the service of clusters.
+const CLUSTER: &str = "/cluster.ClusterService/";
+/// The longest request to it: the names of all nodes.
+const CLUSTER_REQUEST_MAX: usize = 256 * 1024;
+/// The paths of the service of disks.
+const STORAGE: &str = "/storage.StorageService/";
+/// The paths of the service of time.
+const TIME: &str = "/time.TimeService/";
+/// The longest request to services that take a name or nothing.
+const NAME_REQUEST_MAX: usize = 4 * 1024;
 
 /// Serves for ever.
 pub(crate) async fn serve(node: Arc<Node>, listener: UnixListener) {
@@ -86,6 +102,17 @@ async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Er
     let state = StateServer::new(Api::new(Arc::clone(&node)))
         .max_decoding_message_size(STATE_REQUEST_MAX)
         .max_encoding_message_size(MAX_MESSAGE);
+    let cluster = ClusterServiceServer::new(Api::new(Arc::clone(&node)))
+        .max_decoding_message_size(CLUSTER_REQUEST_MAX)
+        .max_encoding_message_size(MAX_MESSAGE);
+    let storage = StorageServiceServer::new(Api::new(Arc::clone(&node)))
+        .max_decoding_message_size(NAME_REQUEST_MAX)
+        .max_encoding_message_size(MAX_MESSAGE);
+    let time = TimeServiceServer::new(Api::new(Arc::clone(&node)))
+        .max_decoding_message_size(NAME_REQUEST_MAX)
+        .max_encoding_message_size(MAX_MESSAGE);
+    let inspect = InspectServiceServer::new(Api::new(Arc::clone(&node)))
+        .max_encoding_message_size(MAX_MESSAGE);
     http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADERS_MAX)
@@ -98,6 +125,10 @@ async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Er
                 node,
                 machine,
                 state,
+                cluster,
+                storage,
+                time,
+                inspect,
                 since: Since::now(),
             },
         )
@@ -129,6 +160,10 @@ struct Gated {
     node: Arc<Node>,
     machine: MachineServiceServer<Api>,
     state: StateServer<Api>,
+    cluster: ClusterServiceServer<Api>,
+    storage: StorageServiceServer<Api>,
+    time: TimeServiceServer<Api>,
+    inspect: InspectServiceServer<Api>,
 }
 
 type Answer = Result<http::Response<Body>, Infallible>;
@@ -146,9 +181,12 @@ impl hyper::service::Service<http::Request<Incoming>> for Gated {
         let roles = gate::roles(request.headers());
         request.extensions_mut().insert(roles);
         let path = request.uri().path();
-        let is_state = path.starts_with(STATE);
         match gate::admit(path, request.headers(), configured) {
-            Ok(()) if is_state => self.state.clone().call(request),
+            Ok(()) if path.starts_with(STATE) => self.state.clone().call(request),
+            Ok(()) if path.starts_with(INSPECT) => self.inspect.clone().call(request),
+            Ok(()) if path.starts_with(CLUSTER) => self.cluster.clone().call(request),
+            Ok(()) if path.starts_with(STORAGE) => self.storage.clone().call(request),
+            Ok(()) if path.starts_with(TIME) => self.time.clone().call(request),
             // Other services answer `Unimplemented` for their known methods, as the stub does
             // for its own.
             Ok(()) => self.machine.clone().call(request),

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The headers of a tar archive (pax, POSIX.1-2017 "pax Interchange Format").
 //!
-//! Owns: the form of a header, and what goes before one whose fields are too short.
-//! Never: reads or writes anything.
+//! Owns: the form of a header, what goes before one whose fields are too short, and an archive of one
+//! file that is in memory.
+//! Never: reads or writes a file.
+
+use std::io::{self, Write as _};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 /// Everything in an archive is a multiple of this.
 pub(super) const BLOCK: usize = 512;
@@ -121,6 +127,31 @@ impl Member<'_> {
         }
         out.append(&mut head);
     }
+}
+
+/// Packs one file that only its owner may read; `modified` is in seconds since 1970.
+///
+/// # Errors
+/// None that memory does not make.
+pub(crate) fn archive_of(name: &str, content: &[u8], modified: i64) -> io::Result<Vec<u8>> {
+    let member = Member {
+        name: name.as_bytes(),
+        kind: Kind::File,
+        link: b"",
+        mode: 0o600,
+        uid: 0,
+        gid: 0,
+        len: content.len() as u64,
+        modified,
+        device: (0, 0),
+    };
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(&member.blocks())?;
+    encoder.write_all(content)?;
+    // Two blocks of zeros end an archive.
+    let end = padding(member.len).saturating_add(2 * BLOCK);
+    encoder.write_all(&vec![0; end])?;
+    encoder.finish()
 }
 
 /// How many zeros follow content of this length.

@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The certificate of the API: from the configuration's CA, or one of its own in maintenance.
+//! The certificate of the API: from the configuration's CA, or one of its own in maintenance. A node
+//! that has no key of the CA gets its certificate from another node.
 //!
-//! Owns: its issue, and its renewal at half its life and whenever its names change.
+//! Owns: its issue, its renewal at half its life and whenever its names change, and what is to be
+//! asked for elsewhere.
 //! Never: uses a CA's key for anything else, or keeps a certificate of the other mode.
 
 use std::time::Duration;
 
-use pki::{Authority, Leaf, Names, Secret, UnixTime};
+use pki::{Authority, Certificate, Leaf, Names, Secret, UnixTime};
 use resource::{Body, Controller, Desired, Failure, Input, Output};
+use tokio::sync::watch;
 
-use crate::resources::{ApiCertificate, CertSan, MachineConfig, MachineStage, MachineStatus};
+use crate::configuration::Machine;
+use crate::resources::{
+    ApiCertificate, CertSan, JoinCertificate, MachineConfig, MachineKind, MachineStage,
+    MachineStatus,
+};
+use crate::trust::Wish as Join;
 
 /// What a certificate was issued for. A new one is due when it differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,9 +26,11 @@ struct Wish {
     /// CA certificate and key; nothing in maintenance.
     authority: Option<(Vec<u8>, Secret)>,
     client_ca: Vec<u8>,
+    /// Whether this node passes calls on to others.
+    routes: bool,
 }
 
-pub(super) fn controller() -> Controller {
+pub(super) fn controller(join: watch::Sender<Option<Join>>) -> Controller {
     let mut issued: Option<(Wish, ApiCertificate)> = None;
     Controller {
         name: "secrets.APIController",
@@ -28,6 +38,7 @@ pub(super) fn controller() -> Controller {
             Input::of::<MachineConfig>().only(MachineConfig::ID),
             Input::of::<MachineStatus>().only(MachineStatus::ID),
             Input::of::<CertSan>().only("api"),
+            Input::of::<JoinCertificate>().only(JoinCertificate::ID),
         ],
         outputs: vec![Output::of::<ApiCertificate>()],
         body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
@@ -35,24 +46,40 @@ pub(super) fn controller() -> Controller {
                 return Ok(());
             };
             let configuration = view.get::<MachineConfig>(MachineConfig::ID);
+            let wanted = configuration.and_then(|found| Join::of(&found.0.machine, sans));
+            join.send_if_modified(|present| {
+                let differs = *present != wanted;
+                present.clone_from(&wanted);
+                differs
+            });
+            if let (Some(_), Some(configuration)) = (wanted, configuration) {
+                let machine = &configuration.0.machine;
+                // Until it is there the door stays closed.
+                let joined = view.get::<JoinCertificate>(JoinCertificate::ID);
+                if let Some(joined) = joined.filter(|j| j.ca_pem == machine.ca_certificate) {
+                    desired.put(
+                        ApiCertificate::ID,
+                        from_elsewhere(joined, client_ca(machine))?,
+                    );
+                }
+                return Ok(());
+            }
             let stage = view.get::<MachineStatus>(MachineStatus::ID);
             let wish = match configuration {
                 Some(configuration) => {
                     let machine = &configuration.0.machine;
-                    let mut client_ca = machine.ca_certificate.clone();
-                    // What the operator wrote may lack its last line end.
-                    client_ca.push(b'\n');
-                    client_ca.extend_from_slice(&machine.accepted_cas);
                     Wish {
                         sans: sans.clone(),
                         authority: Some((machine.ca_certificate.clone(), machine.ca_key.clone())),
-                        client_ca,
+                        client_ca: client_ca(machine),
+                        routes: machine.kind != MachineKind::Worker,
                     }
                 }
                 None if stage.is_some_and(|s| s.stage == MachineStage::Maintenance) => Wish {
                     sans: sans.clone(),
                     authority: None,
                     client_ca: Vec::new(),
+                    routes: false,
                 },
                 // Not known yet: the door stays closed.
                 None => return Ok(()),
@@ -79,6 +106,29 @@ pub(super) fn controller() -> Controller {
     }
 }
 
+/// The CAs of clients: the machine's and the accepted ones.
+fn client_ca(machine: &Machine) -> Vec<u8> {
+    let mut client_ca = machine.ca_certificate.clone();
+    // What the operator wrote may lack its last line end.
+    client_ca.push(b'\n');
+    client_ca.extend_from_slice(&machine.accepted_cas);
+    client_ca
+}
+
+/// What another node signed. Who has it asks for the next one in time.
+fn from_elsewhere(joined: &JoinCertificate, client_ca: Vec<u8>) -> Result<ApiCertificate, Failure> {
+    let certificate = Certificate::from_pem(&joined.certificate_pem)?;
+    Ok(ApiCertificate {
+        client_ca_pem: client_ca,
+        server_pem: joined.certificate_pem.clone(),
+        server_key_pem: joined.key_pem.clone(),
+        client_pem: Vec::new(),
+        client_key_pem: Secret::new(Vec::new()),
+        not_before: certificate.not_before(),
+        not_after: certificate.not_after(),
+    })
+}
+
 fn due_at(certificate: &ApiCertificate, now: UnixTime) -> UnixTime {
     pki::renew_at(certificate.not_before, certificate.not_after, now)
 }
@@ -88,19 +138,34 @@ fn issue(wish: &Wish, now: UnixTime) -> Result<ApiCertificate, Failure> {
         dns: wish.sans.dns_names.clone(),
         addresses: wish.sans.addresses.clone(),
     };
-    let identity = match &wish.authority {
+    let (server, client) = match &wish.authority {
         Some((certificate, key)) => {
             let authority = Authority::from_pem(certificate, key.expose())?;
-            authority.issue(&Leaf::api_server(&wish.sans.fqdn, names), now)?
+            let fqdn = &wish.sans.fqdn;
+            let server = authority.issue(&Leaf::api_server(fqdn, names), now)?;
+            let client = match wish.routes {
+                true => Some(authority.issue(&Leaf::api_client(fqdn), now)?),
+                false => None,
+            };
+            (server, client)
         }
-        None => Authority::maintenance(now)?.issue(&Leaf::maintenance(names), now)?,
+        None => {
+            let server = Authority::maintenance(now)?.issue(&Leaf::maintenance(names), now)?;
+            (server, None)
+        }
+    };
+    let (client_pem, client_key_pem) = match client {
+        Some(client) => (client.certificate.to_pem(), client.key.to_pem()?),
+        None => (Vec::new(), Secret::new(Vec::new())),
     };
     Ok(ApiCertificate {
         client_ca_pem: wish.client_ca.clone(),
-        server_pem: identity.certificate.to_pem(),
-        server_key_pem: identity.key.to_pem()?,
-        not_before: identity.certificate.not_before(),
-        not_after: identity.certificate.not_after(),
+        server_pem: server.certificate.to_pem(),
+        server_key_pem: server.key.to_pem()?,
+        client_pem,
+        client_key_pem,
+        not_before: server.certificate.not_before(),
+        not_after: server.certificate.not_after(),
     })
 }
 
@@ -112,7 +177,7 @@ mod tests {
     use crate::controllers::bench::Bench;
 
     fn in_maintenance() -> Bench {
-        let mut bench = Bench::of(controller());
+        let mut bench = Bench::of(controller(watch::Sender::default()));
         bench.say("api", sans("box"));
         bench.say(
             MachineStatus::ID,
@@ -139,7 +204,7 @@ mod tests {
 
     #[test]
     fn before_anything_is_known_there_is_no_certificate() {
-        let mut bench = Bench::of(controller());
+        let mut bench = Bench::of(controller(watch::Sender::default()));
         bench.say("api", sans("box"));
 
         bench.run();
@@ -193,7 +258,7 @@ mod tests {
 
         let second = pem(&bench).unwrap();
         assert_ne!(second, first);
-        let names = pki::Certificate::from_pem(&second).unwrap();
+        let names = Certificate::from_pem(&second).unwrap();
         assert_eq!(names.dns_names(), ["other"]);
     }
 }

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The files that programs read to know the node's name: `hosts` and `hostname`.
+//! What programs look up names with: which files there are to be.
 //!
-//! Owns: those two in `/system/etc`; `/etc` shows them.
-//! Never: writes `resolv.conf`; netd does.
+//! Owns: what is in `hosts` and `hostname`.
+//! Never: writes one; `files.EtcFileController` does. netd writes `resolv.conf`.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
-use resource::{Body, Controller, Desired, Failure, Input};
+use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
-use crate::places::Places;
-use crate::resources::{HostnameStatus, MachineConfig, NodeAddress};
+use crate::resources::values::Octets;
+use crate::resources::{EtcFileSpec, HostnameStatus, MachineConfig, NodeAddress};
 
-pub(super) fn controller(places: &Places) -> Controller {
-    let folder = places.etc();
+/// Everybody reads them.
+const MODE: u32 = 0o644;
+
+pub(super) fn controller() -> Controller {
     Controller {
         name: "network.EtcFileController",
         inputs: vec![
@@ -21,25 +22,33 @@ pub(super) fn controller(places: &Places) -> Controller {
             Input::of::<NodeAddress>().only("default"),
             Input::of::<MachineConfig>().only(MachineConfig::ID),
         ],
-        outputs: Vec::new(),
-        body: Body::Acting(Box::new(move |view, _desired: &mut Desired| {
-            let hostname = view.get::<HostnameStatus>(HostnameStatus::ID);
-            let configuration = view.get::<MachineConfig>(MachineConfig::ID);
-            let hosts = hosts(
-                hostname,
-                view.get::<NodeAddress>("default"),
-                configuration.map_or(&[], |found| &found.0.machine.extra_hosts),
-            );
-            write(&folder, "hosts", &hosts)?;
-            if let Some(hostname) = hostname {
-                write(&folder, "hostname", &format!("{}\n", hostname.full()))?;
-            }
-            Ok(())
-        })),
+        outputs: vec![Output::of::<EtcFileSpec>()],
+        body: Body::Pure(reconcile),
     }
 }
 
-/// The text of hosts(5).
+fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
+    let hostname = view.get::<HostnameStatus>(HostnameStatus::ID);
+    let configuration = view.get::<MachineConfig>(MachineConfig::ID);
+    let hosts = hosts(
+        hostname,
+        view.get::<NodeAddress>("default"),
+        configuration.map_or(&[], |found| &found.0.machine.extra_hosts),
+    );
+    let named = hostname.map(|hostname| ("hostname", format!("{}\n", hostname.full())));
+    for (id, text) in std::iter::once(("hosts", hosts)).chain(named) {
+        let contents = Octets(text.into_bytes());
+        desired.put(
+            id,
+            EtcFileSpec {
+                contents,
+                mode: MODE,
+            },
+        );
+    }
+    Ok(())
+}
+
 fn hosts(
     hostname: Option<&HostnameStatus>,
     address: Option<&NodeAddress>,
@@ -66,27 +75,20 @@ fn hosts(
 }
 
 /// Writes a file in place: `/etc` may show this very inode through a bind mount.
-fn write(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
-    let path = folder.join(name);
-    if std::fs::read_to_string(&path).is_ok_and(|present| present == text) {
-        return Ok(());
-    }
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&path, text))
-        .map_err(|error| Failure::new(format_args!("{}: {error}", path.display())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::controllers::bench::Bench;
     use crate::resources::Prefix;
-    use crate::testing::Folder;
+
+    fn contents(bench: &Bench, id: &str) -> String {
+        let spec = bench.store.get::<EtcFileSpec>(id).unwrap();
+        String::from_utf8(spec.contents.0.clone()).unwrap()
+    }
 
     #[test]
     fn the_node_finds_itself_by_name() {
-        let folder = Folder::new();
-        let mut bench = Bench::of(controller(&Places::under(folder.path())));
+        let mut bench = Bench::of(controller());
         let address = Prefix {
             address: "10.5.0.2".parse().unwrap(),
             length: 24,
@@ -103,14 +105,12 @@ mod tests {
         let ran = bench.run();
 
         assert!(ran.failures.is_empty());
-        let etc = Places::under(folder.path()).etc();
-        let hosts = std::fs::read_to_string(etc.join("hosts")).unwrap();
+        let hosts = contents(&bench, "hosts");
         assert!(
             hosts.contains("\n10.5.0.2 box.lab.example box\n"),
             "{hosts}"
         );
-        let hostname = std::fs::read_to_string(etc.join("hostname")).unwrap();
-        assert_eq!(hostname, "box.lab.example\n");
+        assert_eq!(contents(&bench, "hostname"), "box.lab.example\n");
     }
 
     #[test]

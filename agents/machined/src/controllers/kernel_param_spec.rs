@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use resource::{Body, Controller, Desired, Failure, Input, Output};
+use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
 use crate::places::Places;
-use crate::resources::{KernelParamSpec, KernelParamStatus};
+use crate::resources::{KernelParamDefaultSpec, KernelParamSpec, KernelParamStatus};
 use crate::stored::write_whole;
 
 pub(super) fn controller(places: &Places) -> Controller {
@@ -21,14 +21,16 @@ pub(super) fn controller(places: &Places) -> Controller {
     let mut defaults = read_kept(&kept);
     Controller {
         name: "runtime.KernelParamSpecController",
-        inputs: vec![Input::of::<KernelParamSpec>().strong()],
+        inputs: vec![
+            Input::of::<KernelParamDefaultSpec>().strong(),
+            Input::of::<KernelParamSpec>().strong(),
+        ],
         outputs: vec![Output::of::<KernelParamStatus>()],
         body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
             let before = defaults.len();
             let mut failures = Vec::new();
             let mut wanted = Vec::new();
-            for spec in view.list::<KernelParamSpec>() {
-                let id = &spec.metadata.id;
+            for (id, spec) in &wishes(view) {
                 wanted.push(id.clone());
                 let Some(path) = path(&root, id) else {
                     failures.push(format!("{id}: not a kernel parameter"));
@@ -41,13 +43,13 @@ pub(super) fn controller(places: &Places) -> Controller {
                         .or_insert_with(|| present.clone());
                 }
                 let outcome = match present {
-                    Ok(present) if present == spec.spec.value => Ok(()),
-                    Ok(_) => std::fs::write(&path, &spec.spec.value),
+                    Ok(present) if present == spec.value => Ok(()),
+                    Ok(_) => std::fs::write(&path, &spec.value),
                     Err(error) => Err(error),
                 };
                 let unsupported = match outcome {
                     Ok(()) => false,
-                    Err(error) if spec.spec.ignore_errors => {
+                    Err(error) if spec.ignore_errors => {
                         // A container may not change what it shares with its host.
                         drop(error);
                         true
@@ -79,6 +81,21 @@ pub(super) fn controller(places: &Places) -> Controller {
             }
         })),
     }
+}
+
+/// What each parameter should be: the configuration wins over the default.
+fn wishes(view: &View<'_>) -> BTreeMap<String, KernelParamSpec> {
+    let defaults = view.list::<KernelParamDefaultSpec>().map(|default| {
+        let spec = KernelParamSpec {
+            value: default.spec.value.clone(),
+            ignore_errors: default.spec.ignore_errors,
+        };
+        (default.metadata.id.clone(), spec)
+    });
+    let configured = view
+        .list::<KernelParamSpec>()
+        .map(|spec| (spec.metadata.id.clone(), spec.spec.clone()));
+    defaults.chain(configured).collect()
 }
 
 /// Gives parameters that nobody wishes any more their old value.
@@ -184,6 +201,33 @@ mod tests {
             .unwrap();
         bench.run();
         assert_eq!(std::fs::read_to_string(kernel.join("panic")).unwrap(), "0");
+    }
+
+    #[test]
+    fn the_configuration_wins_over_a_default_and_leaves_it_behind() {
+        let folder = Folder::new();
+        let kernel = folder.path().join("proc/sys/kernel");
+        std::fs::create_dir_all(&kernel).unwrap();
+        std::fs::write(kernel.join("panic"), "0\n").unwrap();
+        let mut bench = Bench::of(controller(&Places::under(folder.path())));
+        let default = KernelParamDefaultSpec {
+            value: "10".to_owned(),
+            ignore_errors: true,
+        };
+        bench.say("proc.sys.kernel.panic", default);
+        bench.say("proc.sys.kernel.panic", spec("77", false));
+        bench.run();
+        assert_eq!(std::fs::read_to_string(kernel.join("panic")).unwrap(), "77");
+
+        let kind = <KernelParamSpec as resource::ResourceSpec>::KIND;
+        let now = bench.now.wall;
+        let _gone = bench
+            .store
+            .tear_down("test", "runtime", kind, "proc.sys.kernel.panic", now)
+            .unwrap();
+        bench.run();
+
+        assert_eq!(std::fs::read_to_string(kernel.join("panic")).unwrap(), "10");
     }
 
     #[test]

@@ -4,23 +4,52 @@
 //! Owns: who is in the engine.
 //! Never: holds logic of a controller.
 
+mod address_event;
 mod api_certificate;
 mod cert_sans;
+mod configured;
+mod devices_status;
+mod etc_file;
 mod etc_files;
+mod events_sink_config;
+mod hardware_address;
 mod hostname_config;
 mod hostname_merge;
 mod hostname_spec;
 mod kernel_module_config;
 mod kernel_module_spec;
 mod kernel_param_config;
+mod kernel_param_defaults;
 mod kernel_param_spec;
+mod kmsg_log_config;
+mod kubelet_secrets;
+mod log_delivery;
 mod machine_type;
+mod maintenance_config;
+mod metrics;
+mod network_status;
 mod node_address;
+mod platform;
 mod resolvers;
+mod root_etcd;
+mod root_kubernetes;
+mod root_os;
+mod roots;
+mod security_state;
+mod system_information;
+mod time_server_config;
+mod time_server_merge;
+mod time_server_spec;
+mod time_sync;
+mod trustd_certificate;
+mod unique_machine_token;
 
-pub(crate) use kernel_param_config::KSPP_SYSCTLS;
+pub(crate) use kernel_param_defaults::KSPP_SYSCTLS;
 
-use resource::{Engine, Output, RegisterError};
+use std::net::SocketAddr;
+
+use config::document::ClusterConfig;
+use resource::{Engine, Output, RegisterError, View};
 use tokio::sync::watch;
 
 use crate::kernel_arguments::KernelArguments;
@@ -28,13 +57,30 @@ use crate::kernel_modules::Wanted;
 use crate::news::{init, network};
 use crate::places::Places;
 use crate::resources::{
-    self, AddressStatus, ExtensionStatus, LeaseStatus, LinkStatus, LoadedKernelModule,
-    MachineConfig, MachineStatus, Namespace, ResourceDefinition, RouteStatus, Service,
+    self, AddressStatus, CpuStats, ExtensionStatus, JoinCertificate, LeaseStatus, LinkStatus,
+    LoadedKernelModule, MachineConfig, MachineKind, MachineStatus, MemoryStats, MetaKey,
+    MetaLoaded, MountStatus, Namespace, ResourceDefinition, RouteStatus, Service,
 };
-use crate::{kernel_modules, layers, node};
+use crate::trust::{Wish, join};
+use crate::{kernel_modules, layers, meta, mounted, node, perf, shipping};
 
 /// Who writes the configuration that was accepted.
 pub(crate) const CONFIGURATION: &str = "config.AcquireController";
+
+/// Where controllers say what parts of machined that are none are to do.
+#[derive(Debug)]
+pub(crate) struct Outlets<'a> {
+    /// The kernel modules that are wanted.
+    pub modules: &'a watch::Sender<Vec<Wanted>>,
+    /// The certificate that another node is to sign.
+    pub join: &'a watch::Sender<Option<Wish>>,
+    /// Where logs and events go.
+    pub shipping: &'a shipping::Wanted,
+    /// Where metrics are.
+    pub metrics: &'a watch::Sender<Option<SocketAddr>>,
+    /// The node's name and addresses.
+    pub announced: &'a watch::Sender<api::machine::AddressEvent>,
+}
 
 /// Puts every source and every controller into the engine.
 ///
@@ -44,7 +90,7 @@ pub(crate) fn register(
     engine: &mut Engine,
     places: &Places,
     arguments: &KernelArguments,
-    modules: &watch::Sender<Vec<Wanted>>,
+    outlets: &Outlets<'_>,
 ) -> Result<(), RegisterError> {
     engine.register_source(
         resources::META,
@@ -53,9 +99,12 @@ pub(crate) fn register(
             Output::of::<Namespace>(),
         ],
     )?;
+    let outputs = vec![Output::of::<MetaKey>(), Output::of::<MetaLoaded>()];
+    engine.register_source(meta::OWNER, outputs)?;
     let sources = [
         (CONFIGURATION, Output::of::<MachineConfig>()),
         (node::RUNTIME, Output::of::<MachineStatus>()),
+        (join::OWNER, Output::of::<JoinCertificate>()),
         (init::OWNER, Output::of::<Service>()),
         (layers::OWNER, Output::of::<ExtensionStatus>()),
         (kernel_modules::OWNER, Output::of::<LoadedKernelModule>()),
@@ -63,29 +112,76 @@ pub(crate) fn register(
         (network::ADDRESSES, Output::of::<AddressStatus>()),
         (network::ROUTES, Output::of::<RouteStatus>()),
         (network::LEASES, Output::of::<LeaseStatus>()),
+        (mounted::OWNER, Output::of::<MountStatus>()),
     ];
     for (name, output) in sources {
         engine.register_source(name, vec![output])?;
     }
+    engine.register_source(
+        perf::OWNER,
+        vec![Output::of::<CpuStats>(), Output::of::<MemoryStats>()],
+    )?;
     let controllers = [
         machine_type::controller(),
         node_address::controller(),
         resolvers::controller(),
+        unique_machine_token::controller(),
         hostname_config::controller(arguments, places),
         hostname_merge::controller(),
         hostname_spec::controller(places),
-        etc_files::controller(places),
+        etc_files::controller(),
+        etc_file::controller(places),
         kernel_module_config::controller(),
-        kernel_module_spec::controller(modules.clone()),
-        kernel_param_config::controller(arguments),
+        kernel_module_spec::controller(outlets.modules.clone()),
+        kernel_param_defaults::controller(arguments),
+        kernel_param_config::controller(),
         kernel_param_spec::controller(places),
+        kmsg_log_config::controller(arguments),
+        events_sink_config::controller(arguments),
+        log_delivery::controller(outlets.shipping),
+        metrics::controller(outlets.metrics.clone()),
+        address_event::controller(outlets.announced.clone()),
         cert_sans::controller(),
-        api_certificate::controller(),
+        api_certificate::controller(outlets.join.clone()),
+        trustd_certificate::controller(),
+        root_os::controller(),
+        root_etcd::controller(),
+        root_kubernetes::controller(),
+        kubelet_secrets::controller(),
+        system_information::controller(places),
+        hardware_address::controller(),
+        network_status::controller(),
+        devices_status::controller(),
+        security_state::controller(places),
+        platform::controller(arguments),
+        maintenance_config::controller(),
+        time_server_config::controller(arguments),
+        time_server_merge::controller(),
+        time_server_spec::controller(),
+        time_sync::controller(),
     ];
-    for controller in controllers {
+    for controller in controllers
+        .into_iter()
+        .chain(configured::controllers(arguments))
+    {
         engine.register(controller)?;
     }
     Ok(())
+}
+
+/// What the configuration says of the cluster.
+fn cluster<'a>(view: &View<'a>) -> Option<&'a ClusterConfig> {
+    let configuration = view.get::<MachineConfig>(MachineConfig::ID)?;
+    configuration.0.document()?.cluster.as_ref()
+}
+
+/// Whether the configuration has the control plane here.
+fn is_control_plane(view: &View<'_>) -> bool {
+    let configuration = view.get::<MachineConfig>(MachineConfig::ID);
+    configuration.is_some_and(|found| match found.0.machine.kind {
+        MachineKind::Init | MachineKind::ControlPlane => true,
+        MachineKind::Worker | MachineKind::Unknown => false,
+    })
 }
 
 /// Runs one controller over resources that a test puts there.

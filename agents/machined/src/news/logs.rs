@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
-//! logd: reading logs, from their last lines on.
+//! logd: reading logs, from their last lines on, and hearing which ones have grown.
 //!
 //! Owns: one reader's place in one log.
 //! Never: keeps more than one chunk.
 
-use proto::log::{Begun, Chunk, From, Reply, Request, Tail};
+use proto::log::{Begun, Chunk, From, Grown, Length, Reply, Request, Since, Tail};
 use proto::paths;
 
 use super::{Error, Line};
@@ -93,6 +93,89 @@ impl Reader {
                 let len = usize::try_from(wanted).map_or(bytes.len(), |len| len.min(bytes.len()));
                 let bytes = bytes.get(..len).unwrap_or_default();
                 Ok((!bytes.is_empty()).then(|| bytes.to_vec()))
+            }
+            Ok(Reply::Refused(refusal)) => Err(Error::Refused(refusal)),
+            _other => Err(Error::Unexpected),
+        }
+    }
+}
+
+/// A piece of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Where it begins.
+    pub from: u64,
+    /// Where to go on.
+    pub next: u64,
+    /// Whole lines; empty at the end of the log.
+    pub bytes: Vec<u8>,
+}
+
+/// A connection that reads any log at any place; the caller keeps the places.
+#[derive(Debug)]
+pub(crate) struct Pieces {
+    line: Line,
+}
+
+impl Pieces {
+    /// Connects.
+    ///
+    /// # Errors
+    /// There is no logd.
+    pub(crate) async fn open(places: &Places) -> Result<Self, Error> {
+        let line = Line::open(&places.at(paths::LOGD_SOCKET)).await?;
+        Ok(Self { line })
+    }
+
+    /// Reads what a log has from `cursor` on; the kernel's lines as they are kept.
+    ///
+    /// # Errors
+    /// There is no such log, or logd is gone.
+    pub(crate) async fn read(&mut self, log: &str, cursor: u64) -> Result<Piece, Error> {
+        let request = Request::Raw(From { log, cursor });
+        self.line.send(|buffer| request.encode(buffer)).await?;
+        match Reply::decode(self.line.receive().await?) {
+            Ok(Reply::Chunk(Chunk { from, next, bytes })) => Ok(Piece {
+                from,
+                next,
+                bytes: bytes.to_vec(),
+            }),
+            Ok(Reply::Refused(refusal)) => Err(Error::Refused(refusal)),
+            _other => Err(Error::Unexpected),
+        }
+    }
+}
+
+/// A connection that hears which logs have grown.
+#[derive(Debug)]
+pub(crate) struct Growth {
+    line: Line,
+    since: Since,
+}
+
+impl Growth {
+    /// Connects; every log there is counts as one that has grown.
+    ///
+    /// # Errors
+    /// There is no logd.
+    pub(crate) async fn open(places: &Places) -> Result<Self, Error> {
+        Ok(Self {
+            line: Line::open(&places.at(paths::LOGD_SOCKET)).await?,
+            since: Since { growth: 0 },
+        })
+    }
+
+    /// Waits until logs have grown.
+    ///
+    /// # Errors
+    /// logd is gone.
+    pub(crate) async fn next(&mut self) -> Result<Vec<Length>, Error> {
+        let request = Request::Grown(self.since);
+        self.line.send(|buffer| request.encode(buffer)).await?;
+        match Reply::decode(self.line.receive().await?) {
+            Ok(Reply::Grown(Grown { growth, logs })) => {
+                self.since.growth = growth;
+                Ok(logs.into_iter().collect())
             }
             Ok(Reply::Refused(refusal)) => Err(Error::Refused(refusal)),
             _other => Err(Error::Unexpected),

@@ -10,6 +10,7 @@ pub(crate) mod network;
 
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -151,6 +152,17 @@ impl Line {
     pub(crate) async fn receive(&mut self) -> Result<&[u8], Error> {
         self.connection
             .receive(&mut self.buffer)
+            .await?
+            .ok_or(Error::Closed)
+    }
+
+    /// The same with the descriptor that came along.
+    ///
+    /// # Errors
+    /// The peer is gone.
+    pub(crate) async fn receive_with(&mut self) -> Result<(&[u8], Option<OwnedFd>), Error> {
+        self.connection
+            .receive_with(&mut self.buffer)
             .await?
             .ok_or(Error::Closed)
     }

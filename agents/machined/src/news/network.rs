@@ -71,7 +71,7 @@ impl Picture {
             }
             Reply::Refused(refusal) => return Err(Error::Refused(refusal)),
             Reply::Synced(()) => {}
-            Reply::Welcome(_) => return Err(Error::Unexpected),
+            Reply::Welcome(_) | Reply::PacketSocket(()) => return Err(Error::Unexpected),
         }
         Ok(())
     }

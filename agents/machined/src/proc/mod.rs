@@ -8,6 +8,8 @@
 //! Owns: those conversions.
 //! Never: fails a whole answer because of one line that a kernel writes differently.
 
+pub(crate) mod block;
+pub(crate) mod cgroup;
 pub(crate) mod cpu;
 pub(crate) mod disks;
 pub(crate) mod memory;

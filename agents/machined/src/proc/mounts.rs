@@ -8,17 +8,16 @@ use api::machine::MountStat;
 
 use crate::places::Places;
 
-/// File systems of other machines: asking them may take for ever.
+/// File systems of other machines.
 const REMOTE: &[&str] = &["nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "fuse"];
 
 /// Lists them in the order they were mounted.
 #[must_use]
 pub(crate) fn all(places: &Places) -> Vec<MountStat> {
-    let text = std::fs::read_to_string(places.at("/proc/self/mounts")).unwrap_or_default();
-    parse(&text)
+    listed(places)
         .into_iter()
         .map(|mount| {
-            let size = if REMOTE.contains(&mount.kind.as_str()) {
+            let size = if mount.is_remote() {
                 None
             } else {
                 sys::fs::statvfs(mount.target.as_str()).ok()
@@ -37,14 +36,34 @@ pub(crate) fn all(places: &Places) -> Vec<MountStat> {
         .collect()
 }
 
+/// A mounted file system, without its size.
 #[derive(Debug, PartialEq, Eq)]
-struct Mounted {
-    source: String,
-    target: String,
-    kind: String,
+pub(crate) struct Mounted {
+    /// Its device, or what stands for one.
+    pub source: String,
+    /// Where it is.
+    pub target: String,
+    /// What it is written as.
+    pub kind: String,
+    /// How it is mounted, with commas.
+    pub options: String,
 }
 
-fn parse(text: &str) -> Vec<Mounted> {
+impl Mounted {
+    /// Whether it is another machine's: asking it may take for ever.
+    #[must_use]
+    pub(crate) fn is_remote(&self) -> bool {
+        REMOTE.contains(&self.kind.as_str())
+    }
+}
+
+/// Lists them without asking any.
+pub(crate) fn listed(places: &Places) -> Vec<Mounted> {
+    let text = std::fs::read_to_string(places.at("/proc/self/mounts")).unwrap_or_default();
+    parse(&text)
+}
+
+pub(crate) fn parse(text: &str) -> Vec<Mounted> {
     text.lines()
         .filter_map(|line| {
             let mut words = line.split(' ').map(unescaped);
@@ -52,6 +71,7 @@ fn parse(text: &str) -> Vec<Mounted> {
                 source: words.next()?,
                 target: words.next()?,
                 kind: words.next()?,
+                options: words.next().unwrap_or_default(),
             })
         })
         .collect()

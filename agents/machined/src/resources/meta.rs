@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Resources about resources: which types and namespaces clients are shown.
 //!
-//! Owns: that list. What is not in it is for machined alone, and clients are told that it is not
-//! there.
+//! Owns: those lists. What is in none is for machined alone, and clients are told that it is not
+//! there. A type whose system is not built is there and has no resources.
 //! Never: lists a type that cannot be encoded; a test compares.
 
 use std::sync::Arc;
@@ -10,12 +10,7 @@ use std::time::SystemTime;
 
 use resource::{AnySpec, Kind, ResourceSpec, Store, StoreError};
 
-use super::{
-    AddressStatus, CertSan, ExtensionStatus, HostnameSpec, HostnameStatus, KernelModuleSpec,
-    KernelParamSpec, KernelParamStatus, LinkStatus, LoadedKernelModule, MachineConfig,
-    MachineStatus, MachineType, NETWORK_CONFIG, NodeAddress, ResolverStatus, RouteStatus, Service,
-    wire,
-};
+use super::*;
 
 /// Who writes them.
 pub(crate) const OWNER: &str = "meta";
@@ -46,8 +41,8 @@ super::kind!(
     wire::namespace
 );
 
-/// The types that clients are shown.
-const SHOWN: &[&Kind] = &[
+/// The types whose resources the node makes.
+const FILLED: &[&Kind] = &[
     ResourceDefinition::KIND,
     Namespace::KIND,
     MachineConfig::KIND,
@@ -65,21 +60,81 @@ const SHOWN: &[&Kind] = &[
     KernelParamStatus::KIND,
     LoadedKernelModule::KIND,
     MachineStatus::KIND,
+    MetaKey::KIND,
+    MetaLoaded::KIND,
+    EventSinkConfig::KIND,
+    KmsgLogConfig::KIND,
     Service::KIND,
+    UniqueMachineToken::KIND,
     CertSan::KIND,
+    EventSinkConfig::KIND,
+    KmsgLogConfig::KIND,
+    ApiCertificate::KIND,
+    Processor::KIND,
+    MemoryModule::KIND,
+    SystemInformation::KIND,
+    OsRootSecrets::KIND,
+    EtcdRootSecrets::KIND,
+    KubernetesRootSecrets::KIND,
+    KubeletSecrets::KIND,
+    EtcFileSpec::KIND,
+    EtcFileStatus::KIND,
+    MountStatus::KIND,
+    TimeServerSpec::KIND,
+    TimeServerStatus::KIND,
+    TimeStatus::KIND,
+    HardwareAddress::KIND,
+    NetworkStatus::KIND,
+    DevicesStatus::KIND,
+    SecurityState::KIND,
+    PlatformMetadata::KIND,
+    MaintenanceServiceConfig::KIND,
+    KernelParamDefaultSpec::KIND,
+    CpuStats::KIND,
+    MemoryStats::KIND,
+    ClusterInfo::KIND,
+    DiscoveryConfig::KIND,
+    KubeSpanConfig::KIND,
+    KubernetesAccessConfig::KIND,
+    SiderolinkConfig::KIND,
+    KubePrismConfig::KIND,
+    KubePrismEndpoints::KIND,
+    NodeIpConfig::KIND,
+    NodeLabelSpec::KIND,
+    NodeTaintSpec::KIND,
+    Nodename::KIND,
+    NodeAddressFilter::KIND,
+    SeccompProfile::KIND,
+    ApiServerConfig::KIND,
+    ControllerManagerConfig::KIND,
+    SchedulerConfig::KIND,
+    AdmissionControlConfig::KIND,
+    AuditPolicyConfig::KIND,
+    ExtraManifestsConfig::KIND,
+    EtcdConfig::KIND,
 ];
 
 /// The namespaces that hold them.
 const NAMESPACES: &[(&str, &str)] = &[
+    ("cluster", "who is in the cluster"),
+    ("cluster-raw", "the same as each source tells it"),
     ("config", "the configuration and what is read off it"),
+    ("controlplane", "the control plane of Kubernetes"),
+    ("cri", "how containers are confined"),
+    ("etcd", "etcd: its settings and its state"),
+    ("files", "files that are written below /etc"),
+    ("hardware", "what the machine is made of"),
+    ("k8s", "Kubernetes on every kind of node"),
+    ("kubespan", "the encrypted network between nodes"),
     ("meta", "types of resources and namespaces"),
     ("network", "the network as it is"),
     (
         NETWORK_CONFIG,
         "wishes for the network, by where they come from",
     ),
+    ("perf", "what processors and memory do"),
     ("runtime", "the running machine"),
-    ("secrets", "what goes into certificates"),
+    ("secrets", "keys, and what goes into certificates"),
 ];
 
 /// Puts the definitions and namespaces into a store.
@@ -87,7 +142,7 @@ const NAMESPACES: &[(&str, &str)] = &[
 /// # Errors
 /// Two of them have one name: a mistake in the tables.
 pub(crate) fn announce(store: &mut Store, now: SystemTime) -> Result<(), StoreError> {
-    let definitions = SHOWN.iter().map(|kind| {
+    let definitions = all().map(|kind| {
         let spec: Arc<dyn AnySpec> = Arc::new(ResourceDefinition(kind));
         (kind.definition_id(), spec)
     });
@@ -101,9 +156,15 @@ pub(crate) fn announce(store: &mut Store, now: SystemTime) -> Result<(), StoreEr
     Ok(())
 }
 
+/// Lists the types that clients are shown.
+pub(crate) fn all() -> impl Iterator<Item = &'static Kind> {
+    let empty = registered::ALL.iter().copied().flatten();
+    FILLED.iter().copied().chain(empty)
+}
+
 /// Finds a type that clients are shown by its full name.
 pub(crate) fn shown(name: &str) -> Option<&'static Kind> {
-    SHOWN.iter().copied().find(|kind| kind.name == name)
+    all().find(|kind| kind.name == name)
 }
 
 /// Finds a namespace by its name.
@@ -122,8 +183,8 @@ mod tests {
 
         announce(&mut store, SystemTime::UNIX_EPOCH).unwrap();
 
-        assert_eq!(store.list::<ResourceDefinition>().count(), SHOWN.len());
-        for kind in SHOWN {
+        assert_eq!(store.list::<ResourceDefinition>().count(), all().count());
+        for kind in all() {
             assert!(store.get::<Namespace>(kind.namespace).is_some(), "{kind:?}");
         }
         for listed in store.list::<ResourceDefinition>() {

@@ -4,24 +4,63 @@
 //! Owns: their names, namespaces, aliases, columns, sensitivity, fields, and which are shown.
 //! Never: computes one; `controllers` do.
 
+mod cluster;
 mod config;
+mod control_plane;
+#[cfg(test)]
+mod documented;
+pub(crate) mod field;
+mod files;
+mod hardware;
+mod kubernetes;
 mod meta;
 mod network;
+mod perf;
+mod protobuf;
+mod registered;
+mod roots;
 mod runtime;
 mod secrets;
+mod state;
+mod time;
+pub(crate) mod values;
 mod wire;
 
+pub(crate) use cluster::{
+    ClusterInfo, DiscoveryConfig, KubeSpanConfig, KubernetesAccessConfig, SiderolinkConfig,
+};
 pub(crate) use config::{MachineConfig, MachineKind, MachineType};
+pub(crate) use control_plane::{
+    AdmissionControlConfig, AdmissionPlugin, ApiServerConfig, AuditPolicyConfig,
+    ControllerManagerConfig, EtcdConfig, ExtraManifest, ExtraManifestsConfig, ExtraVolume,
+    PodResources, SchedulerConfig,
+};
+pub(crate) use files::{EtcFileSpec, EtcFileStatus, MountStatus};
+pub(crate) use hardware::{MemoryModule, Processor, SystemInformation};
+pub(crate) use kubernetes::{
+    KubePrismConfig, KubePrismEndpoint, KubePrismEndpoints, NodeAddressFilter, NodeIpConfig,
+    NodeLabelSpec, NodeTaintSpec, Nodename, SeccompProfile,
+};
+#[cfg(test)]
+pub(crate) use meta::all as all_types;
 pub(crate) use meta::{Namespace, OWNER as META, ResourceDefinition, announce, namespace, shown};
 pub(crate) use network::{
     AddressStatus, HostnameSpec, HostnameStatus, Layer, LeaseStatus, LinkStatus, NodeAddress,
     Prefix, ResolverStatus, RouteStatus,
 };
+pub(crate) use perf::{CpuStats, CpuTimes, LATEST, MemoryStats};
+pub(crate) use roots::{EtcdRootSecrets, KubeletSecrets, KubernetesRootSecrets, OsRootSecrets};
 pub(crate) use runtime::{
-    ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus, LoadedKernelModule,
-    MachineStage, MachineStatus, Service, UnmetCondition,
+    EventSinkConfig, ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus,
+    KmsgLogConfig, LoadedKernelModule, MachineStage, MachineStatus, MetaKey, MetaLoaded, Service,
+    UniqueMachineToken, UnmetCondition,
 };
-pub(crate) use secrets::{ApiCertificate, CertSan};
+pub(crate) use secrets::{ApiCertificate, CertSan, JoinCertificate, TrustdCertificate};
+pub(crate) use state::{
+    DevicesStatus, HardwareAddress, KernelParamDefaultSpec, MaintenanceServiceConfig,
+    NetworkStatus, PlatformMetadata, SecurityState,
+};
+pub(crate) use time::{TIME_SERVERS, TimeServerSpec, TimeServerStatus, TimeStatus};
 
 /// The namespace of specs before they are merged.
 pub(crate) const NETWORK_CONFIG: &str = "network-config";
@@ -46,4 +85,4 @@ macro_rules! kind {
         }
     };
 }
-use kind;
+pub(crate) use kind;

@@ -168,9 +168,10 @@ super::kind!(
 );
 
 /// Where a wish comes from; the later one wins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum Layer {
     /// Nobody said anything.
+    #[default]
     Default,
     /// The kernel's command line.
     Cmdline,

@@ -189,3 +189,108 @@ super::kind!(
     Public,
     super::wire::machine_status
 );
+
+/// A value of META. Its id is its key: `0x0a`.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct MetaKey(pub String);
+
+impl MetaKey {
+    /// The id of a key.
+    pub(crate) fn id(key: u8) -> String {
+        format!("{key:#04x}")
+    }
+}
+
+impl std::fmt::Debug for MetaKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MetaKey(******)")
+    }
+}
+
+super::kind!(
+    MetaKey,
+    "MetaKeys.runtime.talos.dev" in "runtime",
+    ["meta", "metakey", "mk", "mks"],
+    ["Value" = "{.value}"],
+    Public,
+    super::wire::meta_key
+);
+
+/// META was loaded. Its id is `meta-loaded`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MetaLoaded;
+
+impl MetaLoaded {
+    /// Its only id.
+    pub(crate) const ID: &'static str = "meta-loaded";
+}
+
+super::kind!(
+    MetaLoaded,
+    "MetaLoads.runtime.talos.dev" in "runtime",
+    ["metaload", "ml", "mls"],
+    ["Done" = "{.done}"],
+    Public,
+    super::wire::meta_loaded
+);
+
+/// What tells this machine to the server of a management tunnel; empty when META has none. Its id is
+/// `unique-machine-token`.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct UniqueMachineToken(pub String);
+
+impl UniqueMachineToken {
+    /// Its only id.
+    pub(crate) const ID: &'static str = "unique-machine-token";
+}
+
+impl std::fmt::Debug for UniqueMachineToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UniqueMachineToken(******)")
+    }
+}
+
+super::kind!(
+    UniqueMachineToken,
+    "UniqueMachineTokens.runtime.talos.dev" in "runtime",
+    ["uniquemachinetoken", "umt", "umts"],
+    ["Token" = "{.token}"],
+    Public,
+    super::wire::unique_machine_token
+);
+
+/// Where the kernel's log goes. Its id is `kmsg-log`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KmsgLogConfig(pub Vec<config::Url>);
+
+impl KmsgLogConfig {
+    /// Its only id.
+    pub(crate) const ID: &'static str = "kmsg-log";
+}
+
+super::kind!(
+    KmsgLogConfig,
+    "KmsgLogConfigs.runtime.talos.dev" in "runtime",
+    ["kmsglogconfig", "klc", "klcs"],
+    [],
+    Public,
+    super::wire::kmsg_log_config
+);
+
+/// Where events go: a host and a port. Its id is `event-sink`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EventSinkConfig(pub String);
+
+impl EventSinkConfig {
+    /// Its only id.
+    pub(crate) const ID: &'static str = "event-sink";
+}
+
+super::kind!(
+    EventSinkConfig,
+    "EventSinkConfigs.runtime.talos.dev" in "runtime",
+    ["eventsinkconfig", "esc", "escs"],
+    [],
+    Public,
+    super::wire::event_sink_config
+);

@@ -38,6 +38,10 @@ pub(crate) struct ApiCertificate {
     pub server_pem: Vec<u8>,
     /// Its key, PEM.
     pub server_key_pem: Secret,
+    /// The chain that this node shows to other nodes, PEM; empty where it passes no calls on.
+    pub client_pem: Vec<u8>,
+    /// Its key, PEM.
+    pub client_key_pem: Secret,
     /// From when it is good.
     pub not_before: UnixTime,
     /// Until when.
@@ -55,8 +59,10 @@ impl fmt::Debug for ApiCertificate {
 
 impl PartialEq for ApiCertificate {
     fn eq(&self, other: &Self) -> bool {
-        // The key belongs to the certificate: equal chains have equal keys.
-        self.client_ca_pem == other.client_ca_pem && self.server_pem == other.server_pem
+        // A key belongs to its certificate: equal chains have equal keys.
+        self.client_ca_pem == other.client_ca_pem
+            && self.server_pem == other.server_pem
+            && self.client_pem == other.client_pem
     }
 }
 
@@ -69,6 +75,88 @@ super::kind!(
     ApiCertificate,
     "ApiCertificates.secrets.talos.dev" in "secrets",
     ["apicertificate", "ac", "acs"],
+    [],
+    Sensitive,
+    super::wire::api_certificate
+);
+
+/// What trustd opens its door with. Its id is `trustd`.
+#[derive(Clone)]
+pub(crate) struct TrustdCertificate {
+    /// The machine CA, PEM.
+    pub ca_pem: Vec<u8>,
+    /// The server's chain, PEM.
+    pub server_pem: Vec<u8>,
+    /// Its key, PEM.
+    pub server_key_pem: Secret,
+    /// From when it is good.
+    pub not_before: UnixTime,
+    /// Until when.
+    pub not_after: UnixTime,
+}
+
+impl fmt::Debug for TrustdCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrustdCertificate")
+            .field("not_before", &self.not_before)
+            .field("not_after", &self.not_after)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for TrustdCertificate {
+    fn eq(&self, other: &Self) -> bool {
+        // The key belongs to the certificate: equal chains have equal keys.
+        self.ca_pem == other.ca_pem && self.server_pem == other.server_pem
+    }
+}
+
+impl TrustdCertificate {
+    /// Its only id.
+    pub(crate) const ID: &'static str = "trustd";
+}
+
+super::kind!(
+    TrustdCertificate,
+    "TrustdCertificates.secrets.talos.dev" in "secrets",
+    ["trustdcertificate", "tc", "tcs"],
+    [],
+    Sensitive
+);
+
+/// What a control plane signed for this node, which has no CA key. Its id is `api`.
+#[derive(Clone)]
+pub(crate) struct JoinCertificate {
+    /// The machine CA that it is from, as the configuration has it, PEM.
+    pub ca_pem: Vec<u8>,
+    /// The certificate, PEM.
+    pub certificate_pem: Vec<u8>,
+    /// Its key, PEM.
+    pub key_pem: Secret,
+}
+
+impl fmt::Debug for JoinCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinCertificate").finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for JoinCertificate {
+    fn eq(&self, other: &Self) -> bool {
+        // The key belongs to the certificate: equal chains have equal keys.
+        self.ca_pem == other.ca_pem && self.certificate_pem == other.certificate_pem
+    }
+}
+
+impl JoinCertificate {
+    /// Its only id.
+    pub(crate) const ID: &'static str = "api";
+}
+
+super::kind!(
+    JoinCertificate,
+    "JoinCertificates.secrets.ichor.dev" in "secrets",
+    ["joincertificate"],
     [],
     Sensitive
 );

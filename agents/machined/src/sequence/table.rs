@@ -30,6 +30,8 @@ pub(crate) enum Task {
     StartUdevd,
     /// The machine API answers.
     StartMachined,
+    /// The values of META are there.
+    ReloadMeta,
     /// What is on the STATE partition is under `/system/state`, if there is one.
     MountStatePartition,
     /// A configuration is there.
@@ -93,6 +95,7 @@ const INITIALIZE: &[Phase] = &[
         Where::Machine,
         &[Task::StartUdevd, Task::StartMachined],
     ),
+    phase("meta", Where::Machine, &[Task::ReloadMeta]),
     // It stays mounted: what is mounted late, beside a configuration from elsewhere, would be
     // overwritten with that.
     phase("mountSystem", Where::Machine, &[Task::MountStatePartition]),
@@ -186,6 +189,7 @@ impl Task {
             Self::SetupSystemDirectory => "setupSystemDirectory",
             Self::StartUdevd => "startUdevd",
             Self::StartMachined => "startMachined",
+            Self::ReloadMeta => "reloadMeta",
             Self::MountStatePartition => "mountStatePartition",
             Self::LoadConfig => "loadConfig",
             Self::SaveConfig => "saveConfig",
@@ -225,6 +229,8 @@ mod tests {
                 "earlyServices",
                 "startUdevd",
                 "startMachined",
+                "meta",
+                "reloadMeta",
                 "mountSystem",
                 "mountStatePartition",
                 "config",

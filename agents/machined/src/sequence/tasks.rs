@@ -15,7 +15,7 @@ use super::table::Task;
 use crate::news::{Error, init};
 use crate::node::Node;
 use crate::resources::{KernelParamStatus, MachineConfig};
-use crate::{acquire, controllers, extensions, proc, state_volume, stored};
+use crate::{acquire, controllers, extensions, meta, proc, state_volume, stored};
 
 /// How long a service may take to come up (the documents' limit for early services).
 const START_TIMEOUT: Duration = Duration::from_secs(300);
@@ -51,6 +51,10 @@ pub(super) async fn perform(node: &Arc<Node>, task: Task, label: &str) -> Result
         Task::SetupSystemDirectory => setup_system_directory(node),
         Task::StartUdevd => wait_for(node, &["udevd"], label, START_TIMEOUT).await,
         Task::StartMachined => wait_for(node, &["machined"], label, START_TIMEOUT).await,
+        Task::ReloadMeta => {
+            meta::load(node).await;
+            Ok(())
+        }
         Task::MountStatePartition => {
             state_volume::mount(node).await;
             Ok(())
@@ -221,6 +225,7 @@ async fn stop_all(node: &Node, label: &str) -> Result<(), String> {
 }
 
 async fn down(node: &Node, action: Action) -> Result<(), String> {
+    crate::shipping::drain(node).await;
     // `cmd` is the number of reboot(2), as clients print it.
     let cmd: i64 = match action {
         Action::Reboot => 0x0123_4567,

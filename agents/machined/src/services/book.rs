@@ -288,6 +288,11 @@ impl Book {
 }
 
 impl Entry {
+    /// Whether it waits for something that init does not know.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        matches!(self.held, Held::Waiting(_))
+    }
+
     /// What it does, in the words of events.
     fn action(&self) -> Action {
         match (&self.held, self.status.state) {

@@ -39,6 +39,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("apid", Check::Tcp),
     ("logd", Check::Greets),
     ("netd", Check::Greets),
+    ("trustd", Check::Tcp),
     ("udevd", Check::Settles),
 ];
 
@@ -125,7 +126,10 @@ async fn run(node: &Node, check: Check, id: &str) -> Result<(), String> {
     };
     let outcome = match check {
         Check::Tcp => {
-            let address = node.places.apid;
+            let address = match id {
+                "trustd" => node.places.trustd,
+                _ => node.places.apid,
+            };
             tokio::time::timeout(timeout, async move {
                 let connected = TcpStream::connect(address).await;
                 connected

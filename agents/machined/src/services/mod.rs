@@ -7,7 +7,7 @@
 mod book;
 pub(crate) mod health;
 
-pub(crate) use book::{Book, Change, Health};
+pub(crate) use book::{Book, Change, Entry, Health};
 
 use crate::{containers, extensions};
 

@@ -8,14 +8,14 @@ use ::api::machine::apply_configuration_request::Mode;
 use tonic::Code;
 
 use crate::api::{apply, running};
-use crate::node::{TestNode, configuration, with_role, worker_configuration};
+use crate::node::{TestNode, cluster, configuration, with_role};
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_document_without_effect_is_accepted_with_a_warning_that_names_it() {
     let (_node, mut client) = running().await;
     let mut text = configuration("box.lab.example");
-    text.push_str("---\napiVersion: v1alpha1\nkind: KmsgLogConfig\n");
-    text.push_str("name: remote\nurl: tcp://192.0.2.1:5140\n");
+    text.push_str("---\napiVersion: v1alpha1\nkind: SideroLinkConfig\n");
+    text.push_str("apiUrl: https://192.0.2.1/\n");
 
     let reply = client
         .apply_configuration(apply(&text, Mode::Auto))
@@ -24,7 +24,9 @@ async fn a_document_without_effect_is_accepted_with_a_warning_that_names_it() {
 
     let warnings = &reply.get_ref().messages[0].warnings;
     assert!(
-        warnings.iter().any(|line| line.contains("KmsgLogConfig")),
+        warnings
+            .iter()
+            .any(|line| line.contains("SideroLinkConfig")),
         "{warnings:?}"
     );
 }
@@ -94,19 +96,32 @@ async fn a_wrong_configuration_is_refused_by_key_and_line_and_changes_nothing() 
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_worker_whose_api_would_close_for_good_is_refused_with_the_reason() {
+async fn a_node_whose_api_would_close_for_good_is_refused_with_the_reason() {
     let node = TestNode::started("");
     node.until_maintenance().await;
     let mut client = node.client().await;
-    let worker = worker_configuration();
+    let (_, worker) = cluster("https://10.5.0.2:6443");
+    let without_token: String = worker
+        .lines()
+        .map(|line| match line.trim_start().starts_with("token:") {
+            true => "  token: \"\"\n".to_owned(),
+            false => format!("{line}\n"),
+        })
+        .collect();
+    let control_plane = worker.replace("type: worker", "type: controlplane");
 
-    let refused = client
-        .apply_configuration(apply(&worker, Mode::Auto))
-        .await
-        .unwrap_err();
+    for (wrong, why) in [
+        (without_token, "machine.token"),
+        (control_plane, "machine.ca"),
+    ] {
+        let refused = client
+            .apply_configuration(apply(&wrong, Mode::Auto))
+            .await
+            .unwrap_err();
 
-    assert_eq!(refused.code(), Code::Unimplemented, "{refused:?}");
-    assert!(refused.message().contains("machine.ca.key"), "{refused:?}");
+        assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+        assert!(refused.message().contains(why), "{refused:?}");
+    }
 }
 
 #[tokio::test(flavor = "current_thread")]

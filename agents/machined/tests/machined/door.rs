@@ -79,6 +79,43 @@ async fn the_door_is_told_in_maintenance_and_again_when_there_is_a_configuration
 }
 
 #[tokio::test(flavor = "current_thread")]
+async fn a_control_plane_gives_apid_a_certificate_that_speaks_for_others_and_maintenance_none() {
+    let node = TestNode::started("");
+    let door = subscribed(&node).await;
+    let mut client = node.client().await;
+    let request = machine::ApplyConfigurationRequest {
+        data: configuration("box.lab.example").into_bytes(),
+        mode: 1,
+        ..Default::default()
+    };
+    client.apply_configuration(as_admin(request)).await.unwrap();
+    let mut buffer = vec![0; MAX_MESSAGE];
+    let wait = async {
+        loop {
+            let message = door.receive(&mut buffer).await.unwrap().unwrap();
+            let Reply::Door(told) = Reply::decode(message).unwrap() else {
+                panic!("not a door");
+            };
+            let (certificate, key) = (told.route_certificate_pem, told.route_key_pem);
+            match told.mode {
+                Mode::Running => {
+                    break pki::Identity::from_pem(certificate.as_bytes(), key.as_bytes());
+                }
+                Mode::Closed | Mode::Maintenance => assert!(certificate.is_empty()),
+            }
+        }
+    };
+
+    let waited = tokio::time::timeout(crate::node::DEADLINE, wait).await;
+
+    let certificate = waited.unwrap().unwrap().certificate;
+    assert_eq!(certificate.organizations(), ["os:impersonator"]);
+    assert!(certificate.is_only_for_clients());
+    let lifetime = certificate.not_before().until(certificate.not_after());
+    assert!(lifetime < std::time::Duration::from_secs(2 * 86_400));
+}
+
+#[tokio::test(flavor = "current_thread")]
 async fn a_new_address_means_a_new_certificate() {
     let node = TestNode::started("");
     let door = subscribed(&node).await;

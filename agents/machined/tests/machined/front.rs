@@ -25,6 +25,7 @@ impl TestNode {
             listen: None,
             door: door.to_str().unwrap().to_owned(),
             machined: self.path("system/run/machined/machined.sock"),
+            lookup: apid::Lookup::System,
         };
         self.agents.push(tokio::spawn(async move {
             let Err(fatal) = apid::serve(listener, places, None).await;

@@ -11,9 +11,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::api::cluster::cluster_service_client::ClusterServiceClient;
 use ::api::cosi::resource::state_client::StateClient;
+use ::api::inspect::inspect_service_client::InspectServiceClient;
 use ::api::machine;
 use ::api::machine::machine_service_client::MachineServiceClient;
+use ::api::storage::storage_service_client::StorageServiceClient;
+use ::api::time::time_service_client::TimeServiceClient;
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -74,8 +78,15 @@ pub(crate) struct TestNode {
     pub net: watch::Sender<NetState>,
     pub(crate) agents: Vec<JoinHandle<()>>,
     machined: Option<Process>,
+    /// Where its apid listens, as its health check sees it.
+    pub apid_port: u16,
+    /// Where its time servers listen.
+    pub ntp_port: u16,
     door: std::os::fd::OwnedFd,
     api: std::os::fd::OwnedFd,
+    trust: std::os::fd::OwnedFd,
+    /// Where trustd listens: on this node, and on those that it asks.
+    pub(crate) trustd: std::net::SocketAddr,
 }
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -164,6 +175,7 @@ impl TestNode {
                 .insert(name.to_owned(), status);
         }
         let door = seqpacket::bind(&root.join("run/ichor/machined.sock")).unwrap();
+        let trust = seqpacket::bind(&root.join("run/ichor/trust.sock")).unwrap();
         let api = root.join("system/run/machined/machined.sock");
         let api = std::os::unix::net::UnixListener::bind(api).unwrap();
         let mut node = Self {
@@ -175,8 +187,14 @@ impl TestNode {
             }),
             agents: Vec::new(),
             machined: None,
+            // Nobody listens there: apid is not healthy, which changes nothing for most tests.
+            apid_port: 1,
+            ntp_port: 1,
             door,
             api: api.into(),
+            trust,
+            // As with apid.
+            trustd: ([127, 0, 0, 1], 1).into(),
         };
         node.start_init();
         node.start_netd();
@@ -207,13 +225,15 @@ impl TestNode {
     /// Starts machined, as init does: with sockets that outlive it.
     pub(crate) fn start(&mut self) {
         let mut places = Places::under(&self.root);
-        // Nobody listens there: apid is not healthy, which changes nothing here.
-        places.apid = ([127, 0, 0, 1], 1).into();
+        places.trustd = self.trustd;
+        places.apid = ([127, 0, 0, 1], self.apid_port).into();
+        places.ntp_port = self.ntp_port;
         let start = Start {
             places,
             journal: Journal::Test,
             door: self.door.try_clone().unwrap(),
             api: self.api.try_clone().unwrap(),
+            trust: self.trust.try_clone().unwrap(),
             ready: None,
         };
         self.machined = Some(Process::start(start));
@@ -232,10 +252,34 @@ impl TestNode {
         MachineServiceClient::with_origin(self.transport().await, origin)
     }
 
+    /// Connects to the cluster's health.
+    pub(crate) async fn cluster(&self) -> ClusterServiceClient<Transport> {
+        let origin = "http://machined".parse().unwrap();
+        ClusterServiceClient::with_origin(self.transport().await, origin)
+    }
+
+    /// Connects to the disks.
+    pub(crate) async fn storage(&self) -> StorageServiceClient<Transport> {
+        let origin = "http://machined".parse().unwrap();
+        StorageServiceClient::with_origin(self.transport().await, origin)
+    }
+
+    /// Connects to the clock.
+    pub(crate) async fn time(&self) -> TimeServiceClient<Transport> {
+        let origin = "http://machined".parse().unwrap();
+        TimeServiceClient::with_origin(self.transport().await, origin)
+    }
+
     /// Connects to the resources.
     pub(crate) async fn state(&self) -> StateClient<Transport> {
         let origin = "http://machined".parse().unwrap();
         StateClient::with_origin(self.transport().await, origin)
+    }
+
+    /// Connects to what looks inside.
+    pub(crate) async fn inspect(&self) -> InspectServiceClient<Transport> {
+        let origin = "http://machined".parse().unwrap();
+        InspectServiceClient::with_origin(self.transport().await, origin)
     }
 
     async fn transport(&self) -> Transport {
@@ -535,7 +579,10 @@ pub(crate) fn configuration(hostname: &str) -> String {
     document.to_yaml()
 }
 
-/// A configuration that is right, of a node that would ask another one for its certificate.
-pub(crate) fn worker_configuration() -> String {
-    generated().worker.to_yaml()
+/// The configurations of a control plane and of a worker of one cluster, which is found at `endpoint`.
+pub(crate) fn cluster(endpoint: &str) -> (String, String) {
+    let bundle = config::SecretsBundle::generate(now()).unwrap();
+    let options = config::GenerateOptions::default();
+    let generated = config::generate("test", endpoint, &bundle, &options).unwrap();
+    (generated.controlplane.to_yaml(), generated.worker.to_yaml())
 }

@@ -18,10 +18,10 @@ use crate::node::{DEADLINE, TestNode, configuration};
 /// The only name that the name server knows.
 const NAME: &str = "config.lab.example";
 /// Set for a test that is in its namespace already.
-const INSIDE: &str = "MACHINED_TEST_NAMESPACE";
+pub(crate) const INSIDE: &str = "MACHINED_TEST_NAMESPACE";
 
 /// Runs the test of this name again, alone, in a network namespace where only `lo` is.
-fn run_in_namespace(test: &str) {
+pub(crate) fn run_in_namespace(test: &str) {
     let program = std::env::current_exe().unwrap();
     let script = "ip link set lo up && exec \"$0\" --exact \"$1\" --nocapture";
     let output = std::process::Command::new("unshare")

@@ -4,6 +4,7 @@
 //! Owns: what init, netd, logd and udevd answer.
 //! Never: does what they are asked to.
 
+use std::os::fd::AsFd as _;
 use std::sync::{Arc, Mutex};
 
 use machined::seqpacket::Connection;
@@ -24,6 +25,12 @@ pub(crate) async fn serve_netd(connection: Connection, mut net: watch::Receiver<
                     .encode(&mut out)
                     .unwrap();
                 connection.send(&out[..len]).await.unwrap();
+            }
+            net::Request::PacketSocket(()) => {
+                let socket = sys::packet::unbound().unwrap();
+                let len = net::Reply::PacketSocket(()).encode(&mut out).unwrap();
+                let sent = connection.send_with(&out[..len], socket.as_fd()).await;
+                sent.unwrap();
             }
             net::Request::Subscribe(()) => loop {
                 let news = net.borrow_and_update().news.clone();
@@ -185,7 +192,11 @@ pub(crate) fn answer_as_logd(bytes: &[u8], out: &mut [u8]) -> usize {
         log::Request::Read(from) => chunk(from.cursor),
         log::Request::Follow(from) if from.cursor >= LINES.len() as u64 => return 0,
         log::Request::Follow(from) => chunk(from.cursor),
-        log::Request::Tail(_) | log::Request::Log(_) => log::Reply::Refused(Refusal::NotFound),
+        // Nothing ever grows.
+        log::Request::Grown(_) => return 0,
+        log::Request::Tail(_) | log::Request::Log(_) | log::Request::Raw(_) => {
+            log::Reply::Refused(Refusal::NotFound)
+        }
     };
     reply.encode(out).unwrap()
 }

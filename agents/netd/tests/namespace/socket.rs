@@ -48,6 +48,38 @@ fn a_subscriber_hears_everything_then_news() {
 }
 
 #[test]
+fn who_asks_gets_a_packet_socket_that_hears_what_they_say() {
+    let (mut lab, _server) = Lab::with(Script::default());
+    lab.wait_address(LEASE);
+    let client = lab.greeted();
+    say(&client, &Request::PacketSocket(()));
+
+    let mut buffer = [0; proto::MAX_MESSAGE];
+    let received = seqpacket::receive(&client, &mut buffer).unwrap();
+
+    let seqpacket::Received::Message(len, Some(socket)) = received else {
+        panic!("{received:?}");
+    };
+    let reply = Reply::decode(&buffer[..len]).unwrap();
+    assert_eq!(reply, Reply::PacketSocket(()));
+    let mut frame = [0; 2048];
+    let nothing = sys::net::recv(&socket, &mut frame[..], sys::net::RecvFlags::empty());
+    assert_eq!(nothing.unwrap_err(), sys::io::Errno::AGAIN);
+    // Its network is the one that netd is in, where `lo` is 1.
+    sys::packet::bind(&socket, 1, sys::packet::EVERY_PROTOCOL).unwrap();
+    let send = "echo x > /dev/udp/127.0.0.1/9";
+    run("ip", &["netns", "exec", &lab.node, "bash", "-c", send]);
+    sys::io::ioctl_fionbio(&socket, false).unwrap();
+    let patience = Some(std::time::Duration::from_secs(20));
+    let receiving = sys::net::sockopt::Timeout::Recv;
+    sys::net::sockopt::set_socket_timeout(&socket, receiving, patience).unwrap();
+    let heard = sys::net::recv(&socket, &mut frame[..], sys::net::RecvFlags::empty());
+    let (_, len) = heard.unwrap();
+    assert_eq!(&frame[12..14], [8, 0]);
+    assert!(len > 34 && sys::packet::received_at(&socket).is_ok());
+}
+
+#[test]
 fn ten_thousand_malformed_messages_harm_nobody() {
     let (mut lab, _server) = Lab::with(Script::default());
     lab.wait_address(LEASE);
@@ -62,7 +94,7 @@ fn ten_thousand_malformed_messages_harm_nobody() {
             random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             *byte = random.to_be_bytes()[0];
         }
-        // Not one of the two that exist.
+        // Not one of the three that exist.
         message[0] |= 4;
         if round % 1000 == 0 {
             message.resize(proto::MAX_MESSAGE + 1, 0);

@@ -4,6 +4,8 @@
 //! Owns: their keys and the table of kinds.
 //! Never: holds the main document.
 
+use core::net::SocketAddr;
+
 use crate::document::ContainerConfig;
 use crate::emit::Emitter;
 use crate::scalar::PortRange;
@@ -31,6 +33,13 @@ document! {
         "kind" kind: String, keep, "`KmsgLogConfig`.";
         "name" name: String, keep, "Its name.";
         "url" url: String, keep, "Its URL, tcp or udp.";
+    }
+
+    /// Metrics for Prometheus; of Ichor alone.
+    pub struct MetricsConfig {
+        "apiVersion" api_version: String, omit, "`v1alpha1`.";
+        "kind" kind: String, keep, "`MetricsConfig`.";
+        "listen" listen: String, keep, "An address of loopback, and a port.";
     }
 
     /// What happens to incoming packets without a rule.
@@ -120,8 +129,18 @@ extras! {
     EventSinkConfig
     ExtensionServiceConfig
     KmsgLogConfig
+    MetricsConfig
     NetworkDefaultActionConfig
     NetworkRuleConfig
+}
+
+impl MetricsConfig {
+    /// Where metrics are: an address of loopback and a port. `None`: it is none, and refused.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        let address: SocketAddr = self.listen.parse().ok()?;
+        (address.ip().is_loopback() && address.port() != 0).then_some(address)
+    }
 }
 
 impl Extra {
@@ -142,6 +161,7 @@ impl Extra {
             Self::EventSinkConfig(_) => ("EventSinkConfig", ""),
             Self::ExtensionServiceConfig(document) => ("ExtensionServiceConfig", &document.name),
             Self::KmsgLogConfig(document) => ("KmsgLogConfig", &document.name),
+            Self::MetricsConfig(_) => ("MetricsConfig", ""),
             Self::NetworkDefaultActionConfig(_) => ("NetworkDefaultActionConfig", ""),
             Self::NetworkRuleConfig(document) => ("NetworkRuleConfig", &document.name),
         }

@@ -280,6 +280,7 @@ document! {
     pub struct LoggingDestination {
         "endpoint" endpoint: Option<String>, keep, "Its URL, tcp or udp.";
         "format" format: String, keep, "`json_lines`.";
+        "extraTags" extra_tags: BTreeMap<String, String>, omit, "Fields that every message has besides (v1.7 and newer).";
     }
 
     /// Kernel modules.

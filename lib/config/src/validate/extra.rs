@@ -65,6 +65,11 @@ fn flat(extra: &Extra) -> Vec<(&'static str, Fault)> {
             }
             faults
         }
+        Extra::MetricsConfig(metrics) if metrics.address().is_some() => Vec::new(),
+        Extra::MetricsConfig(_) => bad(
+            "listen",
+            "an address of loopback and a port, like 127.0.0.1:9100",
+        ),
         Extra::NetworkDefaultActionConfig(action) => match action.ingress.as_str() {
             "accept" | "block" => Vec::new(),
             _ => bad("ingress", "accept or block"),

@@ -86,13 +86,17 @@ fn good_documents_of_every_kind_are_accepted_and_printed_the_same() {
 fn what_has_no_effect_yet_is_listed_and_empty_sections_are_not() {
     let machine = "network: {hostname: a, interfaces: []}\n  files: [{path: /a, op: create}]\n  sysctls: {a: b}\n  registries: {}";
     let text = format!(
-        "{}---\napiVersion: v1alpha1\nkind: EventSinkConfig\nendpoint: a:1\n",
+        "{}---\napiVersion: v1alpha1\nkind: NetworkDefaultActionConfig\ningress: accept\n",
         text("worker", machine, "extraManifests: []")
     );
     let loaded = Configuration::load(text.as_bytes()).unwrap();
 
     assert_eq!(
         loaded.unsupported(),
-        ["machine.install", "machine.files", "EventSinkConfig"]
+        [
+            "machine.install",
+            "machine.files",
+            "NetworkDefaultActionConfig"
+        ]
     );
 }

@@ -23,7 +23,8 @@ pub use server::{Manners, Next, Server, Service};
 /// How many callers the kernel lets wait until they are accepted.
 const BACKLOG: i32 = 16;
 
-/// Makes a listening socket of `kind` at `path`, replacing what is there; accepting never waits.
+/// Makes a listening socket of `kind` at `path`, replacing what is there; accepting never waits. One
+/// of datagrams has no callers to wait for: it is read.
 ///
 /// # Errors
 /// The kernel's.
@@ -36,7 +37,9 @@ pub fn listen(path: &str, kind: SocketType) -> io::Result<OwnedFd> {
         Err(errno) => return Err(errno),
     }
     crate::net::bind(&socket, &address)?;
-    crate::net::listen(&socket, BACKLOG)?;
+    if kind != SocketType::DGRAM {
+        crate::net::listen(&socket, BACKLOG)?;
+    }
     Ok(socket)
 }
 

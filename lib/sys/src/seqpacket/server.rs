@@ -77,7 +77,7 @@ pub trait Service {
 
     /// What the connection is to be told now. It counts as told only when [`Service::told`] is
     /// called: the client may have no room.
-    fn next(&self, _connection: &Self::Connection, _message: &mut [u8]) -> Next<'_> {
+    fn next<'s>(&'s self, _connection: &'s Self::Connection, _message: &mut [u8]) -> Next<'s> {
         Next::Nothing
     }
 

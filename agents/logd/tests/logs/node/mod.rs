@@ -68,6 +68,7 @@ pub struct Node {
     folder: PathBuf,
     init: OwnedFd,
     listener: OwnedFd,
+    syslog: OwnedFd,
     logd: Option<(Child, OwnedFd)>,
 }
 
@@ -77,13 +78,14 @@ impl Node {
         let folder = std::env::temp_dir().join(format!("logd-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        let listen = |socket: &str| {
+        let listen = |socket: &str, kind: SocketType| {
             let path = folder.join(socket);
-            seqpacket::listen(path.to_str().unwrap(), SocketType::SEQPACKET).unwrap()
+            seqpacket::listen(path.to_str().unwrap(), kind).unwrap()
         };
         Self {
-            init: listen("init.sock"),
-            listener: listen("logd.sock"),
+            init: listen("init.sock", SocketType::SEQPACKET),
+            listener: listen("logd.sock", SocketType::SEQPACKET),
+            syslog: listen("syslog", SocketType::DGRAM),
             folder,
             logd: None,
         }
@@ -99,17 +101,20 @@ impl Node {
         let (ready, ready_write) = sys::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
         // Copies with high numbers: the shell must not overwrite one while it moves the other.
         let listener = sys::io::fcntl_dupfd_cloexec(&self.listener, 200).unwrap();
+        let syslog = sys::io::fcntl_dupfd_cloexec(&self.syslog, 200).unwrap();
         let ready_write = sys::io::fcntl_dupfd_cloexec(&ready_write, 200).unwrap();
         let script = format!(
             "mount -t tmpfs run /run && mkdir /run/ichor && mount --bind {} /run/ichor && \
-             exec 4<&{}- 3>&{}- && exec {}",
+             exec 4<&{}- 5<&{}- 3>&{}- && exec {}",
             self.folder.display(),
             listener.as_raw_fd(),
+            syslog.as_raw_fd(),
             ready_write.as_raw_fd(),
             env!("CARGO_BIN_EXE_logd"),
         );
         let starting = STARTING.lock().unwrap();
         sys::io::fcntl_setfd(&listener, FdFlags::empty()).unwrap();
+        sys::io::fcntl_setfd(&syslog, FdFlags::empty()).unwrap();
         sys::io::fcntl_setfd(&ready_write, FdFlags::empty()).unwrap();
         let child = Command::new("unshare")
             .args(["--mount", "--propagation", "private", "bash", "-c", &script])
@@ -118,6 +123,7 @@ impl Node {
             .spawn()
             .unwrap();
         drop(listener);
+        drop(syslog);
         drop(ready_write);
         drop(starting);
         (child, ready)

@@ -7,22 +7,22 @@
 //! Owns: what a watch begins with, and how events are put together.
 //! Never: skips an event silently, or holds up who writes.
 
-use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use ::api::cosi::resource::{Event as WireEvent, WatchRequest, WatchResponse};
 use ::api::rbac::Roles;
 use prost::Message as _;
 use resource::{Bootstrap, Event, Selector, Watch, WatchError};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::Stream;
 use tonic::Status;
 use tonic::codegen::BoxStream;
 
-use super::{access, message};
+use super::{access, message, query};
 use crate::node::Node;
+use crate::perf;
 
-/// Responses between the store and the network.
-const AHEAD: usize = 1;
 /// From here on no more events join a response: far below what clients take.
 const RESPONSE_LEN: usize = 256 * 1024;
 
@@ -36,13 +36,18 @@ struct Form {
 }
 
 pub(super) fn watch(
-    node: &Node,
+    node: &Arc<Node>,
     roles: Roles,
     asked: WatchRequest,
 ) -> Result<BoxStream<WatchResponse>, Status> {
     let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
     let options = asked.options.unwrap_or_default();
-    access::no_queries(&options.label_query, options.id_query.as_ref())?;
+    let filter = query::filter(&options.label_query, options.id_query.as_ref())?;
+    if asked.id.is_some() && filter.is_some() {
+        return Err(Status::unimplemented(
+            "label_query, id_query: a watch of one resource has nothing to choose from",
+        ));
+    }
     let tail = usize::try_from(options.tail_events)
         .map_err(|_| Status::invalid_argument("tail_events: must not be below zero"))?;
     let bootstrap = match (options.bootstrap_contents, tail) {
@@ -64,7 +69,9 @@ pub(super) fn watch(
         namespace,
         kind,
         id: asked.id.clone(),
+        filter,
     };
+    perf::refresh(node, kind);
     let mut state = node.state();
     // One resource is told as it is now, also when it is not there.
     let present = match (&asked.id, bootstrap) {
@@ -80,37 +87,72 @@ pub(super) fn watch(
         has_marks: asked.api_version >= 1,
         is_aggregated: options.aggregated,
     };
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    tokio::spawn(tell(watch, form, present, sender));
-    Ok(Box::pin(ReceiverStream::new(receiver)))
+    // Counters are read as long as this is there.
+    let listens = perf::is_of(kind).then(|| {
+        let listens = Arc::new(());
+        let listener = Arc::downgrade(&listens);
+        tokio::spawn(perf::keep_fresh(Arc::clone(node), kind, listener));
+        listens
+    });
+    Ok(Box::pin(Told {
+        watch: Some(watch),
+        form,
+        said: Said::Nothing,
+        present,
+        _listens: listens,
+    }))
 }
 
-type Sender = mpsc::Sender<Result<WatchResponse, Status>>;
+/// A watch as the responses that a client takes, one when it wants one.
+///
+/// It is no task of its own, because there may be thousands: one that waits is a few hundred bytes.
+#[derive(Debug)]
+struct Told {
+    /// Nothing when the last word was said.
+    watch: Option<Watch>,
+    form: Form,
+    said: Said,
+    /// The one resource that is watched, as it was at the beginning.
+    present: Option<WireEvent>,
+    /// Tells who reads counters that somebody wants them.
+    _listens: Option<Arc<()>>,
+}
 
-async fn tell(mut watch: Watch, form: Form, present: Option<WireEvent>, sender: Sender) {
-    // The first response has no events: it says that from now on nothing is missed.
-    let ready = std::iter::once(Vec::new());
-    for event in ready.chain(present.map(|event| vec![event])) {
-        if sender.send(Ok(WatchResponse { event })).await.is_err() {
-            return;
-        }
-    }
-    loop {
-        let first = tokio::select! {
-            next = poll_fn(|context| watch.poll_next(context)) => next,
-            // Nobody listens any more: a quiet type must not keep this task for ever.
-            () = sender.closed() => return,
+/// How far a watch has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    Ready,
+}
+
+impl Stream for Told {
+    type Item = Result<WatchResponse, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let told = self.get_mut();
+        let Some(watch) = &mut told.watch else {
+            return Poll::Ready(None);
         };
-        let (response, ends) = match first {
-            Ok(first) => gather(first, &mut watch, form),
-            Err(error) => (last_word(error, form), true),
-        };
-        if response.as_ref().is_ok_and(|said| said.event.is_empty()) {
-            continue;
+        if told.said == Said::Nothing {
+            // The first response has no events: it says that from now on nothing is missed.
+            told.said = Said::Ready;
+            return Poll::Ready(Some(Ok(WatchResponse::default())));
         }
-        let ends = ends || response.is_err();
-        if sender.send(response).await.is_err() || ends {
-            return;
+        if let Some(event) = told.present.take() {
+            return Poll::Ready(Some(Ok(WatchResponse { event: vec![event] })));
+        }
+        loop {
+            let (response, ends) = match ready!(watch.poll_next(context)) {
+                Ok(first) => gather(first, watch, told.form),
+                Err(error) => (last_word(error, told.form), true),
+            };
+            if response.as_ref().is_ok_and(|said| said.event.is_empty()) {
+                continue;
+            }
+            if ends || response.is_err() {
+                told.watch = None;
+            }
+            return Poll::Ready(Some(response));
         }
     }
 }
@@ -149,11 +191,11 @@ fn last_word(error: WatchError, form: Form) -> Result<WatchResponse, Status> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::SystemTime;
 
     use ::api::cosi::resource::EventType;
     use resource::{BACKLOG_MAX, ResourceSpec as _, Store};
+    use tokio_stream::StreamExt as _;
     use tonic::Code;
 
     use super::*;
@@ -175,15 +217,21 @@ mod tests {
             namespace: "runtime",
             kind: Service::KIND,
             id: None,
+            filter: None,
         }
     }
 
     /// Everything that a watch says until it ends.
     async fn said(watch: Watch, form: Form) -> Vec<Result<Vec<EventType>, Code>> {
-        let (sender, mut receiver) = mpsc::channel(AHEAD);
-        tokio::spawn(tell(watch, form, None, sender));
+        let mut told = Told {
+            watch: Some(watch),
+            form,
+            said: Said::Nothing,
+            present: None,
+            _listens: None,
+        };
         let mut said = Vec::new();
-        while let Some(response) = receiver.recv().await {
+        while let Some(response) = told.next().await {
             said.push(match response {
                 Ok(response) => {
                     let events = response.event.iter();

@@ -7,6 +7,7 @@
 mod access;
 mod follow;
 mod message;
+mod query;
 
 use ::api::cosi::resource::state_server::State;
 use ::api::cosi::resource::{
@@ -19,6 +20,7 @@ use tonic::codegen::BoxStream;
 use tonic::{Request, Response};
 
 use super::{Api, Reply};
+use crate::perf;
 
 #[tonic::async_trait]
 impl State for Api {
@@ -26,6 +28,7 @@ impl State for Api {
         let roles = roles(&request);
         let asked = request.into_inner();
         let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
+        perf::refresh(&self.node, kind);
         let found = self
             .node
             .state()
@@ -43,12 +46,17 @@ impl State for Api {
         let asked = request.into_inner();
         let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
         let options = asked.options.unwrap_or_default();
-        access::no_queries(&options.label_query, options.id_query.as_ref())?;
+        let filter = query::filter(&options.label_query, options.id_query.as_ref())?;
+        perf::refresh(&self.node, kind);
         let found: Vec<Resource> = self
             .node
             .state()
             .store
             .list_any(namespace, kind)
+            .filter(|found| {
+                let filter = filter.as_ref();
+                filter.is_none_or(|filter| filter.wants(&found.metadata))
+            })
             .cloned()
             .collect();
         // Each is encoded when the client takes it: a list costs no more than its specs.

@@ -36,6 +36,7 @@ struct Column<'a> {
 pub(crate) fn definition(spec: &ResourceDefinition) -> Option<Encoded> {
     let kind = spec.0;
     let all_aliases = kind.all_aliases();
+    let display = kind.display();
     let (word, number) = match kind.sensitivity {
         Sensitivity::Public => ("", WireSensitivity::NonSensitive),
         Sensitivity::Sensitive => ("sensitive", WireSensitivity::Sensitive),
@@ -43,7 +44,7 @@ pub(crate) fn definition(spec: &ResourceDefinition) -> Option<Encoded> {
     let columns = kind.columns.iter();
     let yaml = Definition {
         name: kind.name,
-        display_type: kind.display(),
+        display_type: &display,
         default_namespace: kind.namespace,
         aliases: kind.aliases,
         all_aliases: &all_aliases,
@@ -57,7 +58,7 @@ pub(crate) fn definition(spec: &ResourceDefinition) -> Option<Encoded> {
     };
     let message = proto::ResourceDefinitionSpec {
         resource_type: kind.name.to_owned(),
-        display_type: kind.display().to_owned(),
+        display_type: display.clone(),
         default_namespace: kind.namespace.to_owned(),
         aliases: kind.aliases.iter().map(|a| (*a).to_owned()).collect(),
         all_aliases: all_aliases.clone(),

@@ -20,10 +20,12 @@ pub(super) use network::{
     route_status,
 };
 pub(super) use runtime::{
-    kernel_module_spec, kernel_param_spec, kernel_param_status, loaded_kernel_module,
-    machine_status, service,
+    event_sink_config, kernel_module_spec, kernel_param_spec, kernel_param_status, kmsg_log_config,
+    loaded_kernel_module, machine_status, meta_key, meta_loaded, service, unique_machine_token,
 };
-pub(super) use secrets::cert_san;
+#[cfg(test)]
+pub(super) use secrets::Certificates;
+pub(super) use secrets::{api_certificate, cert_san};
 
 use resource::Encoded;
 use serde::Serialize;

@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use super::both;
 use crate::resources::{
-    KernelModuleSpec, KernelParamSpec, KernelParamStatus, LoadedKernelModule, MachineStage,
-    MachineStatus, Service, UnmetCondition,
+    EventSinkConfig, KernelModuleSpec, KernelParamSpec, KernelParamStatus, KmsgLogConfig,
+    LoadedKernelModule, MachineStage, MachineStatus, MetaKey, MetaLoaded, Service,
+    UniqueMachineToken, UnmetCondition,
 };
 
 #[derive(Serialize)]
@@ -175,4 +176,153 @@ pub(crate) fn machine_status(spec: &MachineStatus) -> Option<Encoded> {
         }),
     };
     both(&yaml, &message)
+}
+
+#[derive(Serialize)]
+struct Value<'a> {
+    value: &'a str,
+}
+
+pub(crate) fn meta_key(spec: &MetaKey) -> Option<Encoded> {
+    let message = proto::MetaKeySpec {
+        value: spec.0.clone(),
+    };
+    both(&Value { value: &spec.0 }, &message)
+}
+
+#[derive(Serialize)]
+struct Done {
+    done: bool,
+}
+
+pub(crate) fn meta_loaded(_: &MetaLoaded) -> Option<Encoded> {
+    both(&Done { done: true }, &proto::MetaLoadedSpec { done: true })
+}
+
+#[derive(Serialize)]
+struct Token<'a> {
+    token: &'a str,
+}
+
+pub(crate) fn unique_machine_token(spec: &UniqueMachineToken) -> Option<Encoded> {
+    let message = proto::UniqueMachineTokenSpec {
+        token: spec.0.clone(),
+    };
+    both(&Token { token: &spec.0 }, &message)
+}
+
+/// A URL with its parts apart, as the documents' library prints one.
+#[derive(Serialize)]
+struct UrlYaml<'a> {
+    scheme: &'a str,
+    opaque: &'a str,
+    user: Option<&'a str>,
+    host: String,
+    path: &'a str,
+    #[serde(rename = "rawpath")]
+    raw_path: &'a str,
+    #[serde(rename = "omithost")]
+    omit_host: bool,
+    #[serde(rename = "forcequery")]
+    force_query: bool,
+    #[serde(rename = "rawquery")]
+    raw_query: &'a str,
+    fragment: &'a str,
+    #[serde(rename = "rawfragment")]
+    raw_fragment: &'a str,
+}
+
+fn url(url: &config::Url) -> UrlYaml<'_> {
+    let (rest, fragment) = url.path.split_once('#').unwrap_or((&url.path, ""));
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let host = if url.host.contains(':') {
+        format!("[{}]", url.host)
+    } else {
+        url.host.clone()
+    };
+    UrlYaml {
+        scheme: &url.scheme,
+        opaque: "",
+        // Nobody who reads a resource needs a password.
+        user: None,
+        host: match url.port {
+            Some(port) => format!("{host}:{port}"),
+            None => host,
+        },
+        path,
+        raw_path: "",
+        omit_host: false,
+        force_query: rest.ends_with('?'),
+        raw_query: query,
+        fragment,
+        raw_fragment: "",
+    }
+}
+
+/// The URL without user and password.
+fn public(written: &config::Url) -> String {
+    let mut shown = written.clone();
+    shown.user = None;
+    shown.to_string()
+}
+
+#[derive(Serialize)]
+struct KmsgLogYaml<'a> {
+    destinations: Vec<UrlYaml<'a>>,
+}
+
+pub(crate) fn kmsg_log_config(spec: &KmsgLogConfig) -> Option<Encoded> {
+    let yaml = KmsgLogYaml {
+        destinations: spec.0.iter().map(url).collect(),
+    };
+    let full = spec.0.iter().map(|url| api::common::Url {
+        full_path: public(url),
+    });
+    let message = proto::KmsgLogConfigSpec {
+        destinations: full.collect(),
+    };
+    both(&yaml, &message)
+}
+
+#[derive(Serialize)]
+struct EventSinkYaml<'a> {
+    endpoint: &'a str,
+}
+
+pub(crate) fn event_sink_config(spec: &EventSinkConfig) -> Option<Encoded> {
+    let yaml = EventSinkYaml { endpoint: &spec.0 };
+    let message = proto::EventSinkConfigSpec {
+        endpoint: spec.0.clone(),
+    };
+    both(&yaml, &message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rsrc_111_rsrc_115_receivers_are_shown_in_both_forms_without_their_passwords() {
+        let urls = ["tcp://host:5044/", "udp://me:word@[fd00::1]:1?a#b"];
+        let urls = urls.map(|text| config::Url::parse(text).unwrap());
+        let encoded = kmsg_log_config(&KmsgLogConfig(urls.to_vec())).unwrap();
+
+        let expected = "destinations:\n- scheme: tcp\n  opaque: ''\n  user: null\n  host: \
+            host:5044\n  path: /\n  rawpath: ''\n  omithost: false\n  forcequery: false\n  \
+            rawquery: ''\n  fragment: ''\n  rawfragment: ''\n- scheme: udp\n";
+        assert!(encoded.yaml.starts_with(expected), "{}", encoded.yaml);
+        assert!(
+            encoded.yaml.contains("host: '[fd00::1]:1'\n"),
+            "{}",
+            encoded.yaml
+        );
+        assert!(encoded.yaml.contains("rawquery: a\n  fragment: b\n"));
+        assert!(!encoded.yaml.contains("word"));
+        let message = <proto::KmsgLogConfigSpec as prost::Message>::decode(&encoded.proto[..]);
+        let paths = message.unwrap().destinations.into_iter();
+        let paths: Vec<String> = paths.map(|url| url.full_path).collect();
+        assert_eq!(paths, ["tcp://host:5044/", "udp://[fd00::1]:1?a#b"]);
+        let sink = event_sink_config(&EventSinkConfig("a:1".to_owned())).unwrap();
+        assert_eq!(sink.yaml, "endpoint: a:1\n");
+    }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What goes into certificates, on the wire.
+//! Certificates and what goes into them, on the wire.
 //!
-//! Owns: its two forms.
-//! Never: encodes a key: the API's own never leaves the node.
+//! Owns: their two forms.
+//! Never: prints a key in a log.
 
 use api::talos::resource::definitions::secrets as proto;
 use resource::Encoded;
@@ -10,7 +10,34 @@ use serde::Serialize;
 
 use super::both;
 use super::network::ip;
-use crate::resources::CertSan;
+use crate::resources::field::{Record as _, record};
+use crate::resources::values::Pair;
+use crate::resources::{ApiCertificate, CertSan};
+
+record! {
+    /// The certificates of the API.
+    Certificates {
+        1 "ca" ca: Option<Pair>, keep, "The CAs of clients; without keys.";
+        2 "client" client: Option<Pair>, keep, "What it calls other nodes with.";
+        3 "server" server: Option<Pair>, keep, "What it opens the door with.";
+    }
+}
+
+pub(crate) fn api_certificate(spec: &ApiCertificate) -> Option<Encoded> {
+    let ca = Pair {
+        certificate: spec.client_ca_pem.clone(),
+        ..Pair::default()
+    };
+    let certificates = Certificates {
+        ca: (!spec.client_ca_pem.is_empty()).then_some(ca),
+        client: None,
+        server: Some(Pair {
+            certificate: spec.server_pem.clone(),
+            key: spec.server_key_pem.clone(),
+        }),
+    };
+    certificates.encoded()
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -5,7 +5,9 @@
 //! Never: looks inside machined.
 
 mod extension_status;
+mod inspecting;
 mod kernel_modules;
+mod meta;
 mod reading;
 mod refusing;
 mod watching;

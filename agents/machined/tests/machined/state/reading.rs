@@ -105,10 +105,20 @@ async fn res_05_definitions_and_namespaces_tell_clients_what_there_is() {
     assert_eq!(
         names,
         [
+            "cluster",
+            "cluster-raw",
             "config",
+            "controlplane",
+            "cri",
+            "etcd",
+            "files",
+            "hardware",
+            "k8s",
+            "kubespan",
             "meta",
             "network",
             "network-config",
+            "perf",
             "runtime",
             "secrets"
         ]
@@ -136,6 +146,8 @@ async fn res_05_definitions_and_namespaces_tell_clients_what_there_is() {
         }
     }
     assert_eq!(meant, [MC]);
+    // The two of the store, the 111 of the documents, and one of a later release.
+    assert_eq!(definitions.len(), 114);
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -192,6 +204,54 @@ async fn res_07_statuses_of_the_node_are_listed_with_the_fields_of_the_documents
             "CertSANs.secrets.talos.dev",
             "api",
             "- api.example\n",
+        ),
+        (
+            "secrets",
+            "OSRootSecrets.secrets.talos.dev",
+            "os",
+            "certSANDNSNames:\n- api.example\n",
+        ),
+        (
+            "secrets",
+            "ApiCertificates.secrets.talos.dev",
+            "api",
+            "client: null\nserver:\n  crt: LS0t",
+        ),
+        (
+            "network",
+            "HardwareAddresses.net.talos.dev",
+            "first",
+            "name: eth0\nhardwareAddr: 52:54:00:01:02:03\n",
+        ),
+        (
+            "network",
+            "NetworkStatuses.net.talos.dev",
+            "status",
+            "addressReady: true\nconnectivityReady: false\nhostnameReady: true\netcFilesReady: true\n",
+        ),
+        (
+            "network",
+            "TimeServerStatuses.net.talos.dev",
+            "timeservers",
+            "timeServers:\n- ",
+        ),
+        (
+            "runtime",
+            "TimeStatuses.v1alpha1.talos.dev",
+            "node",
+            "synced: false\n",
+        ),
+        (
+            "files",
+            "EtcFileStatuses.files.talos.dev",
+            "hosts",
+            "specVersion: '",
+        ),
+        (
+            "runtime",
+            "KernelParamDefaultSpecs.runtime.talos.dev",
+            "proc.sys.kernel.panic",
+            "value: '10'\n",
         ),
     ] {
         let found = node

@@ -4,10 +4,10 @@
 //! Owns: the order of events.
 //! Never: reads the fields of a status.
 
-use ::api::cosi::resource::{EventType, WatchOptions};
+use ::api::cosi::resource::{EventType, IdQuery, LabelQuery, LabelTerm, ListOptions, WatchOptions};
 use ::api::machine::apply_configuration_request::Mode;
 
-use super::{HOSTNAMES, STORED, next, told, watch, yaml};
+use super::{HOSTNAMES, SERVICES, STORED, State, all, id, list, next, read, told, watch, yaml};
 use crate::api::{apply, running};
 use crate::node::{as_admin, with_role};
 
@@ -67,4 +67,91 @@ async fn a_watch_is_ready_first_then_tells_what_is_there_then_what_changes() {
         (gone.metadata.unwrap().version.as_str(), gone.spec),
         ("undefined", None)
     );
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn res_09_a_query_chooses_by_id_and_by_label() {
+    let (node, _client) = running().await;
+    let mut state = node.state().await;
+    let by_id = |regexp: &str| {
+        Some(IdQuery {
+            regexp: regexp.to_owned(),
+        })
+    };
+    let ids = async |state: &mut State, options: ListOptions| -> Vec<String> {
+        let mut request = list("runtime", SERVICES);
+        request.options = Some(options);
+        let found = all(state, as_admin(request)).await.unwrap();
+        found.iter().map(|found| id(found).to_owned()).collect()
+    };
+
+    let some = ListOptions {
+        label_query: Vec::new(),
+        id_query: by_id("^(api|net)d$"),
+    };
+    assert_eq!(ids(&mut state, some).await, ["apid", "netd"]);
+    let labelled = LabelQuery {
+        terms: vec![LabelTerm {
+            key: "nobody-has-it".to_owned(),
+            ..LabelTerm::default()
+        }],
+    };
+    let none = ListOptions {
+        label_query: vec![labelled],
+        id_query: None,
+    };
+    assert_eq!(ids(&mut state, none).await, Vec::<String>::new());
+    let options = WatchOptions {
+        bootstrap_contents: true,
+        aggregated: true,
+        id_query: by_id("^logd$"),
+        ..WatchOptions::default()
+    };
+    let request = as_admin(watch("runtime", SERVICES, None, options));
+    let mut stream = state.watch(request).await.unwrap().into_inner();
+    assert!(next(&mut stream).await.is_empty());
+    let first: Vec<_> = next(&mut stream).await.iter().map(told).collect();
+    assert_eq!(
+        first,
+        [
+            (EventType::Created, "logd".to_owned()),
+            (EventType::Bootstrapped, String::new())
+        ]
+    );
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn rsrc_105_107_counters_are_new_whenever_somebody_looks() {
+    let (node, _client) = running().await;
+    let mut state = node.state().await;
+    const CPU: &str = "CPUStats.perf.talos.dev";
+    let switches = async |state: &mut State| {
+        let found = read(state, "perf", CPU, "latest").await.unwrap();
+        let line = yaml(&found)
+            .lines()
+            .find(|line| line.starts_with("contextSw"));
+        line.unwrap().to_owned()
+    };
+
+    node.write("proc/stat", "cpu 1 2\nctxt 5\n");
+    assert_eq!(switches(&mut state).await, "contextSwitches: 5");
+    node.write("proc/stat", "cpu 1 2\nctxt 6\n");
+    assert_eq!(switches(&mut state).await, "contextSwitches: 6");
+    node.write("proc/stat", "cpu 1 2\nctxt 7\n");
+    let options = WatchOptions {
+        bootstrap_contents: true,
+        ..WatchOptions::default()
+    };
+    let request = as_admin(watch("perf", CPU, None, options));
+    let mut stream = state.watch(request).await.unwrap().into_inner();
+    assert!(next(&mut stream).await.is_empty());
+    let event = next(&mut stream).await.remove(0);
+    let shown = event.resource.unwrap();
+    assert!(
+        yaml(&shown).contains("contextSwitches: 7\n"),
+        "{}",
+        yaml(&shown)
+    );
+    let memory = read(&mut state, "perf", "MemoryStats.perf.talos.dev", "latest").await;
+    assert!(yaml(&memory.unwrap()).starts_with("total: "));
 }

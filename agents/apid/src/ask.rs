@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The body of a call, for one node or for several.
+//!
+//! Owns: the choice between passing it as it comes and holding it.
+//! Never: holds more than the limits say; what goes to one node is not held at all.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use api::wire::Code;
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::limits;
+use crate::question::{Broken, Late, Question};
+use crate::refused::Refused;
+
+/// A body on its way to a node.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// As it comes from the client.
+    Passing(Question<Incoming>),
+    /// Whole, because others get it too.
+    Held(Option<Whole>),
+}
+
+/// A whole body; copies are free.
+#[derive(Clone)]
+pub(crate) struct Whole {
+    bytes: Bytes,
+    // Given back when the last node has it.
+    _room: Arc<OwnedSemaphorePermit>,
+}
+
+impl fmt::Debug for Whole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It may be a configuration, with keys.
+        f.debug_struct("Whole")
+            .field("len", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ask {
+    /// What will say whether the client was too slow.
+    pub(crate) fn late(&self) -> Late {
+        match self {
+            Self::Passing(question) => question.late(),
+            Self::Held(_) => Late::default(),
+        }
+    }
+}
+
+impl Body for Ask {
+    type Data = Bytes;
+    type Error = Broken<hyper::Error>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match self.get_mut() {
+            Self::Passing(question) => Pin::new(question).poll_frame(cx),
+            Self::Held(whole) => Poll::Ready(whole.take().map(|w| Ok(Frame::data(w.bytes)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Passing(question) => question.is_end_stream(),
+            Self::Held(whole) => whole.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Passing(question) => question.size_hint(),
+            Self::Held(whole) => {
+                let len = whole.as_ref().map_or(0, |whole| whole.bytes.len());
+                SizeHint::with_exact(u64::try_from(len).unwrap_or(u64::MAX))
+            }
+        }
+    }
+}
+
+/// Reads a whole body, for several nodes: the slowest of them must not hold up the others.
+pub(crate) async fn hold(
+    mut question: Question<Incoming>,
+    room: &Arc<Semaphore>,
+) -> Result<Whole, Refused> {
+    let late = question.late();
+    let mut permit = take_room(room, 0)?;
+    let mut held = BytesMut::new();
+    while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut question).poll_frame(cx)).await
+    {
+        let frame = frame.map_err(|_| late.refusal().unwrap_or_else(cut_off))?;
+        if let Ok(data) = frame.into_data() {
+            if held.len().saturating_add(data.len()) > limits::HELD_ONE_MAX {
+                return Err(Refused::new(
+                    Code::ResourceExhausted,
+                    "the request is too long for several nodes at once: send it to one node at \
+                     a time, with metadata `node`",
+                ));
+            }
+            permit.merge(take_room(room, data.len())?);
+            held.extend_from_slice(&data);
+        }
+    }
+    Ok(Whole {
+        bytes: held.freeze(),
+        _room: Arc::new(permit),
+    })
+}
+
+/// Takes room for `len` bytes that are to be held.
+pub(crate) fn take_room(
+    room: &Arc<Semaphore>,
+    len: usize,
+) -> Result<OwnedSemaphorePermit, Refused> {
+    let len = u32::try_from(len).unwrap_or(u32::MAX);
+    Arc::clone(room).try_acquire_many_owned(len).map_err(|_| {
+        Refused::new(
+            Code::ResourceExhausted,
+            "this node holds as many messages for several nodes as it can: try again, or ask \
+             fewer nodes at a time",
+        )
+    })
+}
+
+fn cut_off() -> Refused {
+    // The client that broke off does not read this.
+    Refused::new(Code::Unavailable, "the request broke off: send it again")
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The single replies of several nodes as one, each labelled with the node that it is from.
+//!
+//! Owns: the order, which is the client's, and what of a node that fails is said in its place.
+//! Never: holds more than the limits say.
+
+use std::sync::Arc;
+
+use api::wire::Code;
+use bytes::{Bytes, BytesMut};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use crate::answer::Answer;
+use crate::ask::take_room;
+use crate::envelope;
+use crate::limits;
+use crate::merge::Asking;
+use crate::refused::Refused;
+use crate::relabel;
+
+/// A reply, and the room that it takes.
+pub(crate) type Held = (Bytes, OwnedSemaphorePermit);
+
+/// Waits for all nodes and puts their messages together, as one gRPC frame. Who stops waiting calls
+/// all of them off.
+pub(crate) async fn gather(
+    calls: Vec<(String, Asking)>,
+    room: &Arc<Semaphore>,
+) -> Result<Held, Refused> {
+    let mut permit = take_room(room, 0)?;
+    let mut parts: Vec<Bytes> = vec![Bytes::new(); calls.len()];
+    let mut waiting = JoinSet::new();
+    for (place, (name, asking)) in calls.into_iter().enumerate() {
+        let room = Arc::clone(room);
+        waiting.spawn(async move {
+            let part = match messages(&name, asking, &room).await {
+                Ok((part, permit)) => (part, Some(permit)),
+                Err(refused) => (envelope::field_1(&envelope::failure(&name, &refused)), None),
+            };
+            (place, part)
+        });
+    }
+    while let Some(joined) = waiting.join_next().await {
+        let (place, (part, room)) = joined.map_err(|_| lost())?;
+        if let Some(slot) = parts.get_mut(place) {
+            *slot = part;
+        }
+        if let Some(room) = room {
+            permit.merge(room);
+        }
+    }
+    let message: Vec<u8> = parts.concat();
+    Ok((envelope::frame(&message), permit))
+}
+
+/// The messages of one node, labelled.
+async fn messages(
+    name: &str,
+    asking: Asking,
+    room: &Arc<Semaphore>,
+) -> Result<(Bytes, OwnedSemaphorePermit), Refused> {
+    let response = asking.await?;
+    if let Some(refused) = Refused::from_headers(response.headers()) {
+        return Err(refused);
+    }
+    let (frames, permit) = whole(response.into_body(), room).await?;
+    let labelled = envelope::unframe(&frames)
+        .and_then(|reply| envelope::label_each(reply, &envelope::name(name)))
+        .map_err(|_| relabel::misshapen())?;
+    Ok((labelled.freeze(), permit))
+}
+
+/// Holds a whole reply.
+async fn whole(mut answer: Answer, room: &Arc<Semaphore>) -> Result<Held, Refused> {
+    let mut held = BytesMut::new();
+    let mut permit = take_room(room, 0)?;
+    while let Some(frame) = answer.next().await {
+        match frame?.into_data() {
+            Ok(data) if held.len().saturating_add(data.len()) <= limits::HELD_ONE_MAX => {
+                permit.merge(take_room(room, data.len())?);
+                held.extend_from_slice(&data);
+            }
+            Ok(_) => {
+                return Err(Refused::new(
+                    Code::ResourceExhausted,
+                    "the reply is too long to be labelled: ask without metadata `nodes`",
+                ));
+            }
+            Err(frame) => {
+                if let Some(refused) = frame.trailers_ref().and_then(Refused::from_headers) {
+                    return Err(refused);
+                }
+            }
+        }
+    }
+    Ok((held.freeze(), permit))
+}
+
+fn lost() -> Refused {
+    Refused::new(
+        Code::Internal,
+        "a call to one of the nodes was lost on this node: try again",
+    )
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What clients do to the node, and what it costs.
+//!
+//! Owns: each measurement and the promise that it is divided by.
+//! Never: counts the client's own work where the node's can be counted alone.
+
+use std::time::{Duration, Instant};
+
+use ::api::cosi::resource::state_client::StateClient;
+use ::api::cosi::resource::{WatchOptions, WatchRequest};
+use ::api::machine::ReadRequest;
+use ::api::machine::machine_service_client::MachineServiceClient;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::front::enter;
+use crate::node::{Client, Transport};
+use crate::server::{FILE, FILE_LEN, Server};
+
+/// Calls of `Version` in a second of one core.
+const CALLS: f64 = 5000.0;
+/// What all but one of a hundred may take while a thousand come in a second, in seconds.
+const LATENCY: f64 = 0.005;
+/// Bytes in a second.
+const READ: f64 = 500e6;
+/// Bytes of memory that a watch takes.
+const WATCH: f64 = 8000.0;
+/// How many calls are under way at the same time.
+const ABREAST: usize = 32;
+const ROUNDS: usize = 1000;
+/// Connections, and watches on each: apid has room for 64 of both.
+const CONNECTIONS: usize = 20;
+const WATCHES: usize = 50;
+
+async fn connect(server: &Server) -> Transport {
+    // The door opens a moment after it listens.
+    for _ in 0..200 {
+        if let Some(transport) = enter(server.door, &server.authority, &server.admin).await {
+            let mut client = MachineServiceClient::with_origin(transport.clone(), origin());
+            if client.version(()).await.is_ok() {
+                return transport;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the door does not open");
+}
+
+fn origin() -> http::Uri {
+    http::Uri::from_static("https://node")
+}
+
+async fn client(server: &Server) -> Client {
+    MachineServiceClient::with_origin(connect(server).await, origin())
+}
+
+/// The promised rate against that of a second of the node's processor time, over one connection.
+pub(crate) async fn calls(server: &Server) -> f64 {
+    let client = client(server).await;
+    let (began, before) = (Instant::now(), server.used());
+    let mut tasks = JoinSet::new();
+    for _ in 0..ABREAST {
+        let mut client = client.clone();
+        tasks.spawn(async move {
+            for _ in 0..ROUNDS {
+                client.version(()).await.unwrap();
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+    let count = (ABREAST * ROUNDS) as f64;
+    let used = (server.used() - before).as_secs_f64();
+    println!(
+        "Version: {:.0} in a second of the node's core, {:.0} in a second",
+        count / used,
+        count / began.elapsed().as_secs_f64()
+    );
+    CALLS / (count / used)
+}
+
+/// The 99th percentile of calls that come at their times, whether or not those before are answered.
+pub(crate) async fn latency(server: &Server) -> f64 {
+    let client = client(server).await;
+    let mut clock = interval(Duration::from_millis(1));
+    clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut tasks = JoinSet::new();
+    for _ in 0..3000 {
+        let due = clock.tick().await;
+        let mut client = client.clone();
+        tasks.spawn(async move {
+            client.version(()).await.unwrap();
+            due.elapsed()
+        });
+    }
+    let mut taken: Vec<Duration> = tasks.join_all().await;
+    taken.sort_unstable();
+    let p99 = taken[taken.len() * 99 / 100];
+    println!("Version: p99 {p99:?} at 1000 a second");
+    p99.as_secs_f64() / LATENCY
+}
+
+/// The promised rate of `Read` against that of a large file.
+pub(crate) async fn read(server: &Server) -> f64 {
+    let mut client = client(server).await;
+    let before = server.used();
+    let began = Instant::now();
+    let request = ReadRequest {
+        path: FILE.to_owned(),
+    };
+    let mut stream = client.read(request).await.unwrap().into_inner();
+    let mut len = 0;
+    while let Some(data) = stream.message().await.unwrap() {
+        len += data.bytes.len() as u64;
+    }
+    assert_eq!(len, FILE_LEN, "the file came whole");
+    let rate = len as f64 / began.elapsed().as_secs_f64();
+    let used = (server.used() - before).as_secs_f64();
+    println!(
+        "Read: {:.0} MB/s, {:.0} MB in a second of the node's processors",
+        rate / 1e6,
+        len as f64 / used / 1e6
+    );
+    READ / rate
+}
+
+/// Memory of a watch that waits, against what it may take.
+pub(crate) async fn watches(server: &Server) -> f64 {
+    let mut transports = Vec::new();
+    for _ in 0..CONNECTIONS {
+        transports.push(connect(server).await);
+    }
+    let before = server.memory();
+    let mut streams = Vec::new();
+    for transport in &transports {
+        let mut state = StateClient::with_origin(transport.clone(), origin());
+        for _ in 0..WATCHES {
+            let request = WatchRequest {
+                namespace: "runtime".to_owned(),
+                r#type: "MachineStatuses.runtime.talos.dev".to_owned(),
+                options: Some(WatchOptions {
+                    bootstrap_contents: true,
+                    ..Default::default()
+                }),
+                ..Default::default()
+            };
+            let mut stream = state.watch(request).await.unwrap().into_inner();
+            stream.message().await.unwrap().unwrap();
+            streams.push(stream);
+        }
+    }
+    let grown = server.memory().saturating_sub(before) as f64;
+    let each = grown / streams.len() as f64;
+    println!("watch: {each:.0} bytes each of {}", streams.len());
+    each / WATCH
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The process that is the node, from inside and from outside.
+//!
+//! Owns: its start, its end, and what the kernel says it used.
+//! Never: is shared with the client, so that what is counted is the node's alone.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use ::api::machine;
+use config::Configuration;
+use pki::{Authority, Identity, Leaf};
+
+use crate::node::{TestNode, as_admin, configuration};
+
+/// The file that clients read, and its size.
+pub(crate) const FILE: &str = "/system/large";
+pub(crate) const FILE_LEN: u64 = 256 * 1024 * 1024;
+
+/// A node in a process of its own; dropping it ends that.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) door: SocketAddr,
+    pub(crate) authority: Authority,
+    pub(crate) admin: Identity,
+}
+
+impl Server {
+    /// Starts this program again as a node, and waits until its door is open.
+    pub(crate) fn start(argument: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg(argument)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let door = lines.next().unwrap().unwrap().parse().unwrap();
+        let file = lines.next().unwrap().unwrap();
+        let loaded = Configuration::load(&std::fs::read(file).unwrap()).unwrap();
+        let machine = loaded.document().unwrap().machine.clone().unwrap();
+        let authority = machine.ca.unwrap().authority().unwrap();
+        let leaf = Leaf::client(&["os:admin"], Duration::from_secs(3600));
+        let admin = authority.issue(&leaf, crate::node::now()).unwrap();
+        Self {
+            child,
+            door,
+            authority,
+            admin,
+        }
+    }
+
+    /// Processor time that the node has used.
+    pub(crate) fn used(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // proc_pid_stat(5): after the name in parentheses the fields count from 3; 14 and 15 are
+        // the time in user and system mode, in hundredths of a second.
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let ticks = |field: usize| fields[field - 3].parse::<u64>().unwrap();
+        Duration::from_millis((ticks(14) + ticks(15)) * 10)
+    }
+
+    /// Bytes of the node's memory that are its own (PSS).
+    pub(crate) fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/smaps_rollup", self.child.id());
+        let text = std::fs::read_to_string(path).unwrap();
+        let line = text.lines().find(|line| line.starts_with("Pss:")).unwrap();
+        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib * 1024
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It ends when its input does.
+        drop(self.child.stdin.take());
+        let _ended = self.child.wait();
+    }
+}
+
+/// Is the node until its input ends.
+pub(crate) fn run() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut node = TestNode::started("");
+        node.until_maintenance().await;
+        let request = machine::ApplyConfigurationRequest {
+            data: configuration("box.lab.example").into_bytes(),
+            ..Default::default()
+        };
+        let mut client = node.client().await;
+        client.apply_configuration(as_admin(request)).await.unwrap();
+        node.until_stage(machine::machine_status_event::MachineStage::Running)
+            .await;
+        let large = std::fs::File::create(node.path(&FILE[1..])).unwrap();
+        large.set_len(FILE_LEN).unwrap();
+        let door = node.open_door().await;
+        println!("{door}");
+        println!("{}", node.path("system/state/config.yaml").display());
+        std::io::stdout().flush().unwrap();
+        tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()))
+            .await
+            .unwrap()
+            .unwrap();
+    });
+}

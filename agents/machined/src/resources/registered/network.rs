@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The network: types that are known and have no resources yet.
+//!
+//! Owns: their facts, as the documents have them.
+//! Never: has a type that a controller writes.
+
+use super::registered;
+
+registered! {
+    "AddressSpecs.net.talos.dev" in "network", Public,
+        ["addressspec", "as"], [];
+    "DeviceConfigSpecs.net.talos.dev" in "network", Sensitive,
+        ["deviceconfigspec", "dcs"], [];
+    "LinkRefreshes.net.talos.dev" in "network", Public,
+        ["linkrefresh", "lr", "lrs"], [];
+    "LinkSpecs.net.talos.dev" in "network", Sensitive,
+        ["linkspec", "ls"], [];
+    "NfTablesChains.net.talos.dev" in "network", Public,
+        ["chain", "chains", "nftableschain", "ntc", "ntcs"],
+        ["Type" = "{.type}", "Hook" = "{.hook}", "Priority" = "{.priority}",
+         "Policy" = "{.policy}"];
+    "OperatorSpecs.net.talos.dev" in "network", Sensitive,
+        ["operatorspec", "os"], [];
+    "ProbeSpecs.net.talos.dev" in "network", Public,
+        ["probespec", "ps"], [];
+    "ProbeStatuses.net.talos.dev" in "network", Public,
+        ["probe", "probes", "probestatus", "ps"],
+        ["Success" = "{.success}"];
+    "ResolverSpecs.net.talos.dev" in "network", Public,
+        ["resolverspec", "rs"], [];
+    "RouteSpecs.net.talos.dev" in "network", Public,
+        ["routespec", "rs"], [];
+}

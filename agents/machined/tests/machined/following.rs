@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What machined promises of whose logs are meant, and of events about the node itself.
+//!
+//! Owns: names, drivers and namespaces of logs; the event of the node's addresses.
+//! Never: reads a log.
+
+use ::api::{common, machine};
+use prost::Message as _;
+use proto::service::State;
+use tonic::Code;
+
+use crate::api::running;
+use crate::node::{as_admin, events, status};
+
+#[tokio::test(flavor = "current_thread")]
+async fn rpc_029_a_container_is_found_by_its_own_name_and_kubernetes_is_refused_by_name() {
+    let (node, mut client) = running().await;
+    node.set_service(status("ctr-web", State::Running, 40));
+    let mut ask = async |id: &str, driver: common::ContainerDriver, namespace: &str| {
+        let request = machine::LogsRequest {
+            id: id.to_owned(),
+            driver: driver.into(),
+            namespace: namespace.to_owned(),
+            ..Default::default()
+        };
+        client.logs(as_admin(request)).await.err()
+    };
+    let containerd = common::ContainerDriver::Containerd;
+
+    // The stand-in for logd knows no such log, and says which one it was asked for.
+    node.until("the container", async || {
+        let refused = ask("web", containerd, "system").await.unwrap();
+        refused.message().contains("\"ctr-web\"").then_some(())
+    })
+    .await;
+    assert!(ask("apid", containerd, "system").await.is_none());
+    let cri = ask("web", common::ContainerDriver::Cri, "k8s.io").await;
+    assert_eq!(cri.unwrap().code(), Code::Unimplemented);
+    let cri = ask("apid", common::ContainerDriver::Cri, "system").await;
+    assert!(cri.unwrap().message().contains("driver cri"));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn rpc_011_followers_hear_of_the_nodes_name_and_addresses() {
+    let (node, mut client) = running().await;
+
+    let last = node
+        .until("the event of addresses", async || {
+            let all = events(&mut client, "AddressEvent").await;
+            let last = machine::AddressEvent::decode(&all.last()?[..]).unwrap();
+            (last.hostname == "box.lab.example").then_some(last)
+        })
+        .await;
+
+    assert_eq!(last.addresses, ["10.5.0.2"]);
+}
