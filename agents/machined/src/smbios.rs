@@ -227,7 +227,7 @@ pub(crate) mod tests {
         bytes[0] = kind;
         bytes[1] = length;
         for (at, field) in formatted {
-            bytes[*at..at + field.len()].copy_from_slice(field);
+            bytes[*at..][..field.len()].copy_from_slice(field);
         }
         for text in texts {
             bytes.extend_from_slice(text.as_bytes());

@@ -4,6 +4,8 @@
 //! Owns: asking for the graph and, when wanted, for the resources in it.
 //! Never: fails for resources that the caller may not read; they are shown as their type.
 
+use std::collections::btree_map::Entry;
+
 use crate::graph::{self, Present};
 use crate::resources::Reader;
 use crate::screen::Screen;
@@ -33,9 +35,10 @@ pub(crate) async fn dependencies(
         let reader = Reader::of(session, node);
         for edge in &edges {
             let place = (edge.resource_namespace.clone(), edge.resource_type.clone());
-            if !present.contains_key(&place) {
-                let found = reader.owners(&place.0, &place.1).await.unwrap_or_default();
-                present.insert(place, found);
+            if let Entry::Vacant(empty) = present.entry(place) {
+                let (namespace, kind) = empty.key();
+                let found = reader.owners(namespace, kind).await.unwrap_or_default();
+                empty.insert(found);
             }
         }
     }

@@ -3,7 +3,6 @@
 //!
 //! Owns: the promise that a burst reaches everybody at once.
 //! Never: waits for a fixed time.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};

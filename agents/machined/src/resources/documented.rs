@@ -9,7 +9,18 @@ use std::collections::BTreeMap;
 use resource::{Kind, ResourceSpec, Sensitivity};
 
 use super::field::Record;
-use super::*;
+use super::{
+    AdmissionControlConfig, AdmissionPlugin, ApiServerConfig, AuditPolicyConfig, ClusterInfo,
+    ControllerManagerConfig, CpuStats, CpuTimes, DevicesStatus, DiscoveryConfig, EtcFileSpec,
+    EtcFileStatus, EtcdConfig, EtcdRootSecrets, ExtraManifest, ExtraManifestsConfig, ExtraVolume,
+    HardwareAddress, KernelParamDefaultSpec, KubePrismConfig, KubePrismEndpoint,
+    KubePrismEndpoints, KubeSpanConfig, KubeletSecrets, KubernetesAccessConfig,
+    KubernetesRootSecrets, MaintenanceServiceConfig, MemoryModule, MemoryStats, MountStatus,
+    NetworkStatus, NodeAddressFilter, NodeIpConfig, NodeLabelSpec, NodeTaintSpec, Nodename,
+    OsRootSecrets, PlatformMetadata, PodResources, Processor, SchedulerConfig, SeccompProfile,
+    SecurityState, SiderolinkConfig, SystemInformation, TimeServerSpec, TimeServerStatus,
+    TimeStatus, meta, shown, wire,
+};
 
 const FILE: &str = include_str!("../../tests/data/types.txt");
 

@@ -60,7 +60,6 @@ macro_rules! record {
             ];
 
             fn mapping(&self) -> serde_yaml_ng::Mapping {
-                #[allow(unused_mut, reason = "a type may have no fields")]
                 let mut mapping = serde_yaml_ng::Mapping::new();
                 $( $crate::resources::field::entry(
                     &mut mapping,
@@ -71,7 +70,6 @@ macro_rules! record {
                 mapping
             }
 
-            #[allow(unused_variables, reason = "a type may have no fields")]
             fn message(&self, out: &mut Vec<u8>) {
                 $( $crate::resources::field::Field::proto(&self.$field, $number, out); )*
             }

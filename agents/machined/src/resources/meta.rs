@@ -10,7 +10,21 @@ use std::time::SystemTime;
 
 use resource::{AnySpec, Kind, ResourceSpec, Store, StoreError};
 
-use super::*;
+use super::{
+    AddressStatus, AdmissionControlConfig, ApiCertificate, ApiServerConfig, AuditPolicyConfig,
+    CertSan, ClusterInfo, ControllerManagerConfig, CpuStats, DevicesStatus, DiscoveryConfig,
+    EtcFileSpec, EtcFileStatus, EtcdConfig, EtcdRootSecrets, EventSinkConfig, ExtensionStatus,
+    ExtraManifestsConfig, HardwareAddress, HostnameSpec, HostnameStatus, KernelModuleSpec,
+    KernelParamDefaultSpec, KernelParamSpec, KernelParamStatus, KmsgLogConfig, KubePrismConfig,
+    KubePrismEndpoints, KubeSpanConfig, KubeletSecrets, KubernetesAccessConfig,
+    KubernetesRootSecrets, LinkStatus, LoadedKernelModule, MachineConfig, MachineStatus,
+    MachineType, MaintenanceServiceConfig, MemoryModule, MemoryStats, MetaKey, MetaLoaded,
+    MountStatus, NETWORK_CONFIG, NetworkStatus, NodeAddress, NodeAddressFilter, NodeIpConfig,
+    NodeLabelSpec, NodeTaintSpec, Nodename, OsRootSecrets, PlatformMetadata, Processor,
+    ResolverStatus, RouteStatus, SchedulerConfig, SeccompProfile, SecurityState, Service,
+    SiderolinkConfig, SystemInformation, TimeServerSpec, TimeServerStatus, TimeStatus,
+    TrustdCertificate, UniqueMachineToken, registered, wire,
+};
 
 /// Who writes them.
 pub(crate) const OWNER: &str = "meta";
@@ -67,9 +81,8 @@ const FILLED: &[&Kind] = &[
     Service::KIND,
     UniqueMachineToken::KIND,
     CertSan::KIND,
-    EventSinkConfig::KIND,
-    KmsgLogConfig::KIND,
     ApiCertificate::KIND,
+    TrustdCertificate::KIND,
     Processor::KIND,
     MemoryModule::KIND,
     SystemInformation::KIND,

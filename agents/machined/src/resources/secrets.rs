@@ -121,7 +121,8 @@ super::kind!(
     "TrustdCertificates.secrets.talos.dev" in "secrets",
     ["trustdcertificate", "tc", "tcs"],
     [],
-    Sensitive
+    Sensitive,
+    super::wire::trustd_certificate
 );
 
 /// What a control plane signed for this node, which has no CA key. Its id is `api`.

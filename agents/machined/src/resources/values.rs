@@ -223,10 +223,10 @@ impl Field for Layer {
 /// Free parts of a configuration (`google.protobuf.Struct`).
 impl Field for Value {
     fn yaml(&self) -> Value {
-        match self {
-            Self::Null => Self::Mapping(Mapping::new()),
-            other => other.clone(),
+        if self.is_null() {
+            return Self::Mapping(Mapping::new());
         }
+        self.clone()
     }
 
     fn proto(&self, number: u32, out: &mut Vec<u8>) {

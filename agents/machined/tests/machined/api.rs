@@ -385,6 +385,7 @@ const BUILT: &[&str] = &[
     "ApplyConfiguration",
     "CPUInfo",
     "Containers",
+    "ControllerRuntimeDependencies",
     "Copy",
     "DiskStats",
     "DiskUsage",

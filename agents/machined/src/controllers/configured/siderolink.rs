@@ -30,6 +30,7 @@ pub(super) fn controller(arguments: &KernelArguments) -> Controller {
                     | Extra::ExtensionServiceConfig(_)
                     | Extra::EventSinkConfig(_)
                     | Extra::KmsgLogConfig(_)
+                    | Extra::MetricsConfig(_)
                     | Extra::NetworkDefaultActionConfig(_)
                     | Extra::NetworkRuleConfig(_) => None,
                 });

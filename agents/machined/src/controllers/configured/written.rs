@@ -73,10 +73,11 @@ pub(super) fn volumes(written: &[VolumeMountConfig]) -> Vec<ExtraVolume> {
 
 /// A free part of the configuration; nothing is an empty mapping.
 pub(super) fn free(value: &Value) -> Yaml {
-    match yaml(value) {
-        Yaml::Null => Yaml::Mapping(Mapping::new()),
-        other => other,
+    let value = yaml(value);
+    if value.is_null() {
+        return Yaml::Mapping(Mapping::new());
     }
+    value
 }
 
 fn yaml(value: &Value) -> Yaml {

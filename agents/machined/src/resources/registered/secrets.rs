@@ -17,6 +17,4 @@ registered! {
         ["maintenancerootsecret", "mrs"], [];
     "MaintenanceServiceCertificates.secrets.talos.dev" in "secrets", Sensitive,
         ["maintenanceservicecertificate", "msc", "mscs"], [];
-    "TrustdCertificates.secrets.talos.dev" in "secrets", Sensitive,
-        ["trustdcertificate", "tc", "tcs"], [];
 }

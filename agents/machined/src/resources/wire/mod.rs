@@ -25,7 +25,7 @@ pub(super) use runtime::{
 };
 #[cfg(test)]
 pub(super) use secrets::Certificates;
-pub(super) use secrets::{api_certificate, cert_san};
+pub(super) use secrets::{api_certificate, cert_san, trustd_certificate};
 
 use resource::Encoded;
 use serde::Serialize;

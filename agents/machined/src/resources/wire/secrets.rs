@@ -12,7 +12,7 @@ use super::both;
 use super::network::ip;
 use crate::resources::field::{Record as _, record};
 use crate::resources::values::Pair;
-use crate::resources::{ApiCertificate, CertSan};
+use crate::resources::{ApiCertificate, CertSan, TrustdCertificate};
 
 record! {
     /// The certificates of the API.
@@ -23,6 +23,14 @@ record! {
     }
 }
 
+record! {
+    /// The certificate of trustd.
+    TrustdCertificates {
+        1 "ca" ca: Option<Pair>, keep, "The machine CA; without its key.";
+        2 "server" server: Option<Pair>, keep, "What it opens its door with.";
+    }
+}
+
 pub(crate) fn api_certificate(spec: &ApiCertificate) -> Option<Encoded> {
     let ca = Pair {
         certificate: spec.client_ca_pem.clone(),
@@ -30,7 +38,24 @@ pub(crate) fn api_certificate(spec: &ApiCertificate) -> Option<Encoded> {
     };
     let certificates = Certificates {
         ca: (!spec.client_ca_pem.is_empty()).then_some(ca),
-        client: None,
+        client: (!spec.client_pem.is_empty()).then(|| Pair {
+            certificate: spec.client_pem.clone(),
+            key: spec.client_key_pem.clone(),
+        }),
+        server: Some(Pair {
+            certificate: spec.server_pem.clone(),
+            key: spec.server_key_pem.clone(),
+        }),
+    };
+    certificates.encoded()
+}
+
+pub(crate) fn trustd_certificate(spec: &TrustdCertificate) -> Option<Encoded> {
+    let certificates = TrustdCertificates {
+        ca: Some(Pair {
+            certificate: spec.ca_pem.clone(),
+            ..Pair::default()
+        }),
         server: Some(Pair {
             certificate: spec.server_pem.clone(),
             key: spec.server_key_pem.clone(),
