@@ -14,15 +14,13 @@ use crate::args_capture::Pcap;
 use crate::args_cluster::{Health, Kubeconfig};
 use crate::args_config::Config;
 use crate::args_containers::{Containers, RestartContainer};
-use crate::args_etcd::Etcd;
-use crate::args_extension::{Extension, Image};
+use crate::args_extension::Image;
 use crate::args_files::{Copy, List, Usage};
-use crate::args_gen::Gen;
 use crate::args_inspect::Inspect;
-use crate::args_machine::{Inject, MachineConfig, Validate};
+use crate::args_local::Local;
 use crate::args_meta::Meta;
 use crate::args_netstat::Netstat;
-use crate::args_order::{Bootstrap, Reset, Upgrade};
+use crate::args_order::Order;
 use crate::args_resource::{Change, Get, Patch};
 use crate::args_run::Run;
 
@@ -79,15 +77,6 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl apply-config --insecure -n 10.0.0.2 -f controlplane.yaml"
     )]
     ApplyConfig(ApplyConfig),
-    /// Begin a cluster on one node of its control plane
-    #[command(after_help = "Example: ichorctl -n 10.0.0.2 bootstrap")]
-    Bootstrap(Bootstrap),
-    /// Write shell completion
-    #[command(after_help = "Example: source <(ichorctl completion bash)")]
-    Completion {
-        /// The shell
-        shell: Shell,
-    },
     /// Change the client configuration file (talosconfig)
     #[command(
         subcommand,
@@ -141,28 +130,9 @@ pub(crate) enum Command {
     /// Change a configuration in an editor: $TALOS_EDITOR, else $EDITOR, else vi
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 edit machineconfig --mode no-reboot")]
     Edit(Change),
-    /// Look after etcd
-    #[command(subcommand, after_help = "Example: ichorctl -n 10.0.0.2 etcd status")]
-    Etcd(Etcd),
     /// Show what happens on nodes, as it happens
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 events --tail 20")]
     Events(Events),
-    /// Make and check system extensions
-    #[command(
-        subcommand,
-        visible_alias = "extensions",
-        after_help = "Example: ichorctl extension validate ./hello"
-    )]
-    Extension(Extension),
-    /// Generate configurations and secrets
-    #[command(after_help = "Example: ichorctl gen config home https://10.0.0.2:6443")]
-    Gen {
-        /// Overwrite files
-        #[arg(short, long, global = true)]
-        force: bool,
-        #[command(subcommand)]
-        what: Gen,
-    },
     /// Show resources: what nodes know about themselves
     #[command(after_help = "Examples: ichorctl -n 10.0.0.2 get rd\n          \
                       ichorctl -n 10.0.0.2 get machineconfig -o yaml\n          \
@@ -178,12 +148,6 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl image extend initramfs --extension ./hello -o initramfs.new"
     )]
     Image(Image),
-    /// Change Kubernetes manifests so that their pods can use the machine API
-    #[command(
-        subcommand,
-        after_help = "Example: ichorctl inject serviceaccount -f deployment.yaml"
-    )]
-    Inject(Inject),
     /// Look inside of a node
     #[command(
         subcommand,
@@ -206,19 +170,6 @@ pub(crate) enum Command {
         after_help = "Example: ichorctl -n 10.0.0.2 logs machined -f"
     )]
     Logs(Logs),
-    /// Generate and patch configurations
-    #[command(
-        subcommand,
-        visible_alias = "mc",
-        after_help = "Example: ichorctl machineconfig patch worker.yaml --patch @mtu.yaml"
-    )]
-    Machineconfig(MachineConfig),
-    /// Write manual pages, one for each command
-    #[command(after_help = "Example: ichorctl man ~/.local/share/man/man1")]
-    Man {
-        /// The folder for them; it is made
-        folder: PathBuf,
-    },
     /// Show memory usage
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 memory")]
     Memory {
@@ -270,24 +221,9 @@ pub(crate) enum Command {
         /// The file
         path: String,
     },
-    /// Reboot a node
-    #[command(after_help = "Example: ichorctl -n 10.0.0.2 reboot --timeout 5m")]
-    Reboot {
-        /// How: powercycle goes through the firmware
-        #[arg(short, long, default_value = "default")]
-        mode: RebootMode,
-        #[command(flatten)]
-        wait: Wait,
-    },
-    /// Wipe nodes
-    #[command(after_help = "Example: ichorctl -n 10.0.0.2 reset --reboot")]
-    Reset(Box<Reset>),
     /// Restart a container
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 restart ctr-web")]
     Restart(RestartContainer),
-    /// Go back to the system that was installed before
-    #[command(after_help = "Example: ichorctl -n 10.0.0.2 rollback")]
-    Rollback,
     /// Run a container on a node
     #[command(
         after_help = "Examples: ichorctl -n 10.0.0.2 run --rm busybox:1.36 echo hello\n          \
@@ -308,15 +244,6 @@ pub(crate) enum Command {
         #[arg(default_value = "status")]
         action: ServiceAction,
     },
-    /// Power a node off
-    #[command(after_help = "Example: ichorctl -n 10.0.0.2 shutdown")]
-    Shutdown {
-        /// Without leaving the cluster in order
-        #[arg(long)]
-        force: bool,
-        #[command(flatten)]
-        wait: Wait,
-    },
     /// Show what containers use
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 stats")]
     Stats(Containers),
@@ -331,23 +258,19 @@ pub(crate) enum Command {
         #[arg(short, long, value_name = "SERVER")]
         check: Option<String>,
     },
-    /// Install another version of the system
-    #[command(
-        after_help = "Example: ichorctl -n 10.0.0.2 upgrade --image registry.example/installer:v1"
-    )]
-    Upgrade(Box<Upgrade>),
     /// Show how much files and folders take
     #[command(
         visible_alias = "du",
         after_help = "Example: ichorctl -n 10.0.0.2 usage /var --depth 1 --humanize"
     )]
     Usage(Usage),
-    /// Check a configuration without a node
-    #[command(after_help = "Example: ichorctl validate -c controlplane.yaml -m metal --strict")]
-    Validate(Validate),
     /// Show versions of client and nodes
     #[command(after_help = "Example: ichorctl version --client --short")]
     Version(Version),
+    #[command(flatten)]
+    Local(Local),
+    #[command(flatten)]
+    Order(Order),
 }
 
 #[derive(Debug, Args)]
@@ -395,13 +318,6 @@ pub(crate) enum ApplyMode {
     Reboot,
     Staged,
     Try,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Shell {
-    Bash,
-    Fish,
-    Zsh,
 }
 
 #[derive(Debug, Args)]

@@ -1,14 +1,55 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Flags of the orders that change what is installed on a node.
+//! Orders that change what runs or is installed on a node.
 //!
-//! Owns: flags of `bootstrap`, `reset` and `upgrade`, and their defaults.
+//! Owns: their commands, flags and defaults.
 //! Never: does anything.
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use crate::args::{RebootMode, Wait};
+use crate::args_etcd::Etcd;
+
+/// What a node is told to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Order {
+    /// Begin a cluster on one node of its control plane
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 bootstrap")]
+    Bootstrap(Bootstrap),
+    /// Look after etcd
+    #[command(subcommand, after_help = "Example: ichorctl -n 10.0.0.2 etcd status")]
+    Etcd(Etcd),
+    /// Reboot a node
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 reboot --timeout 5m")]
+    Reboot {
+        /// How: powercycle goes through the firmware
+        #[arg(short, long, default_value = "default")]
+        mode: RebootMode,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Wipe nodes
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 reset --reboot")]
+    Reset(Box<Reset>),
+    /// Go back to the system that was installed before
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 rollback")]
+    Rollback,
+    /// Power a node off
+    #[command(after_help = "Example: ichorctl -n 10.0.0.2 shutdown")]
+    Shutdown {
+        /// Without leaving the cluster in order
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Install another version of the system
+    #[command(
+        after_help = "Example: ichorctl -n 10.0.0.2 upgrade --image registry.example/installer:v1"
+    )]
+    Upgrade(Box<Upgrade>),
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct Bootstrap {

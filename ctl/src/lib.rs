@@ -15,6 +15,7 @@ mod args_extension;
 mod args_files;
 mod args_gen;
 mod args_inspect;
+mod args_local;
 mod args_machine;
 mod args_meta;
 mod args_netstat;

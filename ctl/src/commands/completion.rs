@@ -7,7 +7,8 @@
 use clap::CommandFactory as _;
 use clap_complete::shells;
 
-use crate::args::{Line, Shell};
+use crate::args::Line;
+use crate::args_local::Shell;
 use crate::screen::Screen;
 
 pub(crate) fn run(shell: Shell, screen: &mut Screen<'_>) {

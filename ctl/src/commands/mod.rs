@@ -55,6 +55,7 @@ mod version;
 use crate::args::{Command, Globals, Line};
 use crate::args_extension::{Image, OfImage};
 use crate::args_inspect::Inspect;
+use crate::args_local::Local;
 pub(crate) use crate::commands::extension::refused;
 use crate::places::Environment;
 use crate::screen::Screen;
@@ -71,13 +72,6 @@ pub(crate) async fn run(
     let open = || Session::open(globals, environment);
     match line.command {
         Command::ApplyConfig(asked) => apply::run(&asked, globals, environment, screen).await,
-        Command::Bootstrap(asked) => {
-            order::bootstrap(&open().await?, &asked, environment, screen).await
-        }
-        Command::Completion { shell } => {
-            completion::run(shell, screen);
-            Ok(())
-        }
         Command::Config(what) => talosconfig::run(what, globals, environment, screen).await,
         Command::Containers(asked) => containers::list(&open().await?, &asked, screen).await,
         Command::Copy(asked) => copy::run(&open().await?, &asked, environment, screen).await,
@@ -93,14 +87,10 @@ pub(crate) async fn run(
             let target = Target::configured(globals, environment)?;
             edit::run(&asked, &target, environment, screen).await
         }
-        Command::Etcd(asked) => etcd::run(&open().await?, &asked, environment, screen).await,
         Command::Events(asked) => events::run(&open().await?, &asked, screen).await,
-        Command::Extension(what) => extension::run(&what, environment, screen).await,
-        Command::Gen { force, what } => generate::run(&what, force, environment, screen),
         Command::Get(asked) => get::run(&asked, globals, environment, screen).await,
         Command::Health(asked) => health::run(open().await?, &asked, screen).await,
         Command::Image(asked) => of_image(asked, globals, environment, screen).await,
-        Command::Inject(what) => inject::run(&what, environment, screen),
         Command::Inspect(Inspect::Dependencies { with_resources }) => {
             inspect::dependencies(&open().await?, with_resources, screen).await
         }
@@ -109,8 +99,6 @@ pub(crate) async fn run(
         }
         Command::List(asked) => list::run(&open().await?, &asked, environment, screen).await,
         Command::Logs(asked) => stream::logs(&open().await?, &asked, screen).await,
-        Command::Machineconfig(what) => machineconfig::run(&what, environment, screen),
-        Command::Man { folder } => man::run(&folder, environment, screen),
         Command::Memory { verbose } => memory::run(&open().await?, verbose, screen).await,
         Command::Meta(asked) => meta::run(&asked, globals, environment, screen).await,
         Command::Mounts => mounts::run(&open().await?, screen).await,
@@ -124,24 +112,18 @@ pub(crate) async fn run(
             processes::run(&open().await?, sort, watch, screen).await
         }
         Command::Read { path } => read::run(&open().await?, &path, screen).await,
-        Command::Reboot { mode, wait } => power::reboot(&open().await?, mode, &wait, screen).await,
-        Command::Reset(asked) => order::reset(&asked, globals, environment, screen).await,
         Command::Restart(asked) => containers::restart(&open().await?, &asked, screen).await,
-        Command::Rollback => order::rollback(&open().await?, screen).await,
         Command::Run(asked) => run::run(&open().await?, &asked, screen).await,
         Command::Service { id, action } => {
             services::run(&open().await?, id.as_deref(), action, environment, screen).await
         }
-        Command::Shutdown { force, wait } => {
-            power::shutdown(&open().await?, force, &wait, screen).await
-        }
         Command::Stats(asked) => containers::stats(&open().await?, &asked, screen).await,
         Command::Support(asked) => support::run(open().await?, &asked, environment, screen).await,
         Command::Time { check } => time::run(&open().await?, check.as_deref(), screen).await,
-        Command::Upgrade(asked) => order::upgrade(&asked, globals, environment, screen).await,
         Command::Usage(asked) => usage::run(&open().await?, &asked, screen).await,
-        Command::Validate(asked) => validate::run(&asked, environment, screen),
         Command::Version(asked) => version::run(&asked, globals, environment, screen).await,
+        Command::Local(asked) => at_home(asked, environment, screen).await,
+        Command::Order(asked) => order::run(asked, globals, environment, screen).await,
     }
 }
 
@@ -162,5 +144,25 @@ async fn of_image(
         OfImage::Pull { image } => {
             images::pull(&open().await?, asked.namespace, &image, screen).await
         }
+    }
+}
+
+/// What needs no node.
+async fn at_home(
+    asked: Local,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    match asked {
+        Local::Completion { shell } => {
+            completion::run(shell, screen);
+            Ok(())
+        }
+        Local::Extension(what) => extension::run(&what, environment, screen).await,
+        Local::Gen { force, what } => generate::run(&what, force, environment, screen),
+        Local::Inject(what) => inject::run(&what, environment, screen),
+        Local::Machineconfig(what) => machineconfig::run(&what, environment, screen),
+        Local::Man { folder } => man::run(&folder, environment, screen),
+        Local::Validate(asked) => validate::run(&asked, environment, screen),
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! `bootstrap`, `reset`, `rollback` and `upgrade`: orders that change what is installed on a node.
+//! Orders that change what runs or is installed on a node.
 //!
 //! Owns: what is sent.
 //! Never: sends an order twice, or bootstraps with half a snapshot.
@@ -14,8 +14,9 @@ use api::machine as m;
 use api::machine::reset_request::WipeMode as Wire;
 
 use crate::args::{Globals, RebootMode};
-use crate::args_order::{Bootstrap, Reset, Upgrade, WipeMode};
+use crate::args_order::{Bootstrap, Order, Reset, Upgrade, WipeMode};
 use crate::commands::power::{End, Watch, finish};
+use crate::commands::{etcd, power};
 use crate::places::Environment;
 use crate::screen::Screen;
 use crate::session::{Session, Target};
@@ -24,7 +25,28 @@ use crate::trouble::Trouble;
 /// How much of a snapshot is sent at once.
 const CHUNK: usize = 64 * 1024;
 
-pub(crate) async fn bootstrap(
+/// Does what the line says.
+pub(crate) async fn run(
+    asked: Order,
+    globals: &Globals,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let open = || Session::open(globals, environment);
+    match asked {
+        Order::Bootstrap(asked) => bootstrap(&open().await?, &asked, environment, screen).await,
+        Order::Etcd(asked) => etcd::run(&open().await?, &asked, environment, screen).await,
+        Order::Reboot { mode, wait } => power::reboot(&open().await?, mode, &wait, screen).await,
+        Order::Reset(asked) => reset(&asked, globals, environment, screen).await,
+        Order::Rollback => rollback(&open().await?, screen).await,
+        Order::Shutdown { force, wait } => {
+            power::shutdown(&open().await?, force, &wait, screen).await
+        }
+        Order::Upgrade(asked) => upgrade(&asked, globals, environment, screen).await,
+    }
+}
+
+async fn bootstrap(
     session: &Session,
     asked: &Bootstrap,
     environment: &Environment,
@@ -95,7 +117,7 @@ impl Iterator for Chunks {
     }
 }
 
-pub(crate) async fn rollback(session: &Session, screen: &mut Screen<'_>) -> Result<(), Trouble> {
+async fn rollback(session: &Session, screen: &mut Screen<'_>) -> Result<(), Trouble> {
     let request = session.request(m::RollbackRequest {})?;
     let reply = session.machine().rollback(request).await;
     let reply = reply.map_err(|status| session.failed(&status))?;
@@ -127,7 +149,7 @@ async fn sessions(
     Ok(sessions)
 }
 
-pub(crate) async fn reset(
+async fn reset(
     asked: &Reset,
     globals: &Globals,
     environment: &Environment,
@@ -178,7 +200,7 @@ async fn watch(
     Watch::start(session, wait).await
 }
 
-pub(crate) async fn upgrade(
+async fn upgrade(
     asked: &Upgrade,
     globals: &Globals,
     environment: &Environment,

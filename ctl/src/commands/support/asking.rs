@@ -16,7 +16,8 @@ use api::wire::MAX_MESSAGE;
 use tokio::time::timeout;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use crate::commands::support::{graph, texts};
+use crate::commands::support::texts;
+use crate::graph::{self, Present};
 use crate::resources::Reader;
 use crate::resources::form::Shown;
 use crate::resources::kinds::Kind;
@@ -266,7 +267,10 @@ impl Node {
                     .max_decoding_message_size(MAX_MESSAGE);
                 let asked = inspect.controller_runtime_dependencies(request);
                 let reply = timeout(PATIENCE, asked).await;
-                graph::dot(&first(reply, |reply| reply.messages)?.edges)
+                graph::draw(
+                    &first(reply, |reply| reply.messages)?.edges,
+                    &Present::new(),
+                )
             }
             Piece::Dmesg | Piece::Log(_) | Piece::Resources(_) | Piece::File(_) => String::new(),
         })

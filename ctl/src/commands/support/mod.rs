@@ -6,7 +6,6 @@
 //! overwrites a file.
 
 mod asking;
-mod graph;
 mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
