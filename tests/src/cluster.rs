@@ -115,13 +115,16 @@ impl Cluster {
     /// Waits until each node answers through the first.
     ///
     /// # Errors
-    /// One does not within [`node::LIMIT`].
-    pub fn wait_until_running(&self) -> Result<()> {
-        for address in &self.addresses {
-            xtask::wait::until(node::LIMIT, || {
-                self.ctl(&[address], &["version"])?.ok().map(|_| ())
-            })
-            .with_context(|| format!("an answer of {address}"))?;
+    /// One does not within [`node::LIMIT`]; with its console.
+    pub fn wait_until_running(&mut self) -> Result<()> {
+        for (number, address) in self.addresses.clone().into_iter().enumerate() {
+            let answered = xtask::wait::until(node::LIMIT, || {
+                self.ctl(&[&address], &["version"])?.ok().map(|_| ())
+            });
+            if let Err(error) = answered {
+                let console = self.node(number)?.machine.console_text();
+                return Err(error.context(format!("no answer of {address}\n{console}")));
+            }
         }
         Ok(())
     }
