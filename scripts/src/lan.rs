@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Several machines on one network, without a network of the host.
 //!
-//! The first machine's QEMU is the switch: it has the user-mode network with DHCP, and a socket of the
-//! file system for each other machine, all of them ports of one hub.
+//! A switch of ours joins them. The first machine's QEMU also has the user-mode network, with DHCP and
+//! the local ports, as one more plug of that switch.
 //!
 //! Owns: which machine sits where, and the local ports that lead to each.
 //! Never: lets a packet out to the host but through the user-mode network.
@@ -11,15 +11,12 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::qemu::free_port;
-use crate::wait;
+use crate::switch::{self, Switch};
 
-/// How long the first machine's QEMU may take to offer its sockets.
-const SOCKETS: Duration = Duration::from_secs(30);
 /// The address that the user-mode network's DHCP server gives first; it counts up from there.
 const FIRST: u8 = 15;
 /// The most machines: the DHCP server has sixteen addresses.
@@ -36,6 +33,7 @@ struct Inside {
     folder: PathBuf,
     /// For each machine its ports and the local ports that lead to them.
     forwards: Vec<Vec<(u16, u16)>>,
+    _switch: Switch,
 }
 
 /// One machine's place in a network.
@@ -57,9 +55,15 @@ impl Lan {
         );
         let seat = |_| ports.iter().map(|port| Ok((*port, free_port()?))).collect();
         let forwards = (0..seats).map(seat).collect::<Result<_>>()?;
+        // The last plug is that of the user-mode network.
+        let _switch = Switch::start(folder, seats.saturating_add(1))?;
         let folder = folder.to_owned();
         Ok(Self {
-            inside: Arc::new(Inside { folder, forwards }),
+            inside: Arc::new(Inside {
+                folder,
+                forwards,
+                _switch,
+            }),
         })
     }
 
@@ -72,10 +76,6 @@ impl Lan {
         ensure!(number < seats, "this network has {seats} machines");
         let lan = self.clone();
         Ok(Seat { lan, number })
-    }
-
-    fn socket(&self, number: usize) -> PathBuf {
-        self.inside.folder.join(format!("port{number}"))
     }
 }
 
@@ -93,26 +93,10 @@ impl Seat {
         of.cloned().unwrap_or_default()
     }
 
-    /// Waits until there is a network to join.
-    ///
-    /// # Errors
-    /// The first machine does not offer a socket.
-    pub fn ready(&self) -> Result<()> {
-        if self.number == 0 {
-            return Ok(());
-        }
-        let socket = self.lan.socket(self.number);
-        wait::until(SOCKETS, || {
-            ensure!(socket.exists(), "machine 0 offers no {}", socket.display());
-            Ok(())
-        })
-        .context("no network to join")
-    }
-
     /// QEMU's arguments for the network card and, at the first machine, for the network.
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
-        let mut backends = Vec::new();
+        let mut backends = vec![self.plug("net0", self.number)];
         if self.number == 0 {
             let mut user = "user,id=dhcp".to_owned();
             for (seat, ports) in self.lan.inside.forwards.iter().enumerate() {
@@ -122,22 +106,12 @@ impl Seat {
                 }
             }
             backends.push(user);
-            backends.push("hubport,id=hub-dhcp,hubid=0,netdev=dhcp".to_owned());
-            for number in 1..self.lan.inside.forwards.len() {
-                backends.push(self.stream(number, "on"));
-                backends.push(format!(
-                    "hubport,id=hub{number},hubid=0,netdev=port{number}"
-                ));
+            backends.push(self.plug("uplink", self.lan.inside.forwards.len()));
+            // A hub of two is a cable.
+            for end in ["dhcp", "uplink"] {
+                backends.push(format!("hubport,id=hub-{end},hubid=0,netdev={end}"));
             }
-            backends.push("hubport,id=net0,hubid=0".to_owned());
-        } else {
-            backends.push(self.stream(self.number, "off").replace("id=port", "id=net"));
         }
-        let card = if self.number == 0 {
-            "net0".to_owned()
-        } else {
-            format!("net{}", self.number)
-        };
         let mut arguments: Vec<String> = backends
             .into_iter()
             .flat_map(|backend| ["-netdev".to_owned(), backend])
@@ -145,16 +119,16 @@ impl Seat {
         // Each its own hardware address: by it the DHCP server knows them.
         arguments.push("-device".to_owned());
         arguments.push(format!(
-            "virtio-net-pci,netdev={card},romfile=,mac=52:54:00:12:34:{:02x}",
+            "virtio-net-pci,netdev=net0,romfile=,mac=52:54:00:12:34:{:02x}",
             self.number.saturating_add(0x56)
         ));
         arguments
     }
 
-    fn stream(&self, number: usize, server: &str) -> String {
-        let path = self.lan.socket(number);
+    fn plug(&self, id: &str, port: usize) -> String {
+        let path = switch::socket(&self.lan.inside.folder, port);
         format!(
-            "stream,id=port{number},server={server},addr.type=unix,addr.path={}",
+            "stream,id={id},server=off,addr.type=unix,addr.path={}",
             path.display()
         )
     }
@@ -170,30 +144,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_machine_is_the_switch_and_the_others_join_it() {
-        let lan = Lan::new(Path::new("/lan"), 3, &[50000]).unwrap();
+    fn the_first_machine_brings_the_network_to_the_switch_and_the_others_plug_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().display();
+        let lan = Lan::new(folder.path(), 3, &[50000]).unwrap();
 
         let first = lan.seat(0).unwrap().arguments().join(" ");
         let third = lan.seat(2).unwrap();
 
-        for number in 1..3 {
-            let port = format!(
-                "stream,id=port{number},server=on,addr.type=unix,addr.path=/lan/port{number}"
-            );
-            assert!(first.contains(&port), "{first}");
-        }
+        let plug = |id: &str, port: usize| {
+            format!("stream,id={id},server=off,addr.type=unix,addr.path={path}/port{port}")
+        };
+        assert!(first.contains(&plug("net0", 0)), "{first}");
+        assert!(first.contains(&plug("uplink", 3)), "{first}");
         let forward = format!("127.0.0.1:{}-10.0.2.17:50000", third.ports()[0].1);
         assert!(first.contains(&forward), "{first}");
         assert_eq!(
             third.arguments(),
             [
                 "-netdev",
-                "stream,id=net2,server=off,addr.type=unix,addr.path=/lan/port2",
+                &plug("net0", 2),
                 "-device",
-                "virtio-net-pci,netdev=net2,romfile=,mac=52:54:00:12:34:58",
+                "virtio-net-pci,netdev=net0,romfile=,mac=52:54:00:12:34:58",
             ]
         );
         assert!(lan.seat(3).is_err());
-        assert!(Lan::new(Path::new("/lan"), 9, &[]).is_err());
+        assert!(Lan::new(folder.path(), 9, &[]).is_err());
     }
 }

@@ -20,6 +20,7 @@ pub mod qemu;
 pub mod reproduce;
 pub mod rootfs;
 pub mod say;
+pub mod switch;
 pub mod test_run;
 pub mod tidy;
 pub mod up;

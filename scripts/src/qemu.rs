@@ -181,7 +181,6 @@ impl Machine {
     /// The machine's ports and the local ones that lead to them; a shared network has chosen them.
     fn ports(&self) -> Result<Vec<(u16, u16)>> {
         if let Network::Shared(seat) = &self.network {
-            seat.ready()?;
             return Ok(seat.ports());
         }
         let ports = std::iter::once(API_PORT).chain(self.forwards.iter().copied());

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Logs and events of a node that go to receivers elsewhere, and its metrics.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a key that a JSON value lacks is null"
+)]
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};

@@ -4,7 +4,6 @@
 //! Owns: the promises to nodes: who is given what, what is refused how.
 //! Never: needs a right or a network of the machine it runs on.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
-#![expect(clippy::indexing_slicing, reason = "a test fails where it stands")]
 #![expect(clippy::panic, reason = "a test fails where it stands")]
 
 use std::net::SocketAddr;

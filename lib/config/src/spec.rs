@@ -4,10 +4,13 @@
 //! Owns: defaults, and folding old spellings into new ones.
 //! Never: reports problems; what does not parse was refused by validation and is left out here.
 
+mod logging;
+
+pub use logging::LogDestination;
+
 use crate::document::{
     CertificateAndKey, ClusterConfig, Device, DhcpOptions, Document, FeaturesConfig, InstallConfig,
-    LoggingDestination, MachineConfig, MachineFile, NetworkConfig, NetworkDeviceSelector, Route,
-    Vlan,
+    MachineConfig, MachineFile, NetworkConfig, NetworkDeviceSelector, Route, Vlan,
 };
 use crate::network::Cidr;
 use crate::scalar::{FileMode, SecretText};
@@ -107,26 +110,6 @@ pub struct Spec {
     pub features: FeaturesSpec,
     /// What all nodes share.
     pub cluster: ClusterSpec,
-}
-
-/// Where logs are shipped to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogDestination {
-    /// `tcp` or `udp`, a host and a port.
-    pub url: Url,
-    /// Fields that every message has besides.
-    pub tags: BTreeMap<String, String>,
-}
-
-impl LogDestination {
-    /// Lowers what was written; nothing of what validation refuses.
-    #[must_use]
-    pub fn from_document(written: &LoggingDestination) -> Option<Self> {
-        Some(Self {
-            url: Url::parse(written.endpoint.as_deref()?)?,
-            tags: written.extra_tags.clone(),
-        })
-    }
 }
 
 /// A file to write.

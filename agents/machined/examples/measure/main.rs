@@ -14,7 +14,12 @@
     reason = "a measurement, whose only output is lines"
 )]
 // They are the tests' and have more than is needed here.
-#![allow(dead_code, clippy::allow_attributes, reason = "modules of the tests")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    clippy::wildcard_enum_match_arm,
+    reason = "modules of the tests"
+)]
 
 #[path = "../../tests/machined/front.rs"]
 mod front;

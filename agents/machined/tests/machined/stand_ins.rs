@@ -105,7 +105,14 @@ pub(crate) fn answer_as_init(
         Request::Define(spec) => (spec.name == "trustd").then_some("define"),
         Request::Start(named) => (named.name == "trustd").then_some("start"),
         Request::Stop(named) => (named.name == "trustd").then_some("stop"),
-        _other => None,
+        Request::Hello(_)
+        | Request::List(_)
+        | Request::Restart(_)
+        | Request::Subscribe(_)
+        | Request::Remove(_)
+        | Request::Down(_)
+        | Request::Pipes(_)
+        | Request::Mount(_) => None,
     };
     if let Some(order) = about_trustd {
         state.trustd.push(order);

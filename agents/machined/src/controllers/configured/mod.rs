@@ -11,8 +11,8 @@ mod address_filter;
 mod admission_control;
 mod api_server;
 mod audit_policy;
-mod cluster_info;
-mod controller_manager;
+mod cluster;
+mod controllers;
 mod discovery;
 mod etcd;
 mod extra_manifests;
@@ -38,7 +38,7 @@ use crate::resources::MachineConfig;
 /// All of them.
 pub(super) fn controllers(arguments: &KernelArguments) -> Vec<Controller> {
     vec![
-        cluster_info::controller(),
+        cluster::controller(),
         discovery::controller(),
         kubespan::controller(),
         kubernetes_access::controller(),
@@ -55,7 +55,7 @@ pub(super) fn controllers(arguments: &KernelArguments) -> Vec<Controller> {
         api_server::controller(),
         admission_control::controller(),
         audit_policy::controller(),
-        controller_manager::controller(),
+        controllers::controller(),
         scheduler::controller(),
         extra_manifests::controller(),
     ]
