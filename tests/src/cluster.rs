@@ -18,6 +18,8 @@ use crate::node::{self, Node, Setup};
 pub struct Cluster {
     nodes: Vec<Node>,
     addresses: Vec<String>,
+    /// What joins them, as long as it is there.
+    _lan: Lan,
     /// Where the sockets of the network are.
     _network: TempDir,
 }
@@ -55,6 +57,7 @@ impl Cluster {
         Ok(Self {
             nodes,
             addresses,
+            _lan: lan,
             _network: network,
         })
     }
