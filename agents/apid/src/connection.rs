@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use agent::journal;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -24,7 +25,6 @@ use tokio_rustls::server::TlsStream;
 use crate::activity::{Activity, Busy};
 use crate::admission::Caller;
 use crate::entrance::{Entrance, NotWelcome};
-use crate::journal;
 use crate::limits;
 use crate::lookup::Lookup;
 use crate::peers::Peers;

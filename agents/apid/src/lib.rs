@@ -17,7 +17,6 @@ mod entrance;
 mod envelope;
 mod fan;
 mod gather;
-pub mod journal;
 mod limits;
 mod lookup;
 mod merge;
@@ -40,6 +39,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use agent::journal;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
@@ -118,7 +118,7 @@ pub async fn serve(
     ready: Option<OwnedFd>,
 ) -> Result<Infallible, Fatal> {
     let (publish, entrance) = watch::channel(Arc::new(Entrance::closed()));
-    let news = tokio::spawn(news::follow(places.door, publish));
+    let news = tokio::spawn(agent::news::follow(places.door, news::Door(publish)));
     let hall = Arc::new(Hall::new(entrance, places.machined, places.lookup));
     let first = Arc::clone(&hall);
     tokio::spawn(async move { first.prepare().await });

@@ -75,6 +75,3 @@ pub(crate) const PEER_PING: (Duration, Duration) =
 pub(crate) const PEER_IDLE: Duration = Duration::from_secs(60);
 /// The pause after `accept` failed, which it does for want of memory or descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// The first pause before machined is asked again, and the longest.
-pub(crate) const NEWS_PAUSE: (Duration, Duration) =
-    (Duration::from_millis(50), Duration::from_secs(2));

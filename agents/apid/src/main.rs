@@ -7,7 +7,8 @@
 
 use std::process::ExitCode;
 
-use apid::{Places, journal};
+use agent::journal;
+use apid::Places;
 
 fn main() -> ExitCode {
     // Before anything opens a descriptor, as `take` asks.

@@ -1,206 +1,60 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Listens to machined.
+//! What apid hears from machined: how to open the door.
 //!
-//! Owns: the subscription, made again with growing pauses whenever it breaks.
+//! Owns: what a message becomes, and which of them is a line in the log.
 //! Never: forgets the last good door because machined is away or talks nonsense.
 
-use std::fmt;
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use proto::door::{self, MAX_MESSAGE, Mode, Reply, Request};
-use proto::{Greeting, Refusal};
-use sys::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use sys::seqpacket::{self, Received};
-use tokio::io::Interest;
-use tokio::net::UnixDatagram;
+use agent::journal;
+use agent::news::{Said, Topic};
+use proto::door::{MAX_MESSAGE, Mode, Reply, Request};
+use proto::{EncodeError, Greeting};
 use tokio::sync::watch;
-use tokio::time::timeout;
-use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::entrance::Entrance;
-use crate::journal;
-use crate::limits;
 
-/// Why a subscription ended.
+/// The door, for all who stand at it.
 #[derive(Debug)]
-enum Broken {
-    /// The socket failed.
-    Io(io::Error),
-    /// machined closed it.
-    Closed,
-    /// machined refused.
-    Refused(Refusal),
-    /// machined speaks another version, or answered something else than it was asked.
-    Confused,
-    /// machined did not answer.
-    Silent,
-}
+pub(crate) struct Door(pub(crate) watch::Sender<Arc<Entrance>>);
 
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) => write!(f, "{error}"),
-            Self::Closed => write!(f, "machined closed the connection"),
-            Self::Refused(refusal) => write!(f, "machined refused: {refusal}"),
-            Self::Confused => write!(f, "machined speaks another version"),
-            Self::Silent => write!(f, "machined does not answer"),
+impl Topic for Door {
+    type News = Entrance;
+    const MESSAGE_MAX: usize = MAX_MESSAGE;
+
+    fn hello(greeting: Greeting, buffer: &mut [u8]) -> Result<usize, EncodeError> {
+        Request::Hello(greeting).encode(buffer)
+    }
+
+    fn subscribe(buffer: &mut [u8]) -> Result<usize, EncodeError> {
+        Request::Subscribe(()).encode(buffer)
+    }
+
+    fn read(message: &[u8]) -> Result<Said<Entrance>, String> {
+        match Reply::decode(message).map_err(|error| error.to_string())? {
+            Reply::Welcome(greeting) => Ok(Said::Welcome(greeting)),
+            Reply::Refused(refusal) => Ok(Said::Refused(refusal)),
+            Reply::Door(door) => Entrance::open(&door)
+                .map(Said::News)
+                .map_err(|unusable| unusable.to_string()),
         }
     }
-}
 
-impl From<io::Error> for Broken {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-/// Listens for as long as there is somebody to tell.
-pub(crate) async fn follow(path: String, publish: watch::Sender<Arc<Entrance>>) {
-    let (first, longest) = limits::NEWS_PAUSE;
-    let mut pause = first;
-    let mut quiet = false;
-    while !publish.is_closed() {
-        let mut heard = false;
-        let broken = match subscribe(&path, &publish, &mut heard).await {
-            Ok(never) => match never {},
-            Err(broken) => broken,
-        };
-        if heard {
-            pause = first;
-            quiet = false;
+    fn tell(&self, entrance: Entrance) {
+        // A renewed certificate or another name is no news for the log.
+        if !entrance.admits_like(&self.0.borrow()) {
+            let how = match entrance.mode {
+                Mode::Closed => "the door is closed",
+                Mode::Maintenance => "maintenance: the door is open for a configuration",
+                Mode::Running => "running: the door is open for clients of the machine CA",
+            };
+            journal::say(format_args!("{how}"));
         }
-        // Once a story is enough.
-        if !quiet {
-            journal::say(format_args!(
-                "no news from machined: {broken}; the door stays as it is"
-            ));
-            quiet = true;
-        }
-        tokio::time::sleep(pause).await;
-        pause = grown(pause, longest);
+        self.0.send_replace(Arc::new(entrance));
     }
-}
 
-fn grown(pause: Duration, longest: Duration) -> Duration {
-    pause.saturating_mul(2).min(longest)
-}
-
-async fn subscribe(
-    path: &str,
-    publish: &watch::Sender<Arc<Entrance>>,
-    heard: &mut bool,
-) -> Result<std::convert::Infallible, Broken> {
-    let socket = connect(path)?;
-    // It holds the server's key while a message is read.
-    let mut buffer = Zeroizing::new(vec![0; MAX_MESSAGE]);
-    send(&socket, &Request::Hello(Greeting::OURS))?;
-    let first = timeout(limits::UPSTREAM_TIMEOUT, receive(&socket, &mut buffer));
-    let len = first
-        .await
-        .map_err(|_| Broken::Silent)??
-        .ok_or(Broken::Confused)?;
-    match Reply::decode(buffer.get(..len).unwrap_or_default()) {
-        Ok(Reply::Welcome(greeting)) if greeting == Greeting::OURS => {}
-        Ok(Reply::Refused(refusal)) => return Err(Broken::Refused(refusal)),
-        Ok(Reply::Welcome(_) | Reply::Door(_)) | Err(_) => return Err(Broken::Confused),
-    }
-    send(&socket, &Request::Subscribe(()))?;
-    let mut complained = false;
-    loop {
-        let len = receive(&socket, &mut buffer).await?;
-        match read(len.and_then(|len| buffer.get(..len))) {
-            Ok(entrance) => {
-                *heard = true;
-                // A renewed certificate or another name is no news for the log.
-                if !entrance.admits_like(&publish.borrow()) {
-                    announce(&entrance);
-                }
-                publish.send_replace(Arc::new(entrance));
-            }
-            Err(Bad::Refused(refusal)) => return Err(Broken::Refused(refusal)),
-            Err(Bad::Nonsense(reason)) => {
-                // Messages are whole, so the next one may be good again.
-                if !complained {
-                    journal::say(format_args!("machined said something unusable: {reason}"));
-                    complained = true;
-                }
-            }
-        }
-        // One that was too long filled it.
-        let used = len.unwrap_or(MAX_MESSAGE);
-        buffer.get_mut(..used).unwrap_or_default().zeroize();
-    }
-}
-
-/// News that changes nothing.
-#[derive(Debug)]
-enum Bad {
-    /// machined ends the subscription.
-    Refused(Refusal),
-    /// It cannot be used, for this reason.
-    Nonsense(String),
-}
-
-/// Reads one message; `None` was longer than any message is.
-fn read(message: Option<&[u8]>) -> Result<Entrance, Bad> {
-    let message = message.ok_or_else(|| Bad::Nonsense("the message is too long".to_owned()))?;
-    match Reply::decode(message) {
-        Ok(Reply::Door(door)) => open(&door),
-        Ok(Reply::Refused(refusal)) => Err(Bad::Refused(refusal)),
-        Ok(Reply::Welcome(_)) => Err(Bad::Nonsense("a second greeting".to_owned())),
-        Err(error) => Err(Bad::Nonsense(error.to_string())),
-    }
-}
-
-fn open(door: &door::Door<'_>) -> Result<Entrance, Bad> {
-    Entrance::open(door).map_err(|unusable| Bad::Nonsense(unusable.to_string()))
-}
-
-fn announce(entrance: &Entrance) {
-    let how = match entrance.mode {
-        Mode::Closed => "the door is closed",
-        Mode::Maintenance => "maintenance: the door is open for a configuration",
-        Mode::Running => "running: the door is open for clients of the machine CA",
-    };
-    journal::say(format_args!("{how}"));
-}
-
-/// Connects without ever waiting: a full backlog is an error like any other. tokio has no type for
-/// `SOCK_SEQPACKET`; its datagram socket waits for the same events, which is all it is used for.
-fn connect(path: &str) -> io::Result<UnixDatagram> {
-    let address = SocketAddrUnix::new(path)?;
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = sys::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-    sys::net::connect(&socket, &address)?;
-    UnixDatagram::from_std(socket.into())
-}
-
-fn send(socket: &UnixDatagram, request: &Request) -> Result<(), Broken> {
-    let mut buffer = [0; 64];
-    let len = request.encode(&mut buffer).map_err(|_| Broken::Confused)?;
-    // The socket is new, so there is room.
-    seqpacket::send(socket, buffer.get(..len).unwrap_or_default())
-        .map_err(|errno| Broken::Io(errno.into()))
-}
-
-/// Waits for one message; `None` is one that was too long.
-async fn receive(socket: &UnixDatagram, buffer: &mut [u8]) -> Result<Option<usize>, Broken> {
-    loop {
-        socket.readable().await?;
-        let received = socket.try_io(Interest::READABLE, || {
-            seqpacket::receive(socket, buffer).map_err(io::Error::from)
-        });
-        let received = match received {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            other => other,
-        };
-        return match received? {
-            Received::Message(len, _) => Ok(Some(len)),
-            Received::TooLong => Ok(None),
-            Received::Closed => Err(Broken::Closed),
-        };
+    fn is_over(&self) -> bool {
+        self.0.is_closed()
     }
 }
 
@@ -209,25 +63,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pause_grows_to_its_limit_and_no_further() {
-        let (mut pause, longest) = limits::NEWS_PAUSE;
-        for _ in 0..100 {
-            pause = grown(pause, longest);
-        }
-
-        assert_eq!(pause, longest);
-    }
-
-    #[test]
     fn a_message_that_is_not_a_door_changes_nothing() {
-        for message in [
-            None,
-            Some(&b""[..]),
-            Some(b"\x03"),
-            Some(b"\xff\x01"),
-            Some(b"\x01\x01\0"),
-        ] {
-            assert!(read(message).is_err(), "{message:?}");
+        for message in [&b""[..], b"\x03", b"\xff\x01", b"\x01\x01\0"] {
+            assert!(Door::read(message).is_err(), "{message:?}");
         }
     }
 }

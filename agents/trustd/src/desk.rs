@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use agent::journal;
 use api::securityapi::security_service_server::{SecurityService, SecurityServiceServer};
 use api::securityapi::{CertificateRequest, CertificateResponse};
 use api::wire;
@@ -22,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tonic::{Request, Response, Status};
 
 use crate::office::Office;
-use crate::{journal, limits, sign};
+use crate::{limits, sign};
 
 /// Serves one caller, or not.
 pub(crate) async fn receive(

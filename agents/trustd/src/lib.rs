@@ -9,7 +9,6 @@
 #![forbid(unsafe_code)]
 
 mod desk;
-pub mod journal;
 mod limits;
 mod news;
 mod office;
@@ -22,6 +21,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use agent::journal;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -86,7 +86,7 @@ pub async fn serve(
     ready: Option<OwnedFd>,
 ) -> Result<Infallible, Fatal> {
     let (publish, office) = watch::channel(None);
-    let news = tokio::spawn(news::follow(places.machined, publish));
+    let news = tokio::spawn(agent::news::follow(places.machined, news::Trust(publish)));
     if let Some(ready) = ready {
         // Nobody is harmed when init does not listen.
         let _ = sys::io::write(&ready, b"\n");

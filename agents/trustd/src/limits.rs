@@ -22,10 +22,5 @@ pub(crate) const MESSAGE_MAX: usize = 24 * 1024;
 pub(crate) const WINDOW: u32 = 64 * 1024;
 /// Names in one certificate, as many as a node tells apid of itself.
 pub(crate) const NAMES_MAX: usize = 64;
-/// How long machined may take to answer.
-pub(crate) const MACHINED_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause after `accept` failed, which it does for want of memory or descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// The first pause before machined is asked again, and the longest.
-pub(crate) const NEWS_PAUSE: (Duration, Duration) =
-    (Duration::from_millis(50), Duration::from_secs(2));

@@ -7,7 +7,8 @@
 
 use std::process::ExitCode;
 
-use trustd::{Places, journal};
+use agent::journal;
+use trustd::Places;
 
 fn main() -> ExitCode {
     // Before anything opens a descriptor, as `take` asks.

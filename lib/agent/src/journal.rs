@@ -2,7 +2,7 @@
 //! Log lines.
 //!
 //! Owns: the budget of lines: what strangers do must not fill the log.
-//! Never: prints a key, a certificate or metadata, or waits for the reader of the log.
+//! Never: waits for the reader of the log. Who writes leaves keys, certificates and tokens out.
 
 use std::fmt;
 use std::io::Write as _;
