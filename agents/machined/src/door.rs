@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What apid is told: how to open the door, whole, whenever it changes.
 //!
-//! Owns: the server on `/run/ichor/machined.sock`, and computing the door from resources.
+//! Owns: the form of what is told over `/run/ichor/machined.sock`, and computing it from resources.
 //! Never: gives away a CA's key.
-
-use std::sync::Arc;
 
 use pki::Secret;
 use proto::door::{Door, KeyUsage, MAX_MESSAGE, Mode, NAMES_MAX, Rbac, Reply, Request};
-use proto::{Greeting, Refusal, paths};
+use proto::{EncodeError, Greeting, paths};
 use resource::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 
 use crate::node::Node;
 use crate::resources::{ApiCertificate, HostnameStatus, MachineConfig, NodeAddress};
-use crate::seqpacket::{Connection, Listener};
-
-/// More connections than apid and its restarts ever have.
-const CONNECTIONS_MAX: usize = 16;
+use crate::telling::{Answer, Asked, Topic};
 
 /// How apid is to open the door.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,9 +44,34 @@ impl Opening {
             names: Vec::new(),
         }
     }
+}
 
-    fn encode(&self, buffer: &mut [u8]) -> Result<usize, proto::EncodeError> {
-        let text = |bytes| str::from_utf8(bytes).map_err(|_| proto::EncodeError);
+impl Topic for Opening {
+    const NAME: &'static str = "door";
+    const USER: u32 = paths::UID_APID;
+    const MESSAGE_MAX: usize = MAX_MESSAGE;
+
+    fn of(node: &Node) -> watch::Receiver<Self> {
+        node.door.subscribe()
+    }
+
+    fn asked(bytes: &[u8]) -> Option<Asked> {
+        match Request::decode(bytes).ok()? {
+            Request::Hello(greeting) => Some(Asked::Hello(greeting)),
+            Request::Subscribe(()) => Some(Asked::Subscribe),
+        }
+    }
+
+    fn answer(answer: Answer, buffer: &mut [u8]) -> Result<usize, EncodeError> {
+        match answer {
+            Answer::Welcome => Reply::Welcome(Greeting::OURS),
+            Answer::Refused(refusal) => Reply::Refused(refusal),
+        }
+        .encode(buffer)
+    }
+
+    fn encode(&self, buffer: &mut [u8]) -> Result<usize, EncodeError> {
+        let text = |bytes| str::from_utf8(bytes).map_err(|_| EncodeError);
         Reply::Door(Door {
             mode: self.mode,
             certificate_pem: text(&self.certificate)?,
@@ -126,105 +146,4 @@ fn names(store: &Store) -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-/// Serves the door for ever.
-pub(crate) async fn serve(node: Arc<Node>, listener: Listener) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let connection = match listener.accept().await {
-            Ok(connection) => connection,
-            Err(error) => {
-                // No descriptors left, or the like: others must give some back first.
-                node.journal.log(format_args!("door: {error}"));
-                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-                continue;
-            }
-        };
-        let Ok(permit) = Arc::clone(&places).try_acquire_owned() else {
-            let _gone = refuse(&connection, Refusal::Full).await;
-            continue;
-        };
-        let node = Arc::clone(&node);
-        tokio::spawn(async move {
-            // An error is the peer's: it went away in the middle.
-            let _gone = talk(&node, &connection).await;
-            drop(permit);
-        });
-    }
-}
-
-async fn refuse(connection: &Connection, refusal: Refusal) -> std::io::Result<()> {
-    let mut buffer = [0; 64];
-    let len = Reply::Refused(refusal)
-        .encode(&mut buffer)
-        .map_err(|_| std::io::ErrorKind::InvalidInput)?;
-    connection.send(buffer.get(..len).unwrap_or_default()).await
-}
-
-async fn talk(node: &Node, connection: &Connection) -> std::io::Result<()> {
-    let uid = connection.peer_uid()?;
-    if uid != paths::UID_ROOT && uid != paths::UID_APID {
-        return refuse(connection, Refusal::NotAllowed).await;
-    }
-    // Requests are a few bytes long; a longer one is refused and ends the connection.
-    let mut request = [0; 64];
-    let mut greeted = false;
-    loop {
-        let bytes = match connection.receive(&mut request).await {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                return refuse(connection, Refusal::Malformed).await;
-            }
-            Err(error) => return Err(error),
-        };
-        match Request::decode(bytes) {
-            Err(_) => refuse(connection, Refusal::Malformed).await?,
-            Ok(Request::Hello(greeting)) if greeting != Greeting::OURS => {
-                return refuse(connection, Refusal::Version).await;
-            }
-            Ok(Request::Hello(_)) => {
-                greeted = true;
-                let mut buffer = [0; 64];
-                let len = Reply::Welcome(Greeting::OURS)
-                    .encode(&mut buffer)
-                    .map_err(|_| std::io::ErrorKind::InvalidInput)?;
-                connection
-                    .send(buffer.get(..len).unwrap_or_default())
-                    .await?;
-            }
-            Ok(Request::Subscribe(())) if !greeted => {
-                refuse(connection, Refusal::NotGreeted).await?;
-            }
-            Ok(Request::Subscribe(())) => return tell(node, connection).await,
-        }
-    }
-}
-
-/// Tells the door, again and again, until the peer hangs up.
-async fn tell(node: &Node, connection: &Connection) -> std::io::Result<()> {
-    let mut door = node.door.subscribe();
-    let mut said = [0; 1];
-    loop {
-        {
-            let opening = door.borrow_and_update().clone();
-            let mut buffer = vec![0; MAX_MESSAGE];
-            let len = opening
-                .encode(&mut buffer)
-                .map_err(|_| std::io::ErrorKind::InvalidInput)?;
-            connection
-                .send(buffer.get(..len).unwrap_or_default())
-                .await?;
-        }
-        tokio::select! {
-            changed = door.changed() => {
-                if changed.is_err() {
-                    return Ok(());
-                }
-            }
-            // A subscriber says no more: its end, or anything it says, ends this.
-            _ended = connection.receive(&mut said) => return Ok(()),
-        }
-    }
 }

@@ -50,6 +50,7 @@ mod shipping;
 mod smbios;
 mod state_volume;
 mod stored;
+mod telling;
 #[cfg(test)]
 mod testing;
 mod trial;
@@ -117,8 +118,8 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(shipping::publish(Arc::clone(&node)));
     tokio::spawn(metrics::serve(Arc::clone(&node)));
     tokio::spawn(announce::announce(Arc::clone(&node)));
-    tokio::spawn(door::serve(Arc::clone(&node), door));
-    tokio::spawn(trust::serve(Arc::clone(&node), trust));
+    tokio::spawn(telling::serve::<door::Opening>(Arc::clone(&node), door));
+    tokio::spawn(telling::serve::<trust::Trust>(Arc::clone(&node), trust));
     tokio::spawn(trust::keep::keep(Arc::clone(&node)));
     tokio::spawn(trust::join::follow(Arc::clone(&node)));
     tokio::spawn(life::live(Arc::clone(&node), resumed));

@@ -2,28 +2,23 @@
 //! Trust between nodes: what trustd is told on a control plane, and how a node without the CA's key
 //! gets its certificate.
 //!
-//! Owns: the server on `/run/ichor/trust.sock`, and computing the trust from resources.
+//! Owns: the form of what is told over `/run/ichor/trust.sock`, and computing it from resources.
 //! Never: tells anybody but trustd and root.
 
 pub(crate) mod ask;
 pub(crate) mod join;
 pub(crate) mod keep;
 
-use std::sync::Arc;
-
 use pki::{Names, Secret};
 use proto::trust::{self, MAX_MESSAGE, Reply, Request};
-use proto::{Greeting, Refusal, paths};
+use proto::{EncodeError, Greeting, paths};
 use resource::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 
 use crate::configuration::Machine;
 use crate::node::Node;
 use crate::resources::{CertSan, MachineConfig, TrustdCertificate};
-use crate::seqpacket::{Connection, Listener};
-
-/// More connections than trustd and its restarts ever have.
-const CONNECTIONS_MAX: usize = 8;
+use crate::telling::{Answer, Asked, Topic};
 
 /// A certificate that another node is to sign.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,9 +79,34 @@ impl Trust {
     pub(crate) fn is_there(&self) -> bool {
         !self.certificate.is_empty()
     }
+}
 
-    fn encode(&self, buffer: &mut [u8]) -> Result<usize, proto::EncodeError> {
-        let text = |bytes| str::from_utf8(bytes).map_err(|_| proto::EncodeError);
+impl Topic for Trust {
+    const NAME: &'static str = "trust";
+    const USER: u32 = paths::UID_TRUSTD;
+    const MESSAGE_MAX: usize = MAX_MESSAGE;
+
+    fn of(node: &Node) -> watch::Receiver<Self> {
+        node.trust.subscribe()
+    }
+
+    fn asked(bytes: &[u8]) -> Option<Asked> {
+        match Request::decode(bytes).ok()? {
+            Request::Hello(greeting) => Some(Asked::Hello(greeting)),
+            Request::Subscribe(()) => Some(Asked::Subscribe),
+        }
+    }
+
+    fn answer(answer: Answer, buffer: &mut [u8]) -> Result<usize, EncodeError> {
+        match answer {
+            Answer::Welcome => Reply::Welcome(Greeting::OURS),
+            Answer::Refused(refusal) => Reply::Refused(refusal),
+        }
+        .encode(buffer)
+    }
+
+    fn encode(&self, buffer: &mut [u8]) -> Result<usize, EncodeError> {
+        let text = |bytes| str::from_utf8(bytes).map_err(|_| EncodeError);
         Reply::Trust(trust::Trust {
             certificate_pem: text(&self.certificate)?,
             key_pem: text(self.key.expose())?,
@@ -116,101 +136,5 @@ pub(crate) fn told(store: &Store) -> Trust {
         ca: machine.ca_certificate.clone(),
         ca_key: machine.ca_key.clone(),
         token: machine.token.clone(),
-    }
-}
-
-/// Serves the trust for ever.
-pub(crate) async fn serve(node: Arc<Node>, listener: Listener) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let connection = match listener.accept().await {
-            Ok(connection) => connection,
-            Err(error) => {
-                // No descriptors left, or the like: others must give some back first.
-                node.journal.log(format_args!("trust: {error}"));
-                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-                continue;
-            }
-        };
-        let Ok(permit) = Arc::clone(&places).try_acquire_owned() else {
-            let _gone = answer(&connection, Reply::Refused(Refusal::Full)).await;
-            continue;
-        };
-        let node = Arc::clone(&node);
-        tokio::spawn(async move {
-            // An error is the peer's: it went away in the middle.
-            let _gone = talk(&node, &connection).await;
-            drop(permit);
-        });
-    }
-}
-
-async fn answer(connection: &Connection, reply: Reply<'_>) -> std::io::Result<()> {
-    let mut buffer = [0; 64];
-    let len = reply
-        .encode(&mut buffer)
-        .map_err(|_| std::io::ErrorKind::InvalidInput)?;
-    connection.send(buffer.get(..len).unwrap_or_default()).await
-}
-
-async fn talk(node: &Node, connection: &Connection) -> std::io::Result<()> {
-    let uid = connection.peer_uid()?;
-    if uid != paths::UID_ROOT && uid != paths::UID_TRUSTD {
-        return answer(connection, Reply::Refused(Refusal::NotAllowed)).await;
-    }
-    // Requests are a few bytes long; a longer one is refused and ends the connection.
-    let mut request = [0; 64];
-    let mut greeted = false;
-    loop {
-        let bytes = match connection.receive(&mut request).await {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                return answer(connection, Reply::Refused(Refusal::Malformed)).await;
-            }
-            Err(error) => return Err(error),
-        };
-        match Request::decode(bytes) {
-            Err(_) => answer(connection, Reply::Refused(Refusal::Malformed)).await?,
-            Ok(Request::Hello(greeting)) if greeting != Greeting::OURS => {
-                return answer(connection, Reply::Refused(Refusal::Version)).await;
-            }
-            Ok(Request::Hello(_)) => {
-                greeted = true;
-                answer(connection, Reply::Welcome(Greeting::OURS)).await?;
-            }
-            Ok(Request::Subscribe(())) if !greeted => {
-                answer(connection, Reply::Refused(Refusal::NotGreeted)).await?;
-            }
-            Ok(Request::Subscribe(())) => return tell(node, connection).await,
-        }
-    }
-}
-
-/// Tells the trust, again and again, until the peer hangs up.
-async fn tell(node: &Node, connection: &Connection) -> std::io::Result<()> {
-    let mut trust = node.trust.subscribe();
-    let mut said = [0; 1];
-    loop {
-        {
-            let now = trust.borrow_and_update().clone();
-            // It is wiped when it was sent: the CA's key is in it.
-            let mut buffer = zeroize::Zeroizing::new(vec![0; MAX_MESSAGE]);
-            let len = now
-                .encode(&mut buffer)
-                .map_err(|_| std::io::ErrorKind::InvalidInput)?;
-            connection
-                .send(buffer.get(..len).unwrap_or_default())
-                .await?;
-        }
-        tokio::select! {
-            changed = trust.changed() => {
-                if changed.is_err() {
-                    return Ok(());
-                }
-            }
-            // A subscriber says no more: its end, or anything it says, ends this.
-            _ended = connection.receive(&mut said) => return Ok(()),
-        }
     }
 }
