@@ -13,28 +13,32 @@ use std::time::Duration;
 
 use proto::images::{Keep, MAX_MESSAGE, REGISTRIES, Reply, Request, SOCKET, STORE};
 use proto::paths::UID_IMAGED;
-use proto::service::{Ready, Restart, Seccomp, ServiceSpec, State};
-use proto::supervisor::{self, Named};
-use proto::{Refusal, heapless, images};
+use proto::service::State;
+use proto::{heapless, images};
 use tokio::sync::Mutex;
 
 use super::PREFIX;
 use super::orders::Guests;
 use crate::configuration::{Content, Machine};
-use crate::news::{Error, Line, init};
+use crate::news::{Error, Line};
 use crate::node::Node;
 use crate::resources::MachineConfig;
+use crate::services::Agent;
 
 /// Its name at init.
 const NAME: &str = "imaged";
 /// What it needs to pull an image, in bytes; images that are in memory come on top.
 const MEMORY: u64 = 48 * 1024 * 1024;
-/// Its own thread, two that unpack, and room.
-const PIDS: u32 = 16;
-/// The kernel ends it before the agents that keep the node reachable, and after guests.
-const OOM_SCORE_ADJ: i16 = -700;
-/// How long a pull that is cut off may take to end.
-const STOP_TIMEOUT_MS: u32 = 5_000;
+const IMAGED: Agent = Agent {
+    name: NAME,
+    program: "/usr/lib/ichor/imaged",
+    user: UID_IMAGED,
+    memory_max: MEMORY,
+    // Its own thread, two that unpack, and room.
+    pids_max: 16,
+    // The kernel ends it before the agents that keep the node reachable, and after guests.
+    oom_score_adj: -700,
+};
 /// How long it may take until it listens.
 const START_MAX: Duration = Duration::from_secs(30);
 /// What tells a file system in memory (`TMPFS_MAGIC`, statfs(2)).
@@ -64,13 +68,12 @@ pub(super) async fn start(node: &Node) -> Result<Result<(), String>, Error> {
     }
     hand_over(node);
     let memory_max = MEMORY.saturating_add(in_memory(&node.places.at("/var")));
-    let defined = init::order(node, &supervisor::Request::Define(spec(memory_max))).await;
-    match defined {
-        // It is starting, or waits to start again: then it is as it was described before.
-        Ok(()) | Err(Error::Refused(Refusal::Exists)) => {}
-        Err(error) => return Err(error),
-    }
-    init::order(node, &supervisor::Request::Start(Named { name: NAME })).await?;
+    let agent = Agent {
+        memory_max,
+        ..IMAGED
+    };
+    // When it is starting, or waits to start again, it keeps the memory that it was described with.
+    agent.start(node).await?;
     let running = async {
         loop {
             let changed = node.services_changed.notified();
@@ -174,8 +177,7 @@ pub(super) async fn keep(node: &Node, wanted: &Wanted) -> bool {
     if told.is_err() || !is_idle(node, references) {
         return told.is_ok();
     }
-    let stop = supervisor::Request::Stop(Named { name: NAME });
-    init::order(node, &stop).await.is_ok()
+    IMAGED.stop(node).await.is_ok()
 }
 
 async fn tell(node: &Node, wanted: &Wanted) -> Result<(), Error> {
@@ -289,36 +291,10 @@ fn is_running(node: &Node) -> bool {
     entry.is_some_and(|entry| entry.status.state == State::Running)
 }
 
-fn spec(memory_max: u64) -> ServiceSpec<'static> {
-    let mut spec = ServiceSpec::new(NAME, "/usr/lib/ichor/imaged");
-    spec.uid = UID_IMAGED;
-    spec.gid = UID_IMAGED;
-    spec.memory_max = memory_max;
-    spec.pids_max = PIDS;
-    spec.oom_score_adj = OOM_SCORE_ADJ;
-    spec.restart = Restart::Always;
-    spec.ready = Ready::OnMessage;
-    spec.stop_timeout_ms = STOP_TIMEOUT_MS;
-    spec.seccomp = Seccomp::Agent;
-    // The list has room for eight.
-    let _full = spec.after.push("logd");
-    spec
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::Folder;
-
-    #[test]
-    fn imaged_has_no_right_but_its_user() {
-        let spec = spec(MEMORY);
-
-        assert_eq!(spec.capabilities, 0);
-        assert_eq!((spec.uid, spec.gid), (UID_IMAGED, UID_IMAGED));
-        assert_eq!(spec.seccomp, Seccomp::Agent);
-        assert!(spec.memory_max > 0 && spec.pids_max > 0);
-    }
 
     #[test]
     fn what_is_said_of_registries_is_for_nobody_elses_eyes() {

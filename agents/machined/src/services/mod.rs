@@ -4,9 +4,11 @@
 //! Owns: the list, each one's state name, history and health, and which ones may be controlled.
 //! Never: starts or stops one; init does.
 
+mod agent;
 mod book;
 pub(crate) mod health;
 
+pub(crate) use agent::Agent;
 pub(crate) use book::{Book, Change, Entry, Health};
 
 use crate::{containers, extensions};
