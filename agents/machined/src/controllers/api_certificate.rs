@@ -6,16 +6,14 @@
 //! asked for elsewhere.
 //! Never: uses a CA's key for anything else, or keeps a certificate of the other mode.
 
-use std::time::Duration;
-
 use pki::{Authority, Certificate, Leaf, Names, Secret, UnixTime};
 use resource::{Body, Controller, Desired, Failure, Input, Output};
 use tokio::sync::watch;
 
+use super::renewed::Renewed;
 use crate::configuration::Machine;
 use crate::resources::{
-    ApiCertificate, CertSan, JoinCertificate, MachineConfig, MachineKind, MachineStage,
-    MachineStatus,
+    ApiCertificate, CertSan, JoinCertificate, MachineConfig, MachineStage, MachineStatus,
 };
 use crate::trust::Wish as Join;
 
@@ -31,7 +29,7 @@ struct Wish {
 }
 
 pub(super) fn controller(join: watch::Sender<Option<Join>>) -> Controller {
-    let mut issued: Option<(Wish, ApiCertificate)> = None;
+    let mut issued = Renewed::new();
     Controller {
         name: "secrets.APIController",
         inputs: vec![
@@ -72,7 +70,7 @@ pub(super) fn controller(join: watch::Sender<Option<Join>>) -> Controller {
                         sans: sans.clone(),
                         authority: Some((machine.ca_certificate.clone(), machine.ca_key.clone())),
                         client_ca: client_ca(machine),
-                        routes: machine.kind != MachineKind::Worker,
+                        routes: machine.kind.is_control_plane(),
                     }
                 }
                 None if stage.is_some_and(|s| s.stage == MachineStage::Maintenance) => Wish {
@@ -84,23 +82,8 @@ pub(super) fn controller(join: watch::Sender<Option<Join>>) -> Controller {
                 // Not known yet: the door stays closed.
                 None => return Ok(()),
             };
-            let now = UnixTime::from(view.now().wall);
-            let kept = issued
-                .take()
-                .filter(|(known, certificate)| *known == wish && due_at(certificate, now) > now);
-            let (wish, certificate) = match kept {
-                Some(kept) => kept,
-                None => {
-                    let certificate = issue(&wish, now)?;
-                    (wish, certificate)
-                }
-            };
-            let pause = now.until(due_at(&certificate, now));
-            // A clock that was set shows only when looked at, so look once an hour.
-            let pause = pause.min(Duration::from_secs(3600));
-            desired.wake_at(view.now().monotonic.saturating_add(pause));
-            desired.put(ApiCertificate::ID, certificate.clone());
-            issued = Some((wish, certificate));
+            let certificate = issued.certificate(wish, (view.now(), desired), issue)?;
+            desired.put(ApiCertificate::ID, certificate);
             Ok(())
         })),
     }
@@ -127,10 +110,6 @@ fn from_elsewhere(joined: &JoinCertificate, client_ca: Vec<u8>) -> Result<ApiCer
         not_before: certificate.not_before(),
         not_after: certificate.not_after(),
     })
-}
-
-fn due_at(certificate: &ApiCertificate, now: UnixTime) -> UnixTime {
-    pki::renew_at(certificate.not_before, certificate.not_after, now)
 }
 
 fn issue(wish: &Wish, now: UnixTime) -> Result<ApiCertificate, Failure> {
@@ -171,6 +150,8 @@ fn issue(wish: &Wish, now: UnixTime) -> Result<ApiCertificate, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use std::time::SystemTime;
 
     use super::*;
@@ -217,9 +198,12 @@ mod tests {
         let mut bench = in_maintenance();
         bench.run();
         let first = pem(&bench).unwrap();
-        let found = bench.store.get::<ApiCertificate>(ApiCertificate::ID);
+        let found = bench
+            .store
+            .get::<ApiCertificate>(ApiCertificate::ID)
+            .unwrap();
         let now = UnixTime::from(bench.now.wall);
-        let half = now.until(due_at(found.unwrap(), now));
+        let half = now.until(pki::renew_at(found.not_before, found.not_after, now));
         assert!(half > Duration::from_secs(11 * 3600) && half <= Duration::from_secs(12 * 3600));
 
         let start = bench.now;

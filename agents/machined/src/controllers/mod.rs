@@ -30,6 +30,7 @@ mod metrics;
 mod network_status;
 mod node_address;
 mod platform;
+mod renewed;
 mod resolvers;
 mod root_etcd;
 mod root_kubernetes;
@@ -58,8 +59,8 @@ use crate::news::{init, network};
 use crate::places::Places;
 use crate::resources::{
     self, AddressStatus, CpuStats, ExtensionStatus, JoinCertificate, LeaseStatus, LinkStatus,
-    LoadedKernelModule, MachineConfig, MachineKind, MachineStatus, MemoryStats, MetaKey,
-    MetaLoaded, MountStatus, Namespace, ResourceDefinition, RouteStatus, Service,
+    LoadedKernelModule, MachineConfig, MachineStatus, MemoryStats, MetaKey, MetaLoaded,
+    MountStatus, Namespace, ResourceDefinition, RouteStatus, Service,
 };
 use crate::trust::{Wish, join};
 use crate::{kernel_modules, layers, meta, mounted, node, perf, shipping};
@@ -178,10 +179,7 @@ fn cluster<'a>(view: &View<'a>) -> Option<&'a ClusterConfig> {
 /// Whether the configuration has the control plane here.
 fn is_control_plane(view: &View<'_>) -> bool {
     let configuration = view.get::<MachineConfig>(MachineConfig::ID);
-    configuration.is_some_and(|found| match found.0.machine.kind {
-        MachineKind::Init | MachineKind::ControlPlane => true,
-        MachineKind::Worker | MachineKind::Unknown => false,
-    })
+    configuration.is_some_and(|found| found.0.machine.kind.is_control_plane())
 }
 
 /// Runs one controller over resources that a test puts there.

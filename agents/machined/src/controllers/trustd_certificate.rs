@@ -4,12 +4,11 @@
 //! Owns: its issue, and its renewal at half its life and whenever its names change.
 //! Never: issues one where there is no key of the CA, or on a worker.
 
-use std::time::Duration;
-
 use pki::{Authority, Leaf, Names, Secret, UnixTime};
 use resource::{Body, Controller, Desired, Failure, Input, Output};
 
-use crate::resources::{CertSan, MachineConfig, MachineKind, TrustdCertificate};
+use super::renewed::Renewed;
+use crate::resources::{CertSan, MachineConfig, TrustdCertificate};
 
 /// What a certificate was issued for. A new one is due when it differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,11 +22,8 @@ struct Wish {
 impl Wish {
     fn of(configuration: &MachineConfig, sans: &CertSan) -> Option<Self> {
         let machine = &configuration.0.machine;
-        let is_control_plane = match machine.kind {
-            MachineKind::Init | MachineKind::ControlPlane => true,
-            MachineKind::Worker | MachineKind::Unknown => false,
-        };
-        if !is_control_plane || machine.ca_key.is_empty() || machine.token.is_empty() {
+        if !machine.kind.is_control_plane() || machine.ca_key.is_empty() || machine.token.is_empty()
+        {
             return None;
         }
         let mut names = Names {
@@ -53,7 +49,7 @@ impl Wish {
 }
 
 pub(super) fn controller() -> Controller {
-    let mut issued: Option<(Wish, TrustdCertificate)> = None;
+    let mut issued = Renewed::new();
     Controller {
         name: "secrets.TrustdController",
         inputs: vec![
@@ -70,30 +66,11 @@ pub(super) fn controller() -> Controller {
             let Some(wish) = Wish::of(configuration, sans) else {
                 return Ok(());
             };
-            let now = UnixTime::from(view.now().wall);
-            let kept = issued
-                .take()
-                .filter(|(known, certificate)| *known == wish && due_at(certificate, now) > now);
-            let (wish, certificate) = match kept {
-                Some(kept) => kept,
-                None => {
-                    let certificate = issue(&wish, now)?;
-                    (wish, certificate)
-                }
-            };
-            let pause = now.until(due_at(&certificate, now));
-            // A clock that was set shows only when looked at, so look once an hour.
-            let pause = pause.min(Duration::from_secs(3600));
-            desired.wake_at(view.now().monotonic.saturating_add(pause));
-            desired.put(TrustdCertificate::ID, certificate.clone());
-            issued = Some((wish, certificate));
+            let certificate = issued.certificate(wish, (view.now(), desired), issue)?;
+            desired.put(TrustdCertificate::ID, certificate);
             Ok(())
         })),
     }
-}
-
-fn due_at(certificate: &TrustdCertificate, now: UnixTime) -> UnixTime {
-    pki::renew_at(certificate.not_before, certificate.not_after, now)
 }
 
 fn issue(wish: &Wish, now: UnixTime) -> Result<TrustdCertificate, Failure> {

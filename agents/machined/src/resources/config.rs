@@ -52,6 +52,16 @@ pub(crate) enum MachineKind {
     Worker,
 }
 
+impl MachineKind {
+    /// Whether it is one of those that run the cluster.
+    pub(crate) fn is_control_plane(self) -> bool {
+        match self {
+            Self::Init | Self::ControlPlane => true,
+            Self::Worker | Self::Unknown => false,
+        }
+    }
+}
+
 /// What this machine is. Its id is `machine-type`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MachineType(pub MachineKind);
