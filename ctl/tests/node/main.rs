@@ -9,6 +9,7 @@
     reason = "one macro fills messages of every shape"
 )]
 
+mod answers;
 mod cabinet;
 mod changing;
 mod dashboard;
