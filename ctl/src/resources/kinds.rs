@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Types of resources as nodes define them, and the names that operators call them by.
 //!
-//! Owns: what a name means.
+//! Owns: what a name means. A name that was given to a type counts more than the initials of others:
+//! `ns` is namespaces, also where there are network statuses.
 //! Never: guesses between two types.
 
 use api::cosi::resource::meta::ResourceDefinitionSpec;
@@ -49,6 +50,19 @@ impl Kind {
         let mut aliases = self.aliases.iter();
         aliases.any(|alias| alias.eq_ignore_ascii_case(named))
     }
+
+    /// Whether `named` is no more than its initials, with an `s` or without, which every type of
+    /// several words is called by.
+    fn has_initials(&self, named: &str) -> bool {
+        let word = self.name.split('.').next().unwrap_or_default();
+        let initials = word.chars().filter(char::is_ascii_uppercase);
+        let initials: String = initials.collect();
+        let many = format!("{initials}s");
+        initials.len() > 1
+            && [initials, many]
+                .iter()
+                .any(|own| own.eq_ignore_ascii_case(named))
+    }
 }
 
 /// Finds the type that a name means.
@@ -57,7 +71,11 @@ pub(crate) fn resolve<'k>(named: &str, kinds: &'k [Kind]) -> Result<&'k Kind, Tr
     if let Some(exact) = whole.find(|kind| kind.name.eq_ignore_ascii_case(named)) {
         return Ok(exact);
     }
-    let meant: Vec<&Kind> = kinds.iter().filter(|kind| kind.is_called(named)).collect();
+    let mut meant: Vec<&Kind> = kinds.iter().filter(|kind| kind.is_called(named)).collect();
+    let given = |kind: &&&Kind| !kind.has_initials(named);
+    if meant.iter().filter(given).count() == 1 {
+        meant.retain(|kind| !kind.has_initials(named));
+    }
     match meant[..] {
         [kind] => Ok(kind),
         [] => Err(
@@ -116,5 +134,23 @@ mod tests {
         for named in ["", "r", "route ", "nothing", "\0"] {
             assert!(found(named).is_err(), "{named}");
         }
+    }
+
+    #[test]
+    fn res_06_a_name_that_was_given_counts_more_than_initials() {
+        let kinds = [
+            kind("Namespaces.meta.cosi.dev", &["namespaces", "ns"]),
+            kind("NetworkStatuses.net.talos.dev", &["netstatus", "ns"]),
+            kind("NodeStatuses.kubernetes.talos.dev", &["nodestatus", "ns"]),
+            kind("Processors.hardware.talos.dev", &["processors", "cpus"]),
+            kind("CPUStats.perf.talos.dev", &["cpustat", "cpus"]),
+            kind("MemoryStats.perf.talos.dev", &["memorystat", "ms"]),
+            kind("MountStatuses.runtime.talos.dev", &["mounts", "ms"]),
+        ];
+        let found = |named| resolve(named, &kinds).map(|kind| kind.name.as_str());
+
+        assert_eq!(found("ns"), Ok("Namespaces.meta.cosi.dev"));
+        assert_eq!(found("cpus"), Ok("Processors.hardware.talos.dev"));
+        assert!(found("ms").is_err());
     }
 }

@@ -13,7 +13,7 @@ use api::common::Metadata;
 use api::cosi::resource::state_server::StateServer;
 use api::google::rpc::Status as RpcStatus;
 use api::inspect::inspect_service_server::InspectServiceServer;
-use api::machine::machine_service_server::{MachineService, MachineServiceServer};
+use api::machine::machine_service_server::MachineServiceServer;
 use api::storage::storage_service_server::StorageServiceServer;
 use api::time::time_service_server::TimeServiceServer;
 use pki::{Authority, Identity, Leaf, Names};
