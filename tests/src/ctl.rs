@@ -11,6 +11,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use xtask::wait;
 
 /// What one call of the client said.
 #[derive(Debug, Clone)]
@@ -98,12 +99,53 @@ pub fn run_with(
     let output = command
         .output()
         .with_context(|| format!("cannot start {}: build it with ./x build", client.display()))?;
-    Ok(Output {
+    Ok(said(output, arguments))
+}
+
+fn said(output: std::process::Output, arguments: &[&str]) -> Output {
+    Output {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         call: format!("ichorctl {}", arguments.join(" ")),
-    })
+    }
+}
+
+/// Runs the client, but no longer than `patience`: `None` when it was not done then. A connection that is
+/// begun while a machine starts may wait for many seconds for QEMU's network to try again; the next one is
+/// answered at once.
+///
+/// # Errors
+/// It could not be started or ended.
+pub fn run_within(
+    client: &Path,
+    folder: &Path,
+    arguments: &[&str],
+    patience: Duration,
+) -> Result<Option<Output>> {
+    let mut child = command(client, folder, arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {}", client.display()))?;
+    let began_at = Instant::now();
+    let mut is_done = false;
+    while !is_done && began_at.elapsed() < patience {
+        is_done = child
+            .try_wait()
+            .context("cannot wait for the client")?
+            .is_some();
+        if !is_done {
+            wait::pause();
+        }
+    }
+    if !is_done {
+        child.kill().context("cannot end the client")?;
+    }
+    let output = child
+        .wait_with_output()
+        .context("cannot wait for the client")?;
+    Ok(is_done.then(|| said(output, arguments)))
 }
 
 /// Runs a client that follows something, until each of `wanted` has been in a line, and ends it.

@@ -22,6 +22,10 @@ use crate::probe::Probe;
 /// How long a node may take to be where a test wants it: many times what it takes on a quiet
 /// machine, so that a busy one fails no test.
 pub const LIMIT: Duration = Duration::from_secs(180);
+/// How long the first attempt to be answered may take; each that was too short doubles it.
+const FIRST_PATIENCE: Duration = Duration::from_secs(2);
+/// What the console says when a node has booted with its configuration.
+const BOOTED: &str = "boot sequence: done";
 
 /// The port of the probe inside the machine.
 const PROBE_PORT: u16 = 7777;
@@ -202,9 +206,28 @@ impl Node {
     /// # Errors
     /// None is within [`LIMIT`].
     pub fn wait_until_running(&self) -> Result<()> {
+        let address = self.address();
+        let mut version = self.as_client("talosconfig", &address);
+        version.push("version");
+        let mut patience = FIRST_PATIENCE;
         self.eventually("an authenticated answer", || {
-            self.ctl(&["version"])?.ok().map(|_| ())
+            let said = ctl::run_within(&self.client, self.folder.path(), &version, patience)?;
+            let said = said.with_context(|| {
+                let present = patience;
+                patience = patience.saturating_mul(2);
+                format!("no answer within {present:?}")
+            });
+            said?.ok().map(|_| ())
         })
+    }
+
+    /// Waits until a machine that was started again has booted with its configuration, and answers.
+    ///
+    /// # Errors
+    /// It does not within [`LIMIT`].
+    pub fn wait_until_back(&mut self) -> Result<()> {
+        self.machine.wait_for(BOOTED, LIMIT)?;
+        self.wait_until_running()
     }
 
     /// Runs the client without adding anything.

@@ -28,7 +28,7 @@ fn meta_08_what_is_written_to_meta_outlives_a_power_cut(arch: Arch) -> Result<()
         "{disks}"
     );
     node.cut_power(&setup)?;
-    node.wait_until_running()?;
+    node.wait_until_back()?;
 
     wait::until(LIMIT, || {
         let meta = node.ctl(&["get", "meta", "0x0c", "-o", "yaml"])?.ok()?;

@@ -33,7 +33,6 @@ impl Machine {
 
     /// Waits until the node runs with a value of the parameter.
     fn until(&mut self, value: &str) -> Result<()> {
-        self.node.wait_until_running()?;
         let mut probe = self.node.probe()?;
         wait::until(LIMIT, || {
             let present = probe.read(PARAMETER)?;
@@ -46,14 +45,15 @@ impl Machine {
         self.node.probe()?.read(BOOT_ID)
     }
 
-    /// Waits until the machine starts again by itself.
+    /// Waits until the machine starts again by itself, and runs.
     fn until_rebooted(&mut self) -> Result<()> {
         self.node.machine.wait_for("[ichor] rebooting", LIMIT)?;
-        Ok(())
+        self.node.wait_until_back()
     }
 
     fn cut_power(&mut self) -> Result<()> {
-        self.node.cut_power(&self.setup)
+        self.node.cut_power(&self.setup)?;
+        self.node.wait_until_back()
     }
 }
 
@@ -172,7 +172,7 @@ fn cfg_03_edit_06_a_first_configuration_on_trial_goes_by_itself_and_with_the_pow
     let said = node.ctl(&["apply-config", "--confirm", "now"])?.ok()?;
     ensure!(said.contains("Confirmed"), "{said}");
     node.cut_power(&setup)?;
-    node.wait_until_running()
+    node.wait_until_back()
 }
 
 fn a_partition_without_a_file_system_is_said_and_the_node_runs_from_memory(
