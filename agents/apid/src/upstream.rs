@@ -100,6 +100,8 @@ impl Upstream {
             .initial_connection_window_size(
                 limits::STREAM_WINDOW.saturating_mul(limits::STREAMS_MAX),
             )
+            // A window at a time: what is long costs a quarter of the system calls.
+            .max_frame_size(limits::STREAM_WINDOW)
             .max_send_buf_size(limits::SEND_BUFFER)
             .keep_alive_interval(limits::PING_INTERVAL)
             .keep_alive_timeout(limits::PING_TIMEOUT)

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::machine;
-use resource::{Dependency, Engine, ResourceSpec, Store};
+use resource::{Dependency, Engine, Now, Ran, ResourceSpec, Store};
 use tokio::sync::{Notify, watch};
 
 use crate::browse::Slots;
@@ -39,6 +39,9 @@ use crate::{clock, controllers, door, resources, shipping, trust};
 
 /// Who writes the machine's state and configuration.
 pub(crate) const RUNTIME: &str = "runtime.MachineStatusController";
+
+/// How many controllers run before something else of machined does.
+const TURN: usize = 8;
 
 /// Everything that is known and happens.
 #[derive(Debug)]
@@ -264,25 +267,40 @@ impl Node {
     }
 
     /// Runs the controllers whenever something changed; never returns.
+    ///
+    /// A few at a time: when a configuration comes nearly all of them have something to do, and
+    /// meanwhile the door opens and clients are answered.
     pub(crate) async fn run_controllers(self: Arc<Self>) {
         loop {
-            let wake_at = self.reconcile();
+            let wake_at = self.run_engine(|engine, store, now| engine.turn(store, now, TURN));
             let pause = wake_at.map_or(Duration::MAX, |at| {
                 at.saturating_sub(clock::now().monotonic)
             });
+            if pause.is_zero() {
+                tokio::task::yield_now().await;
+                continue;
+            }
             // Without anything to wake for it sleeps until it is told: a month is as good as ever.
             let pause = pause.min(Duration::from_secs(30 * 24 * 3600));
             let _ = tokio::time::timeout(pause, self.changed.notified()).await;
         }
     }
 
-    /// Runs the controllers once and shows the result to apid; returns when to come back.
-    pub(crate) fn reconcile(&self) -> Option<Duration> {
+    /// Runs the controllers until nobody has anything to do: for an answer that finds the node so.
+    pub(crate) fn reconcile(&self) {
+        self.run_engine(Engine::run);
+    }
+
+    /// Runs controllers and shows the result to apid and trustd; returns when to come back.
+    fn run_engine(
+        &self,
+        run: impl FnOnce(&mut Engine, &mut Store, Now) -> Ran,
+    ) -> Option<Duration> {
         let now = clock::now();
         let (ran, opening, trust) = {
             let mut guard = self.state();
             let state = &mut *guard;
-            let ran = state.engine.run(&mut state.store, now);
+            let ran = run(&mut state.engine, &mut state.store, now);
             let opening = door::opening(&state.store);
             (ran, opening, trust::told(&state.store))
         };

@@ -107,6 +107,8 @@ struct Seat {
 #[derive(Debug, Default)]
 pub struct Engine {
     seats: Vec<Seat>,
+    /// Where the next turn begins.
+    next: usize,
     writers: BTreeMap<(&'static str, &'static str), &'static str>,
     sources: Vec<(&'static str, Vec<Output>)>,
 }
@@ -204,28 +206,38 @@ impl Engine {
 
     /// Calls whoever has something new, until nobody has.
     pub fn run(&mut self, store: &mut Store, now: Now) -> Ran {
+        self.turn(store, now, CALLS_MAX)
+    }
+
+    /// Calls whoever has something new, in the order in which they were registered, but no more than
+    /// `calls` of them. The next turn goes on from there; it is due at once when [`Ran::wake_at`] is
+    /// `now`.
+    pub fn turn(&mut self, store: &mut Store, now: Now, calls: usize) -> Ran {
         let mut ran = Ran::default();
-        loop {
-            let mut quiet = true;
-            for seat in &mut self.seats {
-                if !seat.due(store, now.monotonic) {
-                    continue;
-                }
-                if ran.calls == CALLS_MAX {
+        let mut quiet = 0;
+        while quiet < self.seats.len() {
+            let Some(seat) = self.seats.get_mut(self.next) else {
+                self.next = 0;
+                continue;
+            };
+            if seat.due(store, now.monotonic) {
+                if ran.calls == calls {
                     // Go on with the rest of the program, and come back at once.
                     ran.wake_at = Some(now.monotonic);
                     return ran;
                 }
-                quiet = false;
+                quiet = 0;
                 ran.calls = ran.calls.saturating_add(1);
                 if let Err((failure, at)) = seat.call(store, now) {
                     ran.failures.push((seat.controller.name, failure, at));
                 }
+            } else {
+                quiet = quiet.saturating_add(1);
             }
-            if quiet {
-                break;
-            }
+            self.next = self.next.saturating_add(1);
         }
+        // What is new from now on is for the first of them first.
+        self.next = 0;
         ran.wake_at = self
             .seats
             .iter()

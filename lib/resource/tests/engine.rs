@@ -392,6 +392,43 @@ fn two_controllers_that_undo_each_other_do_not_hang_the_node() {
 }
 
 #[test]
+fn a_turn_calls_the_first_first_and_the_next_one_goes_on_from_there() {
+    let called = Arc::new(Mutex::new(Vec::new()));
+    let mut engine = Engine::new();
+    for name in ["test.First", "test.Second", "test.Third"] {
+        let called = Arc::clone(&called);
+        engine
+            .register(Controller {
+                name,
+                inputs: vec![Input::of::<Word>()],
+                outputs: Vec::new(),
+                body: Body::Acting(Box::new(move |_view, _desired| {
+                    called.lock().unwrap().push(name);
+                    Ok(())
+                })),
+            })
+            .unwrap();
+    }
+    let mut store = Store::new();
+
+    let ran = engine.turn(&mut store, now(5), 2);
+    assert_eq!((ran.calls, ran.wake_at), (2, Some(now(5).monotonic)));
+    assert_eq!(*called.lock().unwrap(), ["test.First", "test.Second"]);
+    // News for all of them in the middle of a round: who has waited longest goes on.
+    say(&mut store, "a", 1);
+    let ran = engine.turn(&mut store, now(6), 2);
+    assert_eq!((ran.calls, ran.wake_at), (2, Some(now(6).monotonic)));
+    let ran = engine.turn(&mut store, now(7), 2);
+    assert_eq!((ran.calls, ran.wake_at), (1, None));
+    let order = called.lock().unwrap().split_off(2);
+    assert_eq!(order, ["test.Third", "test.First", "test.Second"]);
+    // All was settled: news are for the first one first.
+    say(&mut store, "b", 1);
+    engine.turn(&mut store, now(8), 1);
+    assert_eq!(*called.lock().unwrap().last().unwrap(), "test.First");
+}
+
+#[test]
 fn the_graph_lists_every_edge() {
     let engine = engine_in_order(&[0, 1, 2]);
 

@@ -41,6 +41,6 @@ pub mod start;
 pub mod text;
 
 pub use rustix::{
-    event, fd, ffi, fs, io, ioctl, mount, net, path, pipe, process, rand, stdio, system, termios,
-    thread, time,
+    buffer, event, fd, ffi, fs, io, ioctl, mount, net, path, pipe, process, rand, stdio, system,
+    termios, thread, time,
 };

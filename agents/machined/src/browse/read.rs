@@ -15,8 +15,9 @@ use tonic::Status;
 use super::asked::{self, Asked};
 use super::slots::Outlet;
 
-/// What one message carries: as much as the connection to apid takes at a time.
-pub(crate) const PIECE: usize = 64 * 1024;
+/// What one message carries: half of what the connection to apid takes at a time, less what is
+/// written around it, so that the next one is on its way while one is passed on.
+pub(crate) const PIECE: usize = 32 * 1024 - 16;
 
 /// Reads what is at `asked`; links lead to what they point to.
 pub(crate) fn read(asked: &Asked, out: &Outlet<Data>) {
@@ -37,16 +38,15 @@ fn pump(asked: &Asked, out: &Outlet<Data>) -> Result<(), Status> {
             )));
         }
     };
-    let mut buffer = vec![0; PIECE];
     loop {
-        let len = match sys::io::read(&file, &mut buffer[..]) {
+        let mut bytes = Vec::with_capacity(PIECE);
+        match sys::io::read(&file, sys::buffer::spare_capacity(&mut bytes)) {
             // Some files of the kernel have no end but have nothing more at the moment.
             Ok(0) | Err(Errno::AGAIN) => return Ok(()),
-            Ok(len) => len,
+            Ok(_) => {}
             Err(Errno::INTR) => continue,
             Err(errno) => return Err(failed(errno)),
-        };
-        let bytes = buffer.get(..len).unwrap_or_default().to_vec();
+        }
         let piece = Data {
             metadata: None,
             bytes,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The controllers: one file each, and one table.
 //!
-//! Owns: who is in the engine.
+//! Owns: who is in the engine, and who comes first there.
 //! Never: holds logic of a controller.
 
 mod address_event;
@@ -123,27 +123,30 @@ pub(crate) fn register(
         vec![Output::of::<CpuStats>(), Output::of::<MemoryStats>()],
     )?;
     let controllers = [
+        // What opens the door, each after what it reads: a node that changes is reached first.
         machine_type::controller(),
         node_address::controller(),
-        resolvers::controller(),
-        unique_machine_token::controller(),
         hostname_config::controller(arguments, places),
         hostname_merge::controller(),
         hostname_spec::controller(places),
+        cert_sans::controller(),
+        api_certificate::controller(outlets.join.clone()),
+        // What a boot waits for.
+        kernel_param_defaults::controller(arguments),
+        kernel_param_config::controller(),
+        kernel_param_spec::controller(places),
+        resolvers::controller(),
         etc_files::controller(),
         etc_file::controller(places),
         kernel_module_config::controller(),
         kernel_module_spec::controller(outlets.modules.clone()),
-        kernel_param_defaults::controller(arguments),
-        kernel_param_config::controller(),
-        kernel_param_spec::controller(places),
+        // All others.
+        unique_machine_token::controller(),
         kmsg_log_config::controller(arguments),
         events_sink_config::controller(arguments),
         log_delivery::controller(outlets.shipping),
         metrics::controller(outlets.metrics.clone()),
         address_event::controller(outlets.announced.clone()),
-        cert_sans::controller(),
-        api_certificate::controller(outlets.join.clone()),
         trustd_certificate::controller(),
         root_os::controller(),
         root_etcd::controller(),

@@ -340,7 +340,7 @@ async fn clients_that_do_not_read_hold_up_neither_the_node_nor_others_for_ever()
     assert!(client.version(as_admin(())).await.is_ok());
     // Some of them go away in the middle of something.
     let first = held[0].message().await.unwrap().unwrap();
-    assert_eq!(first.bytes.len(), 64 * 1024);
+    assert!((1..=64 * 1024).contains(&first.bytes.len()));
     held.truncate(3);
 
     node.until("a place", async || list(&mut client, at("/")).await.ok())
