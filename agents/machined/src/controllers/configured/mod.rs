@@ -17,6 +17,7 @@ mod discovery;
 mod etcd;
 mod extra_manifests;
 mod kube_prism;
+mod kubelet;
 mod kubernetes_access;
 mod kubespan;
 mod node_ip;
@@ -44,6 +45,7 @@ pub(super) fn controllers(arguments: &KernelArguments) -> Vec<Controller> {
         kubernetes_access::controller(),
         siderolink::controller(arguments),
         address_filter::controller(),
+        kubelet::controller(),
         node_ip::controller(),
         node_labels::controller(),
         node_taints::controller(),
@@ -80,7 +82,7 @@ fn document<'a>(view: &View<'a>) -> Option<&'a Document> {
 }
 
 /// What it says of this machine.
-fn machine<'a>(view: &View<'a>) -> Option<&'a Machine> {
+pub(super) fn machine<'a>(view: &View<'a>) -> Option<&'a Machine> {
     document(view)?.machine.as_ref()
 }
 
@@ -158,6 +160,14 @@ mod tests {
             (
                 "NodeIPConfig/kubelet",
                 "validSubnets:\n- 0.0.0.0/0\nexcludeSubnets:\n- 10.244",
+            ),
+            (
+                "KubeletConfig/kubelet",
+                "clusterDNS:\n- 10.96.0.10\nclusterDomain: cluster.local\n",
+            ),
+            (
+                "KubeletConfig/kubelet",
+                "defaultRuntimeSeccompEnabled: true\nskipNodeRegistration: false\nstaticPodListURL: ''\n",
             ),
             (
                 "NodeLabelSpec/node-role.kubernetes.io/control-plane",

@@ -5,26 +5,26 @@
 //! Never: invents a word: a number without one stays a number.
 
 /// Numbers and their words.
-pub(super) type Words = &'static [(u32, &'static str)];
+pub(crate) type Words = &'static [(u32, &'static str)];
 
 /// The word for a number.
-pub(super) fn word(words: Words, number: u32) -> String {
+pub(crate) fn word(words: Words, number: u32) -> String {
     let known = words.iter().find(|(known, _)| *known == number);
     known.map_or_else(|| number.to_string(), |(_, word)| (*word).to_owned())
 }
 
 /// The words for the bits that are set; bits without a word are left out.
-pub(super) fn flags(words: Words, bits: u32) -> String {
+pub(crate) fn flags(words: Words, bits: u32) -> String {
     let set = words.iter().filter(|(bit, _)| bits & bit != 0);
     let set: Vec<&str> = set.map(|(_, word)| *word).collect();
     set.join(",")
 }
 
 /// `AF_*`.
-pub(super) const FAMILIES: Words = &[(2, "inet4"), (10, "inet6")];
+pub(crate) const FAMILIES: Words = &[(2, "inet4"), (10, "inet6")];
 
 /// `RT_SCOPE_*`.
-pub(super) const SCOPES: Words = &[
+pub(crate) const SCOPES: Words = &[
     (0, "global"),
     (200, "site"),
     (253, "link"),
@@ -33,7 +33,7 @@ pub(super) const SCOPES: Words = &[
 ];
 
 /// `RT_TABLE_*`.
-pub(super) const TABLES: Words = &[
+pub(crate) const TABLES: Words = &[
     (0, "unspec"),
     (253, "default"),
     (254, "main"),
@@ -41,7 +41,7 @@ pub(super) const TABLES: Words = &[
 ];
 
 /// `RTPROT_*`.
-pub(super) const PROTOCOLS: Words = &[
+pub(crate) const PROTOCOLS: Words = &[
     (0, "unspec"),
     (1, "redirect"),
     (2, "kernel"),
@@ -67,7 +67,7 @@ pub(super) const PROTOCOLS: Words = &[
 ];
 
 /// `IF_OPER_*`.
-pub(super) const OPERATIONAL_STATES: Words = &[
+pub(crate) const OPERATIONAL_STATES: Words = &[
     (0, "unknown"),
     (1, "notPresent"),
     (2, "down"),
@@ -78,7 +78,7 @@ pub(super) const OPERATIONAL_STATES: Words = &[
 ];
 
 /// `IFA_F_*`.
-pub(super) const ADDRESS_FLAGS: Words = &[
+pub(crate) const ADDRESS_FLAGS: Words = &[
     (1, "temporary"),
     (2, "nodad"),
     (4, "optimistic"),
@@ -94,7 +94,7 @@ pub(super) const ADDRESS_FLAGS: Words = &[
 ];
 
 /// `IFF_*`.
-pub(super) const LINK_FLAGS: Words = &[
+pub(crate) const LINK_FLAGS: Words = &[
     (1, "UP"),
     (2, "BROADCAST"),
     (4, "DEBUG"),
@@ -117,7 +117,7 @@ pub(super) const LINK_FLAGS: Words = &[
 ];
 
 /// `ARPHRD_*`.
-pub(super) const LINK_TYPES: Words = &[
+pub(crate) const LINK_TYPES: Words = &[
     (0, "netrom"),
     (1, "ether"),
     (2, "eether"),
@@ -195,6 +195,53 @@ pub(super) const LINK_TYPES: Words = &[
     (65534, "nohdr"),
     (65535, "void"),
 ];
+
+/// `RTN_*`, of routes that a configuration can have.
+pub(crate) const ROUTE_TYPES: Words = &[(0, "unspec"), (1, "unicast")];
+
+/// `BOND_MODE_*`.
+pub(crate) const BOND_MODES: Words = &[
+    (0, "balance-rr"),
+    (1, "active-backup"),
+    (2, "balance-xor"),
+    (3, "broadcast"),
+    (4, "802.3ad"),
+    (5, "balance-tlb"),
+    (6, "balance-alb"),
+];
+
+/// `BOND_XMIT_POLICY_*`.
+pub(crate) const BOND_HASH_POLICIES: Words = &[
+    (0, "layer2"),
+    (1, "layer3+4"),
+    (2, "layer2+3"),
+    (3, "encap2+3"),
+    (4, "encap3+4"),
+];
+
+/// `lacp_rate` of a bond.
+pub(crate) const LACP_RATES: Words = &[(0, "slow"), (1, "fast")];
+
+/// `arp_validate` of a bond.
+pub(crate) const ARP_VALIDATIONS: Words = &[(0, "none"), (1, "active"), (2, "backup"), (3, "all")];
+
+/// `arp_all_targets` of a bond.
+pub(crate) const ARP_ALL_TARGETS: Words = &[(0, "any"), (1, "all")];
+
+/// `primary_reselect` of a bond.
+pub(crate) const PRIMARY_RESELECTS: Words = &[(0, "always"), (1, "better"), (2, "failure")];
+
+/// `fail_over_mac` of a bond.
+pub(crate) const FAIL_OVER_MACS: Words = &[(0, "none"), (1, "active"), (2, "follow")];
+
+/// `ad_select` of a bond.
+pub(crate) const AD_SELECTS: Words = &[(0, "stable"), (1, "bandwidth"), (2, "count")];
+
+/// `ETH_P_8021Q` and `ETH_P_8021AD`.
+pub(crate) const VLAN_PROTOCOLS: Words = &[(0x8100, "802.1q"), (0x88a8, "802.1ad")];
+
+/// What configures links while the node runs.
+pub(crate) const OPERATORS: Words = &[(0, "dhcp4"), (1, "dhcp6"), (2, "vip")];
 
 #[cfg(test)]
 mod tests {
