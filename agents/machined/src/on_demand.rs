@@ -19,14 +19,17 @@ use crate::{adjtime, perf};
 /// How often while somebody watches: as often as the documents' node does always.
 const EVERY: Duration = Duration::from_secs(30);
 
+/// Reads resources of a type into the store.
+type Reader = fn(&Node);
+
 /// The types, and who reads them.
-const ALL: &[(&Kind, fn(&Node))] = &[
+const ALL: &[(&Kind, Reader)] = &[
     (CpuStats::KIND, perf::refresh_processors),
     (MemoryStats::KIND, perf::refresh_memory),
     (AdjtimeStatus::KIND, adjtime::refresh),
 ];
 
-fn reader(kind: &Kind) -> Option<fn(&Node)> {
+fn reader(kind: &Kind) -> Option<Reader> {
     let found = ALL.iter().find(|(known, _)| known.name == kind.name);
     found.map(|(_, reader)| *reader)
 }

@@ -90,7 +90,7 @@ fn base62(bytes: &[u8]) -> String {
     const LEFT_OUT: u8 = 0b1_1110;
     let bit = |at: usize| {
         let byte = bytes.get(at / 8).copied().unwrap_or(0);
-        byte >> (7 - at % 8) & 1
+        u8::from(byte & (0x80 >> (at % 8)) != 0)
     };
     let mut text = String::new();
     let mut end = bytes.len().saturating_mul(8);

@@ -21,8 +21,8 @@ use super::{
     MountStatus, NetworkStatus, NodeAddressFilter, NodeIp, NodeIpConfig, NodeLabelSpec,
     NodeTaintSpec, Nodename, OperatorSpec, OsRootSecrets, PlatformMetadata, PodResources,
     Processor, ResolverSpec, RouteSpec, SchedulerConfig, SeccompProfile, SecurityState,
-    SiderolinkConfig, StpSpec, SystemInformation, TimeServerSpec, TimeServerStatus, TimeStatus,
-    VlanSpec, WireguardPeer, WireguardSpec, meta, shown, wire,
+    SiderolinkConfig, StaticPod, StpSpec, SystemInformation, TimeServerSpec, TimeServerStatus,
+    TimeStatus, VlanSpec, WireguardPeer, WireguardSpec, meta, shown, wire,
 };
 
 const FILE: &str = include_str!("../../tests/data/types.txt");
@@ -185,6 +185,7 @@ fn rsrc_fields_have_the_keys_and_the_numbers_of_the_documents() {
         OperatorSpec,
         KubeletConfig,
         NodeIp,
+        StaticPod,
     ], records: [
         BondSlave = "network.BondSlave",
         BondSpec = "network.BondMasterSpec",

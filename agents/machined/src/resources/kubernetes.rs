@@ -182,3 +182,15 @@ spec! {
         1 "addresses" addresses: Vec<IpAddr>, keep, "The addresses.";
     }
 }
+
+spec! {
+    /// A pod that the kubelet of this node is to run. Its id is its namespace and its name.
+    StaticPod,
+    "StaticPods.kubernetes.talos.dev" in "k8s",
+    ["staticpod", "sp", "sps"],
+    [],
+    Public,
+    {
+        1 "pod" pod: Value, keep, "The pod, as Kubernetes writes it.";
+    }
+}

@@ -25,7 +25,7 @@ use super::{
     NodeAddress, NodeAddressFilter, NodeIp, NodeIpConfig, NodeLabelSpec, NodeTaintSpec, Nodename,
     OperatorSpec, OsRootSecrets, PlatformMetadata, Processor, ResolverSpec, ResolverStatus,
     RouteSpec, RouteStatus, SchedulerConfig, SeccompProfile, SecurityState, Service,
-    SiderolinkConfig, SystemInformation, TimeServerSpec, TimeServerStatus, TimeStatus,
+    SiderolinkConfig, StaticPod, SystemInformation, TimeServerSpec, TimeServerStatus, TimeStatus,
     TrustdCertificate, UniqueMachineToken, registered, wire,
 };
 
@@ -142,6 +142,7 @@ const FILLED: &[&Kind] = &[
     OperatorSpec::KIND,
     KubeletConfig::KIND,
     NodeIp::KIND,
+    StaticPod::KIND,
 ];
 
 /// The namespaces that hold them.

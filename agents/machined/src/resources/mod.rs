@@ -43,7 +43,7 @@ pub(crate) use hardware::{MemoryModule, Processor, SystemInformation};
 pub(crate) use kubernetes::{
     IdMapping, KubePrismConfig, KubePrismEndpoint, KubePrismEndpoints, KubeletConfig, Mount,
     NodeAddressFilter, NodeIp, NodeIpConfig, NodeLabelSpec, NodeTaintSpec, Nodename,
-    SeccompProfile,
+    SeccompProfile, StaticPod,
 };
 pub(crate) use links::{
     BondSlave, BondSpec, BridgeSlave, BridgeSpec, LinkSpec, StpSpec, VlanSpec, WireguardPeer,

@@ -27,6 +27,7 @@ mod nodename;
 mod scheduler;
 mod seccomp_profiles;
 mod siderolink;
+mod static_pods;
 mod written;
 
 use config::Document;
@@ -51,6 +52,7 @@ pub(super) fn controllers(arguments: &KernelArguments) -> Vec<Controller> {
         node_taints::controller(),
         nodename::controller(),
         seccomp_profiles::controller(),
+        static_pods::controller(),
         kube_prism::endpoints(),
         kube_prism::config(),
         etcd::controller(),
@@ -218,10 +220,16 @@ mod tests {
     fn what_is_written_goes_where_it_belongs() {
         let found = follows(configuration(
             "machine:\n",
-            "machine:\n    nodeLabels: {a: b}\n    nodeTaints: {c: 'd:NoExecute', e: NoSchedule}\n    \
+            "machine:\n    pods: [{kind: Pod, metadata: {name: web, namespace: lab}}, {metadata: {name: x}}]\n    \
+             nodeLabels: {a: b}\n    nodeTaints: {c: 'd:NoExecute', e: NoSchedule}\n    \
              seccompProfiles: [{name: audit.json, value: {defaultAction: SCMP_ACT_LOG}}]\n",
         ));
 
+        assert_eq!(
+            found["StaticPod/lab-web"],
+            "pod:\n  kind: Pod\n  metadata:\n    name: web\n    namespace: lab\n"
+        );
+        assert!(found.contains_key("StaticPod/default-x"));
         assert_eq!(found["NodeLabelSpec/a"], "key: a\nvalue: b\n");
         assert_eq!(
             found["NodeTaintSpec/c"],

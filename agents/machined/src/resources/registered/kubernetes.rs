@@ -39,6 +39,4 @@ registered! {
     "StaticPodStatuses.kubernetes.talos.dev" in "k8s", Public,
         ["podstatus", "staticpodstatus", "sps"],
         ["Ready" = r#"{.conditions[?(@.type=="Ready")].status}"#];
-    "StaticPods.kubernetes.talos.dev" in "k8s", Public,
-        ["staticpod", "sp", "sps"], [];
 }

@@ -196,8 +196,21 @@ pub(crate) const LINK_TYPES: Words = &[
     (65535, "void"),
 ];
 
-/// `RTN_*`, of routes that a configuration can have.
-pub(crate) const ROUTE_TYPES: Words = &[(0, "unspec"), (1, "unicast")];
+/// `RTN_*`.
+pub(crate) const ROUTE_TYPES: Words = &[
+    (0, "unspec"),
+    (1, "unicast"),
+    (2, "local"),
+    (3, "broadcast"),
+    (4, "anycast"),
+    (5, "multicast"),
+    (6, "blackhole"),
+    (7, "unreachable"),
+    (8, "prohibit"),
+    (9, "throw"),
+    (10, "nat"),
+    (11, "xresolve"),
+];
 
 /// `BOND_MODE_*`.
 pub(crate) const BOND_MODES: Words = &[
@@ -254,5 +267,43 @@ mod tests {
         assert_eq!(flags(LINK_FLAGS, 0x1_0043), "UP,BROADCAST,RUNNING,LOWER_UP");
         assert_eq!(flags(ADDRESS_FLAGS, 0x8000_0080), "permanent");
         assert_eq!(flags(ADDRESS_FLAGS, 0), "");
+    }
+
+    #[test]
+    fn enum_06_to_33_words_and_numbers_are_those_of_the_documents() {
+        let all = include_str!("../../../tests/data/words.txt");
+        let all = all.lines().filter(|line| !line.starts_with('#'));
+        let all: Vec<Vec<&str>> = all.map(|line| line.splitn(3, ' ').collect()).collect();
+
+        for (name, words) in [
+            ("nethelpers.ADSelect", AD_SELECTS),
+            ("nethelpers.ARPAllTargets", ARP_ALL_TARGETS),
+            ("nethelpers.ARPValidate", ARP_VALIDATIONS),
+            ("nethelpers.AddressFlag", ADDRESS_FLAGS),
+            ("nethelpers.BondMode", BOND_MODES),
+            ("nethelpers.BondXmitHashPolicy", BOND_HASH_POLICIES),
+            ("nethelpers.FailOverMAC", FAIL_OVER_MACS),
+            ("nethelpers.Family", FAMILIES),
+            ("nethelpers.LACPRate", LACP_RATES),
+            ("nethelpers.LinkType", LINK_TYPES),
+            ("nethelpers.OperationalState", OPERATIONAL_STATES),
+            ("nethelpers.PrimaryReselect", PRIMARY_RESELECTS),
+            ("nethelpers.RouteProtocol", PROTOCOLS),
+            ("nethelpers.RoutingTable", TABLES),
+            ("nethelpers.Scope", SCOPES),
+            ("nethelpers.VLANProtocol", VLAN_PROTOCOLS),
+            ("network.Operator", OPERATORS),
+            ("nethelpers.RouteType", ROUTE_TYPES),
+        ] {
+            let documented = all.iter().filter(|line| line[0] == name);
+            let mut documented: Vec<(u32, &str)> = documented
+                .map(|line| (line[1].parse().unwrap(), line[2]))
+                .collect();
+            let mut ours = words.to_vec();
+            documented.sort_unstable();
+            ours.sort_unstable();
+            assert!(!ours.is_empty());
+            assert_eq!(ours, documented, "{name}");
+        }
     }
 }
