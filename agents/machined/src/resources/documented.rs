@@ -174,6 +174,22 @@ fn rsrc_fields_have_the_keys_and_the_numbers_of_the_documents() {
         AuditPolicyConfig,
         ExtraManifestsConfig,
         EtcdConfig,
+    ], records: [
+        KubePrismEndpoint = "k8s.KubePrismEndpoint",
+        ExtraVolume = "k8s.ExtraVolume",
+        PodResources = "k8s.Resources",
+        AdmissionPlugin = "k8s.AdmissionPluginSpec",
+        ExtraManifest = "k8s.ExtraManifest",
+        CpuTimes = "perf.CPUStat",
+        wire::Certificates = "ApiCertificates.secrets.talos.dev",
+    ]);
+}
+
+#[test]
+fn rsrc_fields_of_wishes_and_of_the_node_itself_are_those_of_the_documents() {
+    let documented = documented();
+
+    check!(&documented, specs: [
         Identity,
         AdjtimeStatus,
         MaintenanceRootSecrets,
@@ -197,12 +213,5 @@ fn rsrc_fields_have_the_keys_and_the_numbers_of_the_documents() {
         WireguardPeer = "network.WireguardPeer",
         Dhcp4 = "network.DHCP4OperatorSpec",
         Dhcp6 = "network.DHCP6OperatorSpec",
-        KubePrismEndpoint = "k8s.KubePrismEndpoint",
-        ExtraVolume = "k8s.ExtraVolume",
-        PodResources = "k8s.Resources",
-        AdmissionPlugin = "k8s.AdmissionPluginSpec",
-        ExtraManifest = "k8s.ExtraManifest",
-        CpuTimes = "perf.CPUStat",
-        wire::Certificates = "ApiCertificates.secrets.talos.dev",
     ]);
 }
