@@ -242,7 +242,7 @@ fn cmd_008_bash_completes_commands_flags_and_values_with_the_script_that_is_writ
     let script = Desk::empty().run("completion bash").done();
 
     for (words, expected) in [
-        (&["ser"][..], &["service"][..]),
+        (&["ser"][..], &["service", "services"][..]),
         (&["inspect", "dep"], &["dependencies"]),
         (&["config", "conte"], &["context", "contexts"]),
         (&["processes", "--so"], &["--sort"]),
