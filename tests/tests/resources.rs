@@ -27,6 +27,16 @@ const FILLED: &[(&str, &str)] = &[
     ("platformmetadatas", "platform: metal"),
     ("apiserverconfigs", "etcdServers:"),
     ("nodenames", "nodename: "),
+    ("identities", "nodeId: "),
+    ("adjtimestatuses", "state: TIME_"),
+    ("acquireconfigstatuses", "id: machine-config"),
+    ("kubeletconfigs", "clusterDomain: cluster.local"),
+    ("linkspecs", "up: true"),
+    ("addressspecs", "layer: operator"),
+    ("routespecs", "protocol: dhcp"),
+    ("operatorspecs", "requireUp: true"),
+    ("resolverspecs", "dnsServers:"),
+    ("nodeips", "addresses:"),
 ];
 
 fn every_type_of_resource_is_read_and_the_graph_is_drawn(arch: Arch) -> Result<()> {

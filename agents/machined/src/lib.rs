@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod acquire;
+mod adjtime;
 mod announce;
 mod api;
 mod browse;
@@ -38,6 +39,7 @@ mod mounted;
 mod news;
 mod node;
 mod ntp;
+mod on_demand;
 mod perf;
 pub mod places;
 mod proc;

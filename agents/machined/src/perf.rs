@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What processors and memory do, as resources.
 //!
-//! An idle node does no work: the counters are read when somebody reads them, and again every half
-//! minute while somebody watches them.
-//!
-//! Owns: when they are read, and what of `/proc` is in which field.
-//! Never: reads them for nobody.
-
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+//! Owns: what of `/proc` is in which field.
+//! Never: reads it for nobody; `on_demand` says when.
 
 use api::machine::{CpuStat, MemInfo, SystemStat};
-use resource::{Kind, ResourceSpec as _};
 
 use crate::node::Node;
 use crate::proc;
@@ -19,38 +12,18 @@ use crate::resources::{CpuStats, CpuTimes, LATEST, MemoryStats};
 
 /// Who writes them.
 pub(crate) const OWNER: &str = "perf.StatsController";
-/// How often while somebody watches: as often as the documents' node does always.
-const EVERY: Duration = Duration::from_secs(30);
 
-/// Whether a type is read on demand.
-pub(crate) fn is_of(kind: &Kind) -> bool {
-    [CpuStats::KIND.name, MemoryStats::KIND.name].contains(&kind.name)
-}
-
-/// Reads the counters of a type now. What cannot be read stays as it was.
-pub(crate) fn refresh(node: &Node, kind: &Kind) {
-    if kind.name == MemoryStats::KIND.name
-        && let Ok(memory) = proc::memory::read(&node.places)
-    {
-        node.put(OWNER, LATEST, memory_stats(&proc::memory::wire(&memory)));
-    }
-    if kind.name == CpuStats::KIND.name
-        && let Ok(text) = std::fs::read_to_string(node.places.at("/proc/stat"))
-    {
+/// Reads processors and what they do now. What cannot be read stays as it was.
+pub(crate) fn refresh_processors(node: &Node) {
+    if let Ok(text) = std::fs::read_to_string(node.places.at("/proc/stat")) {
         node.put(OWNER, LATEST, cpu_stats(&proc::stat::parse(&text)));
     }
 }
 
-/// Reads them again and again for whoever watches a type, until nobody holds `listener` any more.
-pub(crate) async fn keep_fresh(node: Arc<Node>, kind: &'static Kind, listener: Weak<()>) {
-    let mut ticks = tokio::time::interval(EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if listener.strong_count() == 0 {
-            return;
-        }
-        refresh(&node, kind);
+/// Reads what memory is used for now. What cannot be read stays as it was.
+pub(crate) fn refresh_memory(node: &Node) {
+    if let Ok(memory) = proc::memory::read(&node.places) {
+        node.put(OWNER, LATEST, memory_stats(&proc::memory::wire(&memory)));
     }
 }
 

@@ -74,6 +74,12 @@ impl Places {
         self.at("/system/state/config.tried.yaml")
     }
 
+    /// What tells this node from all others.
+    #[must_use]
+    pub fn node_identity(&self) -> PathBuf {
+        self.at("/system/state/node-identity.yaml")
+    }
+
     /// The device of the STATE partition, where udevd has found one.
     #[must_use]
     pub fn state_device(&self) -> PathBuf {

@@ -2,13 +2,17 @@
 //! Types of resources as nodes define them, and the names that operators call them by.
 //!
 //! Owns: what a name means. A name that was given to a type counts more than the initials of others:
-//! `ns` is namespaces, also where there are network statuses.
-//! Never: guesses between two types.
+//! `ns` is namespaces, also where there are network statuses. Initials that several types share mean
+//! what the documents use them for.
+//! Never: guesses between two types: what no document uses is refused.
 
 use api::cosi::resource::meta::ResourceDefinitionSpec;
 
 use crate::resources::path::Template;
 use crate::trouble::Trouble;
+
+/// Initials that several types share, and what the samples of the documents mean by them.
+const MEANT: &[(&str, &str)] = &[("sp", "StaticPods.kubernetes.talos.dev")];
 
 /// A type of resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +80,14 @@ pub(crate) fn resolve<'k>(named: &str, kinds: &'k [Kind]) -> Result<&'k Kind, Tr
     if meant.iter().filter(given).count() == 1 {
         meant.retain(|kind| !kind.has_initials(named));
     }
+    let of_documents = MEANT
+        .iter()
+        .find(|(short, _)| short.eq_ignore_ascii_case(named));
+    if let Some((_, name)) = of_documents
+        && meant.iter().any(|kind| kind.name == *name)
+    {
+        meant.retain(|kind| kind.name == *name);
+    }
     match meant[..] {
         [kind] => Ok(kind),
         [] => Err(
@@ -133,6 +145,101 @@ mod tests {
         );
         for named in ["", "r", "route ", "nothing", "\0"] {
             assert!(found(named).is_err(), "{named}");
+        }
+    }
+
+    /// What nodes define, as the documents have it.
+    fn documented() -> Vec<Kind> {
+        let text = include_str!("../../../agents/machined/tests/data/types.txt");
+        let mut kinds: Vec<Kind> = Vec::new();
+        for line in text.lines() {
+            let mut words = line.split(' ');
+            match (words.next(), words.next()) {
+                (Some("type"), Some(name)) => {
+                    // The plural, and the plural with more and more of the suffix.
+                    let dots = name.match_indices('.').map(|(at, _)| &name[..at]);
+                    let names: Vec<String> = dots.map(str::to_lowercase).collect();
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    kinds.push(kind(name, &names));
+                }
+                (Some("record"), _) => break,
+                (Some("alias"), Some(alias)) => {
+                    kinds.last_mut().unwrap().aliases.push(alias.to_owned());
+                }
+                _ => {}
+            }
+        }
+        kinds
+    }
+
+    #[test]
+    fn res_06_every_name_in_a_sample_of_the_documents_means_what_it_does_there() {
+        let kinds = documented();
+        assert_eq!(kinds.len(), 113);
+
+        for (named, plural) in [
+            ("address", "AddressStatuses"),
+            ("addresses", "AddressStatuses"),
+            ("addressspecs", "AddressSpecs"),
+            (
+                "admissioncontrolconfigs.kubernetes.talos.dev",
+                "AdmissionControlConfigs",
+            ),
+            ("affiliates", "Affiliates"),
+            ("extensions", "ExtensionStatuses"),
+            ("hostnamespec", "HostnameSpecs"),
+            ("hostnamestatus", "HostnameStatuses"),
+            ("identities", "Identities"),
+            ("kubespanendpoints", "KubeSpanEndpoints"),
+            ("kubespanidentities", "KubeSpanIdentities"),
+            ("kubespanpeerspecs", "KubeSpanPeerSpecs"),
+            ("kubespanpeerstatuses", "KubeSpanPeerStatuses"),
+            ("links", "LinkStatuses"),
+            ("machineconfig", "MachineConfigs"),
+            ("machinetype", "MachineTypes"),
+            ("manifests", "Manifests"),
+            ("mc", "MachineConfigs"),
+            ("member", "Members"),
+            ("members", "Members"),
+            ("meta", "MetaKeys"),
+            ("namespaces", "Namespaces"),
+            ("networkstatus", "NetworkStatuses"),
+            ("nodeaddresses", "NodeAddresses"),
+            ("nodename", "Nodenames"),
+            ("ns", "Namespaces"),
+            ("operatorspecs", "OperatorSpecs"),
+            ("rd", "ResourceDefinitions"),
+            ("resolvers", "ResolverStatuses"),
+            ("resourcedefinitions", "ResourceDefinitions"),
+            ("routes", "RouteStatuses"),
+            ("seccompprofiles", "SeccompProfiles"),
+            ("securitystate", "SecurityStates"),
+            ("sp", "StaticPods"),
+            ("staticpods", "StaticPods"),
+            ("staticpodstatus", "StaticPodStatuses"),
+            ("svc", "Services"),
+            ("timeservers", "TimeServerStatuses"),
+            ("timestatus", "TimeStatuses"),
+        ] {
+            let found = resolve(named, &kinds).map(|kind| kind.name.as_str());
+            let found = found.unwrap_or_else(|error| panic!("{named}: {error}"));
+            assert_eq!(found.split('.').next(), Some(plural), "{named}");
+        }
+    }
+
+    #[test]
+    fn res_06_what_no_document_uses_is_refused_with_all_that_it_could_mean() {
+        let kinds = documented();
+
+        for named in [
+            "acs", "as", "dcs", "efs", "es", "hs", "kps", "ks", "ksps", "ls", "mrs", "ms", "msc",
+            "mscs", "ps", "rs", "sc", "scs", "sps", "ss", "tss",
+        ] {
+            let error = resolve(named, &kinds).unwrap_err().to_string();
+            assert!(
+                error.contains("is short for several types"),
+                "{named}: {error}"
+            );
         }
     }
 

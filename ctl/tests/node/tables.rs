@@ -139,6 +139,14 @@ fn lines_of_logs_have_their_node_in_front() {
 }
 
 #[test]
+fn records_of_the_kernel_have_their_node_in_front() {
+    assert_eq!(
+        ask("dmesg").done(),
+        "127.0.0.1: kern: info: the first\n127.0.0.1: kern: info: the last\n"
+    );
+}
+
+#[test]
 fn logs_of_containers_are_not_built_and_said_so() {
     let error = ask("logs -k kube-system/x").failed();
 
@@ -196,6 +204,100 @@ fn completion_knows_the_commands_in_every_shell() {
     for shell in ["bash", "fish", "zsh"] {
         let out = Desk::empty().run(&format!("completion {shell}")).done();
         for word in ["apply-config", "services", "talosconfig", "dry-run"] {
+            assert!(out.contains(word), "{shell} {word}");
+        }
+    }
+}
+
+/// What bash offers for the last of some words, with our script sourced.
+fn completed(script: &str, words: &[&str]) -> Vec<String> {
+    const ASK: &str = r#"
+source /dev/stdin
+complete -p ichorctl >/dev/null || exit 1
+function=$(complete -p ichorctl | sed -n 's/.* -F \([^ ]*\) .*/\1/p')
+COMP_WORDS=(ichorctl "$@")
+COMP_CWORD=$#
+"$function" ichorctl "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
+printf '%s\n' "${COMPREPLY[@]}"
+"#;
+    let mut bash = std::process::Command::new("bash")
+        .args(["--norc", "-c", ASK, "bash"])
+        .args(words)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = bash.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, script.as_bytes()).unwrap();
+    drop(stdin);
+    let said = bash.wait_with_output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let out = String::from_utf8(said.stdout).unwrap();
+    out.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn cmd_008_bash_completes_commands_flags_and_values_with_the_script_that_is_written() {
+    let script = Desk::empty().run("completion bash").done();
+
+    for (words, expected) in [
+        (&["ser"][..], &["service", "services"][..]),
+        (&["inspect", "dep"], &["dependencies"]),
+        (&["config", "conte"], &["context", "contexts"]),
+        (&["processes", "--so"], &["--sort"]),
+        (&["nothing-like-it"], &[]),
+    ] {
+        let found = completed(&script, words);
+        let mut found: Vec<&str> = found.iter().map(String::as_str).collect();
+        found.retain(|word| !word.is_empty());
+        assert_eq!(found, expected, "{words:?}");
+    }
+}
+
+#[test]
+fn cmd_008_scripts_for_shells_that_are_not_here_name_every_command() {
+    for shell in ["fish", "zsh"] {
+        let out = Desk::empty().run(&format!("completion {shell}")).done();
+        for word in [
+            "apply-config",
+            "bootstrap",
+            "config",
+            "containers",
+            "dashboard",
+            "disks",
+            "dmesg",
+            "etcd",
+            "events",
+            "gen",
+            "get",
+            "health",
+            "image",
+            "inspect",
+            "kubeconfig",
+            "list",
+            "logs",
+            "memory",
+            "meta",
+            "mounts",
+            "netstat",
+            "patch",
+            "pcap",
+            "processes",
+            "read",
+            "reboot",
+            "reset",
+            "restart",
+            "rollback",
+            "service",
+            "shutdown",
+            "stats",
+            "support",
+            "time",
+            "upgrade",
+            "usage",
+            "validate",
+            "version",
+        ] {
             assert!(out.contains(word), "{shell} {word}");
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! Most of it is rustix, passed on under its own names. Around it lies what rustix leaves to
 //! others: the first instruction of a program ([`entry!`]), signals, clone3, system call filters,
-//! loop devices, the kernel log, and one server for every message socket ([`seqpacket`]).
+//! loop devices, the kernel log, how the clock is kept, and one server for every message socket ([`seqpacket`]).
 //!
 //! A program without libc is a library crate with all its code (tested on any machine), and a
 //! `main.rs` of a few lines, which its `Cargo.toml` marks `test = false`:
@@ -21,6 +21,7 @@
 //! Never: decides anything, or knows what is in a message.
 #![no_std]
 
+pub mod adjtime;
 mod arch;
 pub mod cmdline;
 pub mod errno;

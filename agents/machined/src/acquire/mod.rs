@@ -27,8 +27,13 @@ use crate::configuration::Loaded;
 use crate::controllers::CONFIGURATION;
 use crate::lower::{self, Refusal};
 use crate::node::Node;
-use crate::resources::{LeaseStatus, LinkStatus, MachineConfig, MachineStage, NodeAddress};
+use crate::resources::{
+    AcquireConfigSpec, AcquireConfigStatus, LeaseStatus, LinkStatus, MachineConfig, MachineStage,
+    MaintenanceServiceRequest, NodeAddress,
+};
 
+/// Who says that the node looks for its configuration: the task of the boot sequence.
+pub(crate) const TASK: &str = "v1alpha1.loadConfig";
 /// How long the kernel argument's source may fail before maintenance mode opens beside it.
 const GRACE: Duration = Duration::from_secs(60);
 const RETRY_FIRST: Duration = Duration::from_secs(1);
@@ -56,6 +61,7 @@ pub(crate) fn accept(node: &Node, loaded: Loaded) -> Arc<Loaded> {
 /// Puts a configuration that was in force before back into force.
 pub(crate) fn put_back(node: &Node, before: Arc<Loaded>) {
     node.put(CONFIGURATION, MachineConfig::ID, MachineConfig(before));
+    node.put(CONFIGURATION, AcquireConfigSpec::ID, AcquireConfigStatus);
     // Extension services have a part of it.
     node.services_changed.notify_waiters();
 }
@@ -63,11 +69,13 @@ pub(crate) fn put_back(node: &Node, before: Arc<Loaded>) {
 /// Takes the configuration away: the node is as one that never had any.
 pub(crate) fn take_away(node: &Node) {
     node.replace::<MachineConfig>(CONFIGURATION, BTreeMap::new());
+    node.replace::<AcquireConfigStatus>(CONFIGURATION, BTreeMap::new());
     node.services_changed.notify_waiters();
 }
 
 /// Waits until there is a configuration, wherever it comes from.
 pub(crate) async fn load(node: &Arc<Node>) -> Result<(), String> {
+    node.put(TASK, AcquireConfigSpec::ID, AcquireConfigSpec);
     if node.is_configured() || state::take(node) {
         return Ok(());
     }
@@ -75,6 +83,8 @@ pub(crate) async fn load(node: &Arc<Node>) -> Result<(), String> {
         () = from_outside(node) => {}
         never = state::arrive_late(node) => match never {},
     }
+    // Whichever came first, nobody is waited for any more.
+    node.replace::<MaintenanceServiceRequest>(CONFIGURATION, BTreeMap::new());
     node.set_stage(MachineStage::Booting);
     Ok(())
 }
@@ -152,6 +162,11 @@ async fn maintenance(node: &Arc<Node>) {
     tokio::pin!(configured);
     // Registered before looking: an apply in between is not missed.
     configured.as_mut().enable();
+    node.put(
+        CONFIGURATION,
+        MaintenanceServiceRequest::ID,
+        MaintenanceServiceRequest,
+    );
     node.set_stage(MachineStage::Maintenance);
     told(Action::Start);
     if !node.is_configured() {

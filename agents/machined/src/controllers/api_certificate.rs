@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The certificate of the API: from the configuration's CA, or one of its own in maintenance. A node
-//! that has no key of the CA gets its certificate from another node.
+//! The certificate of the API: from the configuration's CA, or that of maintenance mode. A node that
+//! has no key of the CA gets its certificate from another node.
 //!
 //! Owns: its issue, its renewal at half its life and whenever its names change, and what is to be
 //! asked for elsewhere.
@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use super::renewed::Renewed;
 use crate::configuration::Machine;
 use crate::resources::{
-    ApiCertificate, CertSan, JoinCertificate, MachineConfig, MachineStage, MachineStatus,
+    ApiCertificate, CertSan, JoinCertificate, MachineConfig, MaintenanceServiceCertificate,
+    MaintenanceServiceRequest,
 };
 use crate::trust::Wish as Join;
 
@@ -21,8 +22,8 @@ use crate::trust::Wish as Join;
 #[derive(Debug, Clone, PartialEq)]
 struct Wish {
     sans: CertSan,
-    /// CA certificate and key; nothing in maintenance.
-    authority: Option<(Vec<u8>, Secret)>,
+    /// CA certificate and key.
+    authority: (Vec<u8>, Secret),
     client_ca: Vec<u8>,
     /// Whether this node passes calls on to others.
     routes: bool,
@@ -34,7 +35,7 @@ pub(super) fn controller(join: watch::Sender<Option<Join>>) -> Controller {
         name: "secrets.APIController",
         inputs: vec![
             Input::of::<MachineConfig>().only(MachineConfig::ID),
-            Input::of::<MachineStatus>().only(MachineStatus::ID),
+            Input::of::<MaintenanceServiceCertificate>(),
             Input::of::<CertSan>().only("api"),
             Input::of::<JoinCertificate>().only(JoinCertificate::ID),
         ],
@@ -62,25 +63,20 @@ pub(super) fn controller(join: watch::Sender<Option<Join>>) -> Controller {
                 }
                 return Ok(());
             }
-            let stage = view.get::<MachineStatus>(MachineStatus::ID);
-            let wish = match configuration {
-                Some(configuration) => {
-                    let machine = &configuration.0.machine;
-                    Wish {
-                        sans: sans.clone(),
-                        authority: Some((machine.ca_certificate.clone(), machine.ca_key.clone())),
-                        client_ca: client_ca(machine),
-                        routes: machine.kind.is_control_plane(),
-                    }
+            let Some(configuration) = configuration else {
+                // Until it is there the door stays closed.
+                let id = MaintenanceServiceRequest::ID;
+                if let Some(made) = view.get::<MaintenanceServiceCertificate>(id) {
+                    desired.put(ApiCertificate::ID, of_maintenance(made)?);
                 }
-                None if stage.is_some_and(|s| s.stage == MachineStage::Maintenance) => Wish {
-                    sans: sans.clone(),
-                    authority: None,
-                    client_ca: Vec::new(),
-                    routes: false,
-                },
-                // Not known yet: the door stays closed.
-                None => return Ok(()),
+                return Ok(());
+            };
+            let machine = &configuration.0.machine;
+            let wish = Wish {
+                sans: sans.clone(),
+                authority: (machine.ca_certificate.clone(), machine.ca_key.clone()),
+                client_ca: client_ca(machine),
+                routes: machine.kind.is_control_plane(),
             };
             let certificate = issued.certificate(wish, (view.now(), desired), issue)?;
             desired.put(ApiCertificate::ID, certificate);
@@ -112,26 +108,33 @@ fn from_elsewhere(joined: &JoinCertificate, client_ca: Vec<u8>) -> Result<ApiCer
     })
 }
 
+/// What a node without a configuration shows: nobody is known by a CA.
+fn of_maintenance(made: &MaintenanceServiceCertificate) -> Result<ApiCertificate, Failure> {
+    let server = made.server.clone().unwrap_or_default();
+    let certificate = Certificate::from_pem(&server.certificate)?;
+    Ok(ApiCertificate {
+        client_ca_pem: Vec::new(),
+        server_pem: server.certificate,
+        server_key_pem: server.key,
+        client_pem: Vec::new(),
+        client_key_pem: Secret::new(Vec::new()),
+        not_before: certificate.not_before(),
+        not_after: certificate.not_after(),
+    })
+}
+
 fn issue(wish: &Wish, now: UnixTime) -> Result<ApiCertificate, Failure> {
     let names = Names {
         dns: wish.sans.dns_names.clone(),
         addresses: wish.sans.addresses.clone(),
     };
-    let (server, client) = match &wish.authority {
-        Some((certificate, key)) => {
-            let authority = Authority::from_pem(certificate, key.expose())?;
-            let fqdn = &wish.sans.fqdn;
-            let server = authority.issue(&Leaf::api_server(fqdn, names), now)?;
-            let client = match wish.routes {
-                true => Some(authority.issue(&Leaf::api_client(fqdn), now)?),
-                false => None,
-            };
-            (server, client)
-        }
-        None => {
-            let server = Authority::maintenance(now)?.issue(&Leaf::maintenance(names), now)?;
-            (server, None)
-        }
+    let (certificate, key) = &wish.authority;
+    let authority = Authority::from_pem(certificate, key.expose())?;
+    let fqdn = &wish.sans.fqdn;
+    let server = authority.issue(&Leaf::api_server(fqdn, names), now)?;
+    let client = match wish.routes {
+        true => Some(authority.issue(&Leaf::api_client(fqdn), now)?),
+        false => None,
     };
     let (client_pem, client_key_pem) = match client {
         Some(client) => (client.certificate.to_pem(), client.key.to_pem()?),
@@ -156,17 +159,12 @@ mod tests {
 
     use super::*;
     use crate::controllers::bench::Bench;
+    use crate::testing::configuration;
 
-    fn in_maintenance() -> Bench {
+    fn configured() -> Bench {
         let mut bench = Bench::of(controller(watch::Sender::default()));
         bench.say("api", sans("box"));
-        bench.say(
-            MachineStatus::ID,
-            MachineStatus {
-                stage: MachineStage::Maintenance,
-                unmet: Vec::new(),
-            },
-        );
+        bench.say(MachineConfig::ID, configuration("type:", "type:"));
         bench
     }
 
@@ -195,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_certificate_is_renewed_at_half_its_life_and_not_before() {
-        let mut bench = in_maintenance();
+        let mut bench = configured();
         bench.run();
         let first = pem(&bench).unwrap();
         let found = bench
@@ -221,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_jumps_gives_a_certificate_that_agrees_with_it() {
-        let mut bench = in_maintenance();
+        let mut bench = configured();
         bench.run();
         let first = pem(&bench).unwrap();
 
@@ -234,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_certificate_is_new_when_its_names_are() {
-        let mut bench = in_maintenance();
+        let mut bench = configured();
         bench.run();
         let first = pem(&bench).unwrap();
         bench.say("api", sans("other"));

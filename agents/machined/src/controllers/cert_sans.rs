@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The names in the certificate of the API.
+//! The names in the certificates of the API.
 //!
-//! Owns: `CertSANs` `api`: the configuration's, all addresses the node ever had, its host names.
+//! Owns: `CertSANs` `api`: the configuration's, all addresses the node ever had, its host names; and
+//! `maintenance`, without those of a configuration.
 //! Never: leaves out the loopback addresses, by which a node calls itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -38,6 +39,11 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
     if let Some(NodeAddress(all)) = view.get::<NodeAddress>("accumulative") {
         addresses.extend(all.iter().map(|prefix| prefix.address));
     }
+    let mut without = CertSan {
+        fqdn: fqdn.clone(),
+        addresses: addresses.clone(),
+        dns_names: dns_names.clone(),
+    };
     if let Some(configuration) = view.get::<MachineConfig>(MachineConfig::ID) {
         for name in &configuration.0.machine.cert_sans {
             match name.parse() {
@@ -46,17 +52,21 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
             }
         }
     }
-    addresses.sort_unstable();
-    addresses.dedup();
-    dns_names.sort_unstable();
-    dns_names.dedup();
-    desired.put(
-        "api",
-        CertSan {
-            fqdn,
-            addresses,
-            dns_names,
-        },
-    );
+    let mut with = CertSan {
+        fqdn,
+        addresses,
+        dns_names,
+    };
+    each_once(&mut with);
+    each_once(&mut without);
+    desired.put("api", with);
+    desired.put("maintenance", without);
     Ok(())
+}
+
+fn each_once(sans: &mut CertSan) {
+    sans.addresses.sort_unstable();
+    sans.addresses.dedup();
+    sans.dns_names.sort_unstable();
+    sans.dns_names.dedup();
 }

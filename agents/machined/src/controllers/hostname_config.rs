@@ -35,15 +35,24 @@ pub(super) fn controller(arguments: &KernelArguments, places: &Places) -> Contro
                 let NodeAddress(addresses) = view.get::<NodeAddress>("default")?;
                 Some(address_name(&addresses.first()?.address.to_string()))
             });
-            let leased = view
-                .list::<LeaseStatus>()
-                .find(|lease| lease.spec.bound && !lease.spec.hostname.is_empty())
-                .map(|lease| join(&lease.spec.hostname, &lease.spec.domain));
+            for lease in view.list::<LeaseStatus>() {
+                let LeaseStatus {
+                    link_name,
+                    hostname,
+                    domain,
+                    ..
+                } = lease.spec;
+                let name = join(hostname, domain);
+                let spec = parse(&name, Layer::Operator).filter(|_| lease.spec.bound);
+                if let Some(spec) = spec {
+                    let id = format!("dhcp4/{link_name}/hostname");
+                    desired.put_within(NETWORK_CONFIG, id, spec);
+                }
+            }
             let configured = configuration.map(|found| found.0.machine.hostname.clone());
             for (layer, name) in [
                 (Layer::Default, default),
                 (Layer::Cmdline, cmdline.clone()),
-                (Layer::Operator, leased),
                 (Layer::Configuration, configured),
             ] {
                 if let Some(spec) = name.and_then(|name| parse(&name, layer)) {
@@ -137,6 +146,7 @@ mod tests {
             bound,
             attempts: 0,
             dns: Vec::new(),
+            ntp: Vec::new(),
             hostname: hostname.to_owned(),
             domain: domain.to_owned(),
         }
@@ -164,7 +174,7 @@ mod tests {
             [
                 triple("cmdline/hostname", "box", "lab.example"),
                 triple("default/hostname", "talos-172-20-0-2", ""),
-                triple("operator/hostname", "leased", "home.arpa"),
+                triple("dhcp4/eth0/hostname", "leased", "home.arpa"),
             ]
         );
     }

@@ -25,10 +25,14 @@ mod kmsg_log_config;
 mod kubelet_secrets;
 mod log_delivery;
 mod machine_type;
+mod maintenance_certificate;
 mod maintenance_config;
+mod maintenance_root;
 mod metrics;
 mod network_status;
 mod node_address;
+mod node_identity;
+mod node_ips;
 mod platform;
 mod renewed;
 mod resolvers;
@@ -44,6 +48,7 @@ mod time_server_spec;
 mod time_sync;
 mod trustd_certificate;
 mod unique_machine_token;
+mod wishes;
 
 pub(crate) use kernel_param_defaults::KSPP_SYSCTLS;
 
@@ -58,12 +63,13 @@ use crate::kernel_modules::Wanted;
 use crate::news::{init, network};
 use crate::places::Places;
 use crate::resources::{
-    self, AddressStatus, CpuStats, ExtensionStatus, JoinCertificate, LeaseStatus, LinkStatus,
-    LoadedKernelModule, MachineConfig, MachineStatus, MemoryStats, MetaKey, MetaLoaded,
-    MountStatus, Namespace, ResourceDefinition, RouteStatus, Service,
+    self, AcquireConfigSpec, AcquireConfigStatus, AddressStatus, AdjtimeStatus, CpuStats,
+    ExtensionStatus, JoinCertificate, LeaseStatus, LinkStatus, LoadedKernelModule, MachineConfig,
+    MachineStatus, MaintenanceServiceRequest, MemoryStats, MetaKey, MetaLoaded, MountStatus,
+    Namespace, ResourceDefinition, RouteStatus, Service,
 };
 use crate::trust::{Wish, join};
-use crate::{kernel_modules, layers, meta, mounted, node, perf, shipping};
+use crate::{acquire, adjtime, kernel_modules, layers, meta, mounted, node, perf, shipping};
 
 /// Who writes the configuration that was accepted.
 pub(crate) const CONFIGURATION: &str = "config.AcquireController";
@@ -102,9 +108,16 @@ pub(crate) fn register(
     )?;
     let outputs = vec![Output::of::<MetaKey>(), Output::of::<MetaLoaded>()];
     engine.register_source(meta::OWNER, outputs)?;
+    let outputs = vec![
+        Output::of::<MachineConfig>(),
+        Output::of::<AcquireConfigStatus>(),
+        Output::of::<MaintenanceServiceRequest>(),
+    ];
+    engine.register_source(CONFIGURATION, outputs)?;
     let sources = [
-        (CONFIGURATION, Output::of::<MachineConfig>()),
+        (acquire::TASK, Output::of::<AcquireConfigSpec>()),
         (node::RUNTIME, Output::of::<MachineStatus>()),
+        (adjtime::OWNER, Output::of::<AdjtimeStatus>()),
         (join::OWNER, Output::of::<JoinCertificate>()),
         (init::OWNER, Output::of::<Service>()),
         (layers::OWNER, Output::of::<ExtensionStatus>()),
@@ -159,6 +172,10 @@ pub(crate) fn register(
         security_state::controller(places),
         platform::controller(arguments),
         maintenance_config::controller(),
+        maintenance_root::controller(),
+        maintenance_certificate::controller(),
+        node_identity::controller(places),
+        node_ips::controller(),
         time_server_config::controller(arguments),
         time_server_merge::controller(),
         time_server_spec::controller(),
@@ -167,6 +184,7 @@ pub(crate) fn register(
     for controller in controllers
         .into_iter()
         .chain(configured::controllers(arguments))
+        .chain(wishes::controllers())
     {
         engine.register(controller)?;
     }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The addresses by which others know this node.
 //!
-//! Owns: `NodeAddress`: `current` as it is, `accumulative` with all there ever were, `default`,
-//! which stays while it exists.
+//! Owns: `NodeAddress`: `current` as it is, `routed`, to which others find a way, `accumulative` with
+//! all there ever were, `default`, which stays while it exists; and of all but the last what each
+//! filter leaves.
 //! Never: counts loopback or link-local addresses.
 
 use std::net::IpAddr;
 
 use resource::{Body, Controller, Desired, Input, Output};
 
-use crate::resources::{AddressStatus, NodeAddress, Prefix};
+use crate::resources::{AddressStatus, NodeAddress, NodeAddressFilter, Prefix};
 
 /// `RT_SCOPE_LINK`: addresses that mean something on one link only.
 const SCOPE_LINK: u8 = 253;
@@ -21,7 +22,10 @@ pub(super) fn controller() -> Controller {
     let mut default: Option<Prefix> = None;
     Controller {
         name: "network.NodeAddressController",
-        inputs: vec![Input::of::<AddressStatus>()],
+        inputs: vec![
+            Input::of::<AddressStatus>(),
+            Input::of::<NodeAddressFilter>(),
+        ],
         outputs: vec![Output::of::<NodeAddress>()],
         body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
             let mut current: Vec<Prefix> = view
@@ -44,11 +48,31 @@ pub(super) fn controller() -> Controller {
             if let Some(default) = default {
                 desired.put("default", NodeAddress(vec![default]));
             }
-            desired.put("current", NodeAddress(current));
-            desired.put("accumulative", NodeAddress(ever.clone()));
+            // Addresses that are not on this machine, as clouds have them, nobody tells here: all
+            // that it has are routed to it.
+            for (id, all) in [
+                ("current", &current),
+                ("routed", &current),
+                ("accumulative", &ever),
+            ] {
+                for filter in view.list::<NodeAddressFilter>() {
+                    let left = all
+                        .iter()
+                        .filter(|prefix| passes(filter.spec, prefix.address));
+                    let id = format!("{id}-{}", filter.metadata.id);
+                    desired.put(id, NodeAddress(left.copied().collect()));
+                }
+                desired.put(id, NodeAddress(all.clone()));
+            }
             Ok(())
         })),
     }
+}
+
+/// Whether a filter leaves an address.
+fn passes(filter: &NodeAddressFilter, address: IpAddr) -> bool {
+    let within = |networks: &[Prefix]| networks.iter().any(|network| network.contains(address));
+    (filter.include.is_empty() || within(&filter.include)) && !within(&filter.exclude)
 }
 
 fn is_usable(status: &AddressStatus) -> bool {
@@ -135,6 +159,39 @@ mod tests {
         assert_eq!(addresses(&bench, "current"), ["10.0.0.1"]);
         assert_eq!(addresses(&bench, "default"), ["10.0.0.1"]);
         assert_eq!(addresses(&bench, "accumulative"), ["10.0.0.1", "10.0.0.5"]);
+    }
+
+    #[test]
+    fn rsrc_084_each_filter_leaves_its_own() {
+        let network = |text: &str| Prefix::from(config::Cidr::parse(text).unwrap());
+        let mut bench = Bench::of(controller());
+        bench.say("a", address("10.0.0.5", 0));
+        bench.say("b", address("10.244.1.1", 0));
+        bench.say("c", address("fd00::7", 0));
+        let pods = vec![network("10.244.0.0/16")];
+        bench.say(
+            "no-k8s",
+            NodeAddressFilter {
+                include: Vec::new(),
+                exclude: pods.clone(),
+            },
+        );
+        bench.say(
+            "only-k8s",
+            NodeAddressFilter {
+                include: pods,
+                exclude: Vec::new(),
+            },
+        );
+
+        bench.run();
+
+        for id in ["current", "routed", "accumulative"] {
+            let filtered = |filter: &str| addresses(&bench, &format!("{id}-{filter}"));
+            assert_eq!(filtered("no-k8s"), ["10.0.0.5", "fd00::7"], "{id}");
+            assert_eq!(filtered("only-k8s"), ["10.244.1.1"], "{id}");
+            assert_eq!(addresses(&bench, id).len(), 3, "{id}");
+        }
     }
 
     #[test]

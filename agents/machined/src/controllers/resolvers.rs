@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The name servers in use.
 //!
-//! Owns: `ResolverStatus`, from what DHCP gave; netd writes the file.
+//! Owns: `ResolverStatus`, from what DHCP gave, or netd takes when it gave none; netd writes the
+//! file.
 //! Never: shows more than the three that resolvers look at.
 
 use std::net::IpAddr;
 
 use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
+use super::wishes::DEFAULT_RESOLVERS;
 use crate::resources::{LeaseStatus, ResolverStatus};
 
 /// `MAXNS` of resolv.conf(5).
@@ -31,6 +33,9 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
                 servers.push(server);
             }
         }
+    }
+    if servers.is_empty() {
+        servers.extend(DEFAULT_RESOLVERS);
     }
     servers.truncate(SERVERS_MAX);
     desired.put("resolvers", ResolverStatus(servers));

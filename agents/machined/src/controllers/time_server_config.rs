@@ -7,7 +7,9 @@
 use resource::{Body, Controller, Desired, Input, Output};
 
 use crate::kernel_arguments::KernelArguments;
-use crate::resources::{Layer, MachineConfig, NETWORK_CONFIG, TIME_SERVERS, TimeServerSpec};
+use crate::resources::{
+    Layer, LeaseStatus, MachineConfig, NETWORK_CONFIG, TIME_SERVERS, TimeServerSpec,
+};
 
 /// What a node asks that nobody told otherwise.
 const DEFAULT: &str = "pool.ntp.org";
@@ -16,12 +18,26 @@ pub(super) fn controller(arguments: &KernelArguments) -> Controller {
     let cmdline = servers_of(arguments.last("ip").unwrap_or_default());
     Controller {
         name: "network.TimeServerConfigController",
-        inputs: vec![Input::of::<MachineConfig>().only(MachineConfig::ID)],
+        inputs: vec![
+            Input::of::<MachineConfig>().only(MachineConfig::ID),
+            Input::of::<LeaseStatus>(),
+        ],
         outputs: vec![Output::of::<TimeServerSpec>().within(NETWORK_CONFIG)],
         body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
             let configuration = view.get::<MachineConfig>(MachineConfig::ID);
             let document = configuration.and_then(|found| found.0.document());
             let time = document.and_then(|found| found.machine.as_ref()?.time.as_ref());
+            for lease in view.list::<LeaseStatus>() {
+                let LeaseStatus { link_name, ntp, .. } = lease.spec;
+                if lease.spec.bound && !ntp.is_empty() {
+                    let spec = TimeServerSpec {
+                        servers: ntp.iter().map(ToString::to_string).collect(),
+                        layer: Layer::Operator,
+                    };
+                    let id = format!("dhcp4/{link_name}/{TIME_SERVERS}");
+                    desired.put_within(NETWORK_CONFIG, id, spec);
+                }
+            }
             for (layer, servers) in [
                 (Layer::Default, vec![DEFAULT.to_owned()]),
                 (Layer::Cmdline, cmdline.clone()),
@@ -67,6 +83,16 @@ mod tests {
         let configured =
             configuration("machine:\n", "machine:\n    time: {servers: [a.example]}\n");
         bench.say(MachineConfig::ID, configured);
+        let lease = LeaseStatus {
+            link_name: "eth0".to_owned(),
+            bound: true,
+            attempts: 0,
+            dns: Vec::new(),
+            ntp: vec!["10.0.2.2".parse().unwrap()],
+            hostname: String::new(),
+            domain: String::new(),
+        };
+        bench.say("dhcp4/eth0", lease);
 
         bench.run();
 
@@ -86,6 +112,7 @@ mod tests {
                 ("cmdline/timeservers", "10.0.0.9".to_owned()),
                 ("configuration/timeservers", "a.example".to_owned()),
                 ("default/timeservers", DEFAULT.to_owned()),
+                ("dhcp4/eth0/timeservers", "10.0.2.2".to_owned()),
             ]
         );
     }

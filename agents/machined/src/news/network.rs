@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use proto::net::{Address, Lease, LeaseState, Link, Reply, Request, Route};
@@ -14,7 +13,7 @@ use proto::paths;
 
 use super::{Error, Line, Retry};
 use crate::node::Node;
-use crate::resources::{AddressStatus, LeaseStatus, LinkStatus, Prefix, RouteStatus};
+use crate::resources::{AddressStatus, LeaseStatus, LinkStatus, Prefix, RouteStatus, route_id};
 
 /// Who writes links.
 pub(crate) const LINKS: &str = "network.LinkStatusController";
@@ -24,9 +23,6 @@ pub(crate) const ADDRESSES: &str = "network.AddressStatusController";
 pub(crate) const ROUTES: &str = "network.RouteStatusController";
 /// Who writes leases.
 pub(crate) const LEASES: &str = "network.OperatorSpecController";
-
-/// `RT_TABLE_MAIN`.
-const TABLE_MAIN: u32 = 254;
 
 /// What netd said.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -155,23 +151,13 @@ fn route_status(route: &Route) -> (String, RouteStatus) {
         protocol: route.protocol,
         scope: route.scope,
     };
-    let table = match route.table {
-        TABLE_MAIN => String::new(),
-        other => format!("{other}/"),
-    };
-    let (link, family) = match route.destination {
-        IpAddr::V4(_) => (String::new(), "inet4"),
-        IpAddr::V6(_) => (format!("{}/", route.link_name), "inet6"),
-    };
-    let gateway = route.gateway.map(|ip| ip.to_string()).unwrap_or_default();
-    // The default route has no destination in its id.
-    let destination = match destination.length {
-        0 => String::new(),
-        _ => destination.to_string(),
-    };
-    let id = format!(
-        "{table}{link}{family}/{gateway}/{destination}/{}",
-        route.priority
+    let id = route_id(
+        route.destination,
+        route.table,
+        &status.out_link_name,
+        route.gateway,
+        Some(destination),
+        route.priority,
     );
     (id, status)
 }
@@ -186,6 +172,7 @@ fn lease_status(lease: &Lease) -> (String, LeaseStatus) {
         bound,
         attempts: lease.attempts,
         dns: lease.dns.to_vec(),
+        ntp: lease.ntp.to_vec(),
         hostname: lease.hostname.as_str().to_owned(),
         domain: lease.domain.as_str().to_owned(),
     };

@@ -23,6 +23,18 @@ spec! {
 }
 
 spec! {
+    /// What tells this node from all others. Its id is `local`.
+    Identity,
+    "Identities.cluster.talos.dev" in "cluster",
+    ["identity"],
+    ["ID" = "{.nodeId}"],
+    Public,
+    {
+        1 "nodeId" node_id: String, keep, "32 random bytes, in base 62.";
+    }
+}
+
+spec! {
     /// How members find each other. Its id is `cluster`.
     DiscoveryConfig,
     "DiscoveryConfigs.cluster.talos.dev" in "config",

@@ -10,16 +10,19 @@ use resource::{Kind, ResourceSpec, Sensitivity};
 
 use super::field::Record;
 use super::{
-    AdmissionControlConfig, AdmissionPlugin, ApiServerConfig, AuditPolicyConfig, ClusterInfo,
-    ControllerManagerConfig, CpuStats, CpuTimes, DevicesStatus, DiscoveryConfig, EtcFileSpec,
-    EtcFileStatus, EtcdConfig, EtcdRootSecrets, ExtraManifest, ExtraManifestsConfig, ExtraVolume,
-    HardwareAddress, KernelParamDefaultSpec, KubePrismConfig, KubePrismEndpoint,
-    KubePrismEndpoints, KubeSpanConfig, KubeletSecrets, KubernetesAccessConfig,
-    KubernetesRootSecrets, MaintenanceServiceConfig, MemoryModule, MemoryStats, MountStatus,
-    NetworkStatus, NodeAddressFilter, NodeIpConfig, NodeLabelSpec, NodeTaintSpec, Nodename,
-    OsRootSecrets, PlatformMetadata, PodResources, Processor, SchedulerConfig, SeccompProfile,
-    SecurityState, SiderolinkConfig, SystemInformation, TimeServerSpec, TimeServerStatus,
-    TimeStatus, meta, shown, wire,
+    AddressSpec, AdjtimeStatus, AdmissionControlConfig, AdmissionPlugin, ApiServerConfig,
+    AuditPolicyConfig, BondSlave, BondSpec, BridgeSlave, BridgeSpec, ClusterInfo,
+    ControllerManagerConfig, CpuStats, CpuTimes, DevicesStatus, Dhcp4, Dhcp6, DiscoveryConfig,
+    EtcFileSpec, EtcFileStatus, EtcdConfig, EtcdRootSecrets, ExtraManifest, ExtraManifestsConfig,
+    ExtraVolume, HardwareAddress, Identity, KernelParamDefaultSpec, KubePrismConfig,
+    KubePrismEndpoint, KubePrismEndpoints, KubeSpanConfig, KubeletConfig, KubeletSecrets,
+    KubernetesAccessConfig, KubernetesRootSecrets, LinkSpec, MaintenanceRootSecrets,
+    MaintenanceServiceCertificate, MaintenanceServiceConfig, MemoryModule, MemoryStats,
+    MountStatus, NetworkStatus, NodeAddressFilter, NodeIp, NodeIpConfig, NodeLabelSpec,
+    NodeTaintSpec, Nodename, OperatorSpec, OsRootSecrets, PlatformMetadata, PodResources,
+    Processor, ResolverSpec, RouteSpec, SchedulerConfig, SeccompProfile, SecurityState,
+    SiderolinkConfig, StaticPod, StpSpec, SystemInformation, TimeServerSpec, TimeServerStatus,
+    TimeStatus, VlanSpec, WireguardPeer, WireguardSpec, meta, shown, wire,
 };
 
 const FILE: &str = include_str!("../../tests/data/types.txt");
@@ -179,5 +182,36 @@ fn rsrc_fields_have_the_keys_and_the_numbers_of_the_documents() {
         ExtraManifest = "k8s.ExtraManifest",
         CpuTimes = "perf.CPUStat",
         wire::Certificates = "ApiCertificates.secrets.talos.dev",
+    ]);
+}
+
+#[test]
+fn rsrc_fields_of_wishes_and_of_the_node_itself_are_those_of_the_documents() {
+    let documented = documented();
+
+    check!(&documented, specs: [
+        Identity,
+        AdjtimeStatus,
+        MaintenanceRootSecrets,
+        MaintenanceServiceCertificate,
+        LinkSpec,
+        AddressSpec,
+        RouteSpec,
+        ResolverSpec,
+        OperatorSpec,
+        KubeletConfig,
+        NodeIp,
+        StaticPod,
+    ], records: [
+        BondSlave = "network.BondSlave",
+        BondSpec = "network.BondMasterSpec",
+        BridgeSlave = "network.BridgeSlave",
+        BridgeSpec = "network.BridgeMasterSpec",
+        StpSpec = "network.STPSpec",
+        VlanSpec = "network.VLANSpec",
+        WireguardSpec = "network.WireguardSpec",
+        WireguardPeer = "network.WireguardPeer",
+        Dhcp4 = "network.DHCP4OperatorSpec",
+        Dhcp6 = "network.DHCP6OperatorSpec",
     ]);
 }

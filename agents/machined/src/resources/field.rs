@@ -122,10 +122,47 @@ macro_rules! spec {
 }
 pub(crate) use spec;
 
+/// Declares a type of resource without fields: that it is there is all it says.
+macro_rules! signal {
+    ($(#[$meta:meta])* $name:ident,
+     $type:literal in $namespace:literal, [$($alias:literal),*]) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub(crate) struct $name;
+        $crate::resources::kind!(
+            $name,
+            $type in $namespace,
+            [$($alias),*],
+            [],
+            Public,
+            $crate::resources::field::nothing
+        );
+    };
+}
+pub(crate) use signal;
+
+/// A spec without fields.
+#[expect(clippy::unnecessary_wraps, reason = "as every encoder of a spec")]
+pub(crate) fn nothing<T>(_spec: &T) -> Option<resource::Encoded> {
+    Some(resource::Encoded {
+        yaml: "{}\n".to_owned(),
+        proto: Vec::new(),
+    })
+}
+
+/// The key of a record whose keys stand among those around it.
+const INLINE: &str = "-";
+
 /// Puts a field under its key, unless it is empty and may be left out.
 pub(crate) fn entry(mapping: &mut Mapping, key: &str, may_omit: bool, field: &dyn Field) {
-    if !(may_omit && field.is_empty()) {
-        mapping.insert(Value::from(key), field.yaml());
+    if may_omit && field.is_empty() {
+        return;
+    }
+    match (key, field.yaml()) {
+        (INLINE, Value::Mapping(inner)) => mapping.extend(inner),
+        (key, value) => {
+            mapping.insert(Value::from(key), value);
+        }
     }
 }
 

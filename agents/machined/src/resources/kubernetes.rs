@@ -4,6 +4,9 @@
 //! Owns: what the configuration wishes of them.
 //! Never: talks to Kubernetes.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
 use serde_yaml_ng::Value;
 
 use super::Prefix;
@@ -120,5 +123,74 @@ spec! {
     {
         1 "name" name: String, keep, "Its file.";
         2 "value" value: Value, keep, "The profile.";
+    }
+}
+
+record! {
+    /// A range of users or groups, inside and outside of a container.
+    IdMapping {
+        1 "containerid" inside: u32, keep, "The first one inside.";
+        2 "hostid" outside: u32, keep, "The first one outside.";
+        3 "size" size: u32, keep, "How many.";
+    }
+}
+
+record! {
+    /// A mount in the kubelet's container.
+    Mount {
+        1 "destination" destination: String, keep, "Where it appears.";
+        2 "type" kind: String, omit, "The kind of file system.";
+        3 "source" source: String, omit, "What is mounted.";
+        4 "options" options: Vec<String>, omit, "How.";
+        5 "uidmappings" users: Vec<IdMapping>, omit, "Users.";
+        6 "gidmappings" groups: Vec<IdMapping>, omit, "Groups.";
+    }
+}
+
+spec! {
+    /// The kubelet. Its id is `kubelet`.
+    KubeletConfig,
+    "KubeletConfigs.kubernetes.talos.dev" in "k8s",
+    ["kubeletconfig", "kc", "kcs"],
+    [],
+    Public,
+    {
+        1 "image" image: String, keep, "The image it runs from.";
+        2 "clusterDNS" cluster_dns: Vec<String>, keep, "Addresses of the cluster's name service.";
+        3 "clusterDomain" cluster_domain: String, keep, "The domain of its services.";
+        4 "extraArgs" extra_args: BTreeMap<String, String>, omit, "More arguments.";
+        5 "extraMounts" extra_mounts: Vec<Mount>, omit, "More mounts.";
+        6 "extraConfig" extra_config: Value, omit, "More of its configuration file.";
+        7 "cloudProviderExternal" cloud_provider_external: bool, keep, "Whether a cloud's program says who the node is.";
+        8 "defaultRuntimeSeccompEnabled" seccomp_default: bool, keep, "Whether pods have the runtime's filter.";
+        9 "skipNodeRegistration" skip_registration: bool, keep, "Whether it does not register.";
+        10 "staticPodListURL" static_pods: String, keep, "Where static pods are asked for; empty while nothing serves them.";
+        11 "disableManifestsDirectory" without_folder: bool, keep, "Whether it reads no static pods from a folder.";
+        12 "enableFSQuotaMonitoring" with_quotas: bool, keep, "Whether quotas count what pods store.";
+        13 "credentialProviderConfig" credentials: Value, omit, "How it gets at images.";
+    }
+}
+
+spec! {
+    /// The addresses that the kubelet registers: at most one of each kind. Its id is `kubelet`.
+    NodeIp,
+    "NodeIPs.kubernetes.talos.dev" in "k8s",
+    ["nodeip", "nip", "nips"],
+    [],
+    Public,
+    {
+        1 "addresses" addresses: Vec<IpAddr>, keep, "The addresses.";
+    }
+}
+
+spec! {
+    /// A pod that the kubelet of this node is to run. Its id is its namespace and its name.
+    StaticPod,
+    "StaticPods.kubernetes.talos.dev" in "k8s",
+    ["staticpod", "sp", "sps"],
+    [],
+    Public,
+    {
+        1 "pod" pod: Value, keep, "The pod, as Kubernetes writes it.";
     }
 }

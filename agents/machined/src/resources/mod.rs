@@ -13,6 +13,7 @@ pub(crate) mod field;
 mod files;
 mod hardware;
 mod kubernetes;
+mod links;
 mod meta;
 mod network;
 mod perf;
@@ -25,9 +26,11 @@ mod state;
 mod time;
 pub(crate) mod values;
 mod wire;
+mod wishes;
 
 pub(crate) use cluster::{
-    ClusterInfo, DiscoveryConfig, KubeSpanConfig, KubernetesAccessConfig, SiderolinkConfig,
+    ClusterInfo, DiscoveryConfig, Identity, KubeSpanConfig, KubernetesAccessConfig,
+    SiderolinkConfig,
 };
 pub(crate) use config::{MachineConfig, MachineKind, MachineType};
 pub(crate) use control_plane::{
@@ -38,18 +41,26 @@ pub(crate) use control_plane::{
 pub(crate) use files::{EtcFileSpec, EtcFileStatus, MountStatus};
 pub(crate) use hardware::{MemoryModule, Processor, SystemInformation};
 pub(crate) use kubernetes::{
-    KubePrismConfig, KubePrismEndpoint, KubePrismEndpoints, NodeAddressFilter, NodeIpConfig,
-    NodeLabelSpec, NodeTaintSpec, Nodename, SeccompProfile,
+    IdMapping, KubePrismConfig, KubePrismEndpoint, KubePrismEndpoints, KubeletConfig, Mount,
+    NodeAddressFilter, NodeIp, NodeIpConfig, NodeLabelSpec, NodeTaintSpec, Nodename,
+    SeccompProfile, StaticPod,
+};
+pub(crate) use links::{
+    BondSlave, BondSpec, BridgeSlave, BridgeSpec, LinkSpec, StpSpec, VlanSpec, WireguardPeer,
+    WireguardSpec,
 };
 #[cfg(test)]
 pub(crate) use meta::all as all_types;
 pub(crate) use meta::{Namespace, OWNER as META, ResourceDefinition, announce, namespace, shown};
 pub(crate) use network::{
     AddressStatus, HostnameSpec, HostnameStatus, Layer, LeaseStatus, LinkStatus, NodeAddress,
-    Prefix, ResolverStatus, RouteStatus,
+    Prefix, ResolverStatus, RouteStatus, route_id,
 };
 pub(crate) use perf::{CpuStats, CpuTimes, LATEST, MemoryStats};
-pub(crate) use roots::{EtcdRootSecrets, KubeletSecrets, KubernetesRootSecrets, OsRootSecrets};
+pub(crate) use roots::{
+    EtcdRootSecrets, KubeletSecrets, KubernetesRootSecrets, MaintenanceRootSecrets,
+    MaintenanceServiceCertificate, OsRootSecrets,
+};
 pub(crate) use runtime::{
     EventSinkConfig, ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus,
     KmsgLogConfig, LoadedKernelModule, MachineStage, MachineStatus, MetaKey, MetaLoaded, Service,
@@ -57,10 +68,15 @@ pub(crate) use runtime::{
 };
 pub(crate) use secrets::{ApiCertificate, CertSan, JoinCertificate, TrustdCertificate};
 pub(crate) use state::{
-    DevicesStatus, HardwareAddress, KernelParamDefaultSpec, MaintenanceServiceConfig,
-    NetworkStatus, PlatformMetadata, SecurityState,
+    AcquireConfigSpec, AcquireConfigStatus, DevicesStatus, HardwareAddress, KernelParamDefaultSpec,
+    MaintenanceServiceConfig, MaintenanceServiceRequest, NetworkStatus, PlatformMetadata,
+    SecurityState,
 };
-pub(crate) use time::{TIME_SERVERS, TimeServerSpec, TimeServerStatus, TimeStatus};
+pub(crate) use time::{AdjtimeStatus, TIME_SERVERS, TimeServerSpec, TimeServerStatus, TimeStatus};
+pub(crate) use wire::words;
+pub(crate) use wishes::{
+    AddressSpec, Dhcp4, Dhcp6, OperatorSpec, ResolverSpec, RouteSpec, SharedAddress,
+};
 
 /// The namespace of specs before they are merged.
 pub(crate) const NETWORK_CONFIG: &str = "network-config";

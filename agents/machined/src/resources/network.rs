@@ -22,6 +22,33 @@ impl fmt::Display for Prefix {
     }
 }
 
+impl Prefix {
+    /// Whether an address is in this network.
+    #[must_use]
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+        // The bits on which two addresses agree, from the first on.
+        let agree = match (self.address, address) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                (own.to_bits() ^ other.to_bits()).leading_zeros()
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                (own.to_bits() ^ other.to_bits()).leading_zeros()
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return false,
+        };
+        agree >= u32::from(self.length)
+    }
+}
+
+impl From<config::Cidr> for Prefix {
+    fn from(network: config::Cidr) -> Self {
+        Self {
+            address: network.address,
+            length: network.prefix,
+        }
+    }
+}
+
 /// A link in the kernel. Its id is its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LinkStatus {
@@ -116,6 +143,32 @@ super::kind!(
     super::wire::route_status
 );
 
+/// `RT_TABLE_MAIN`.
+const TABLE_MAIN: u32 = 254;
+
+/// The id of a route of the same kind as `family`; the default route has no destination.
+pub(crate) fn route_id(
+    family: IpAddr,
+    table: u32,
+    link: &str,
+    gateway: Option<IpAddr>,
+    destination: Option<Prefix>,
+    priority: u32,
+) -> String {
+    let table = match table {
+        TABLE_MAIN => String::new(),
+        other => format!("{other}/"),
+    };
+    let (link, family) = match family {
+        IpAddr::V4(_) => (String::new(), "inet4"),
+        IpAddr::V6(_) => (format!("{link}/"), "inet6"),
+    };
+    let gateway = gateway.map(|ip| ip.to_string()).unwrap_or_default();
+    let destination = destination.filter(|to| to.length > 0);
+    let destination = destination.map(|to| to.to_string()).unwrap_or_default();
+    format!("{table}{link}{family}/{gateway}/{destination}/{priority}")
+}
+
 /// What DHCP got on a link, or that it got nothing. Its id is `dhcp4/link`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LeaseStatus {
@@ -127,6 +180,8 @@ pub(crate) struct LeaseStatus {
     pub attempts: u32,
     /// Name servers.
     pub dns: Vec<Ipv4Addr>,
+    /// Time servers.
+    pub ntp: Vec<Ipv4Addr>,
     /// The host name given; empty for none.
     pub hostname: String,
     /// The domain given; empty for none.

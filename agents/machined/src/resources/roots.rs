@@ -76,3 +76,29 @@ spec! {
         4 "bootstrapTokenSecret" bootstrap_token_secret: Secret, keep, "The other half.";
     }
 }
+
+spec! {
+    /// The authority of a node without a configuration, made for as long as it waits for one. Its
+    /// id is `maintenance`.
+    MaintenanceRootSecrets,
+    "MaintenanceRootSecrets.secrets.talos.dev" in "secrets",
+    ["maintenancerootsecret", "mrs"],
+    [],
+    Sensitive,
+    {
+        1 "ca" ca: Option<Pair>, keep, "The authority.";
+    }
+}
+
+spec! {
+    /// What a node without a configuration opens the door with. Its id is `maintenance`.
+    MaintenanceServiceCertificate,
+    "MaintenanceServiceCertificates.secrets.talos.dev" in "secrets",
+    ["maintenanceservicecertificate", "msc", "mscs"],
+    [],
+    Sensitive,
+    {
+        1 "ca" ca: Option<Pair>, keep, "The authority, without its key.";
+        2 "server" server: Option<Pair>, keep, "The certificate and its key.";
+    }
+}

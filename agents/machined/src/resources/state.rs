@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use super::field::spec;
+use super::field::{signal, spec};
 use super::values::HardwareAddr;
 
 spec! {
@@ -96,6 +96,37 @@ spec! {
         1 "listenAddress" listen_address: String, keep, "Where it listens.";
         2 "reachableAddresses" reachable_addresses: Vec<IpAddr>, keep, "Where others find it.";
     }
+}
+
+signal! {
+    /// A configuration is waited for from whoever comes. Its id is `maintenance`.
+    MaintenanceServiceRequest,
+    "MaintenanceServiceRequests.runtime.talos.dev" in "runtime",
+    ["maintenanceservicerequest", "msr", "msrs"]
+}
+
+signal! {
+    /// The node looks for its configuration, or has. Its id is `machine-config`.
+    AcquireConfigSpec,
+    "AcquireConfigSpecs.v1alpha1.talos.dev" in "runtime",
+    ["acquireconfigspec", "acs"]
+}
+
+signal! {
+    /// The node has its configuration. Its id is `machine-config`.
+    AcquireConfigStatus,
+    "AcquireConfigStatuses.v1alpha1.talos.dev" in "runtime",
+    ["acquireconfigstatus", "acs"]
+}
+
+impl AcquireConfigSpec {
+    /// Its only id, and that of the status.
+    pub(crate) const ID: &'static str = "machine-config";
+}
+
+impl MaintenanceServiceRequest {
+    /// The only id of everything about maintenance mode.
+    pub(crate) const ID: &'static str = "maintenance";
 }
 
 spec! {

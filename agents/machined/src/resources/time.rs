@@ -6,6 +6,7 @@
 
 use super::Layer;
 use super::field::spec;
+use super::values::Span;
 
 spec! {
     /// Time servers that somebody wishes. Its id is `layer/timeservers` before merging, then `timeservers`.
@@ -43,6 +44,26 @@ spec! {
         1 "synced" synced: bool, keep, "Whether it counts as right.";
         2 "epoch" epoch: i64, keep, "Grows with each jump.";
         3 "syncDisabled" sync_disabled: bool, keep, "Whether the configuration leaves the clock alone.";
+    }
+}
+
+spec! {
+    /// How the kernel keeps its clock. Its id is `node`.
+    AdjtimeStatus,
+    "AdjtimeStatuses.v1alpha1.talos.dev" in "runtime",
+    ["adjtimestatus", "as"],
+    ["Offset" = "{.offset}", "EstError" = "{.estError}", "MaxError" = "{.maxError}",
+     "Status" = "{.status}", "Sync" = "{.syncStatus}"],
+    Public,
+    {
+        1 "offset" offset: Span, keep, "By how much it is still to be moved.";
+        2 "frequencyAdjustmentRatio" ratio: f64, keep, "How fast it runs, beside the hardware.";
+        3 "maxError" max_error: Span, keep, "By how much it may be wrong at most.";
+        4 "estError" estimated_error: Span, keep, "By how much it probably is wrong.";
+        5 "status" status: String, keep, "The flags that are set: `STA_*`.";
+        6 "constant" constant: i64, keep, "The time constant of the loop.";
+        7 "syncStatus" synced: bool, keep, "Whether somebody keeps it in time.";
+        8 "state" state: String, keep, "`TIME_*`.";
     }
 }
 

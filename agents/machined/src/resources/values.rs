@@ -13,6 +13,7 @@ use pki::Secret;
 use serde_yaml_ng::{Mapping, Value};
 
 use super::field::Field;
+use super::wire::words::Words;
 use super::{Layer, Prefix, protobuf};
 
 impl Field for IpAddr {
@@ -51,6 +52,95 @@ impl Field for Prefix {
 
     fn is_empty(&self) -> bool {
         false
+    }
+}
+
+/// A number that people have a word for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Word {
+    /// What the kernel and the message have.
+    pub number: u32,
+    /// What YAML has.
+    pub text: &'static str,
+}
+
+impl Word {
+    /// The one of a number; one that nobody has a word for is `unknown`.
+    pub(crate) fn of(words: Words, number: u32) -> Self {
+        let known = words.iter().find(|(known, _)| *known == number);
+        let text = known.map_or("unknown", |(_, text)| *text);
+        Self { number, text }
+    }
+
+    /// The one that is written; empty text is the first there is.
+    pub(crate) fn written(words: Words, written: &str) -> Self {
+        let known = words.iter().find(|(_, text)| *text == written);
+        let (number, text) = known.or(words.first()).copied().unwrap_or_default();
+        Self { number, text }
+    }
+}
+
+impl Field for Word {
+    fn yaml(&self) -> Value {
+        Value::from(self.text)
+    }
+
+    fn proto(&self, number: u32, out: &mut Vec<u8>) {
+        protobuf::integer(out, number, self.number.into());
+    }
+
+    fn is_empty(&self) -> bool {
+        self.number == 0
+    }
+}
+
+/// An address or network that may not be there, which is empty text in YAML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Maybe<T>(pub Option<T>);
+
+impl<T> Default for Maybe<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Field> Field for Maybe<T> {
+    fn yaml(&self) -> Value {
+        self.0.as_ref().map_or_else(|| Value::from(""), Field::yaml)
+    }
+
+    fn proto(&self, number: u32, out: &mut Vec<u8>) {
+        self.0.proto(number, out);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+/// A span of time (`google.protobuf.Duration`), which YAML has as `1m30s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Span {
+    /// Its length.
+    pub nanoseconds: i64,
+}
+
+impl Field for Span {
+    fn yaml(&self) -> Value {
+        let nanoseconds = self.nanoseconds;
+        Value::from(config::GoDuration { nanoseconds }.to_string())
+    }
+
+    fn proto(&self, number: u32, out: &mut Vec<u8>) {
+        const SECOND: i64 = 1_000_000_000;
+        protobuf::message(out, number, |inner| {
+            protobuf::signed(inner, 1, self.nanoseconds / SECOND);
+            protobuf::signed(inner, 2, self.nanoseconds % SECOND);
+        });
+    }
+
+    fn is_empty(&self) -> bool {
+        self.nanoseconds == 0
     }
 }
 

@@ -33,6 +33,11 @@ pub(crate) async fn running() -> (TestNode, Client) {
 pub(crate) async fn run(mut node: TestNode) -> (TestNode, Client) {
     node.start();
     node.until_maintenance().await;
+    run_on(node).await
+}
+
+/// Gives a node that waits for one a configuration.
+pub(crate) async fn run_on(node: TestNode) -> (TestNode, Client) {
     let mut client = node.client().await;
     client
         .apply_configuration(apply(&configuration("box.lab.example"), Mode::Auto))

@@ -21,7 +21,7 @@ use tonic::codegen::BoxStream;
 
 use super::{access, message, query};
 use crate::node::Node;
-use crate::perf;
+use crate::on_demand;
 
 /// From here on no more events join a response: far below what clients take.
 const RESPONSE_LEN: usize = 256 * 1024;
@@ -71,7 +71,7 @@ pub(super) fn watch(
         id: asked.id.clone(),
         filter,
     };
-    perf::refresh(node, kind);
+    on_demand::refresh(node, kind);
     let mut state = node.state();
     // One resource is told as it is now, also when it is not there.
     let present = match (&asked.id, bootstrap) {
@@ -88,10 +88,10 @@ pub(super) fn watch(
         is_aggregated: options.aggregated,
     };
     // Counters are read as long as this is there.
-    let listens = perf::is_of(kind).then(|| {
+    let listens = on_demand::is_of(kind).then(|| {
         let listens = Arc::new(());
         let listener = Arc::downgrade(&listens);
-        tokio::spawn(perf::keep_fresh(Arc::clone(node), kind, listener));
+        tokio::spawn(on_demand::keep_fresh(Arc::clone(node), kind, listener));
         listens
     });
     Ok(Box::pin(Told {

@@ -20,7 +20,7 @@ use tonic::codegen::BoxStream;
 use tonic::{Request, Response};
 
 use super::{Api, Reply};
-use crate::perf;
+use crate::on_demand;
 
 #[tonic::async_trait]
 impl State for Api {
@@ -28,7 +28,7 @@ impl State for Api {
         let roles = roles(&request);
         let asked = request.into_inner();
         let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
-        perf::refresh(&self.node, kind);
+        on_demand::refresh(&self.node, kind);
         let found = self
             .node
             .state()
@@ -47,7 +47,7 @@ impl State for Api {
         let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
         let options = asked.options.unwrap_or_default();
         let filter = query::filter(&options.label_query, options.id_query.as_ref())?;
-        perf::refresh(&self.node, kind);
+        on_demand::refresh(&self.node, kind);
         let found: Vec<Resource> = self
             .node
             .state()

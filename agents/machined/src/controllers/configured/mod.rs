@@ -17,6 +17,7 @@ mod discovery;
 mod etcd;
 mod extra_manifests;
 mod kube_prism;
+mod kubelet;
 mod kubernetes_access;
 mod kubespan;
 mod node_ip;
@@ -26,6 +27,7 @@ mod nodename;
 mod scheduler;
 mod seccomp_profiles;
 mod siderolink;
+mod static_pods;
 mod written;
 
 use config::Document;
@@ -44,11 +46,13 @@ pub(super) fn controllers(arguments: &KernelArguments) -> Vec<Controller> {
         kubernetes_access::controller(),
         siderolink::controller(arguments),
         address_filter::controller(),
+        kubelet::controller(),
         node_ip::controller(),
         node_labels::controller(),
         node_taints::controller(),
         nodename::controller(),
         seccomp_profiles::controller(),
+        static_pods::controller(),
         kube_prism::endpoints(),
         kube_prism::config(),
         etcd::controller(),
@@ -80,7 +84,7 @@ fn document<'a>(view: &View<'a>) -> Option<&'a Document> {
 }
 
 /// What it says of this machine.
-fn machine<'a>(view: &View<'a>) -> Option<&'a Machine> {
+pub(super) fn machine<'a>(view: &View<'a>) -> Option<&'a Machine> {
     document(view)?.machine.as_ref()
 }
 
@@ -160,6 +164,14 @@ mod tests {
                 "validSubnets:\n- 0.0.0.0/0\nexcludeSubnets:\n- 10.244",
             ),
             (
+                "KubeletConfig/kubelet",
+                "clusterDNS:\n- 10.96.0.10\nclusterDomain: cluster.local\n",
+            ),
+            (
+                "KubeletConfig/kubelet",
+                "defaultRuntimeSeccompEnabled: true\nskipNodeRegistration: false\nstaticPodListURL: ''\n",
+            ),
+            (
                 "NodeLabelSpec/node-role.kubernetes.io/control-plane",
                 "value: ''\n",
             ),
@@ -208,10 +220,16 @@ mod tests {
     fn what_is_written_goes_where_it_belongs() {
         let found = follows(configuration(
             "machine:\n",
-            "machine:\n    nodeLabels: {a: b}\n    nodeTaints: {c: 'd:NoExecute', e: NoSchedule}\n    \
+            "machine:\n    pods: [{kind: Pod, metadata: {name: web, namespace: lab}}, {metadata: {name: x}}]\n    \
+             nodeLabels: {a: b}\n    nodeTaints: {c: 'd:NoExecute', e: NoSchedule}\n    \
              seccompProfiles: [{name: audit.json, value: {defaultAction: SCMP_ACT_LOG}}]\n",
         ));
 
+        assert_eq!(
+            found["StaticPod/lab-web"],
+            "pod:\n  kind: Pod\n  metadata:\n    name: web\n    namespace: lab\n"
+        );
+        assert!(found.contains_key("StaticPod/default-x"));
         assert_eq!(found["NodeLabelSpec/a"], "key: a\nvalue: b\n");
         assert_eq!(
             found["NodeTaintSpec/c"],

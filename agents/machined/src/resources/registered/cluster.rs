@@ -19,9 +19,6 @@ registered! {
         ["Name" = "{.name}", "AdvertisedAddresses" = "{.advertisedAddresses}",
          "ListenPeerAddresses" = "{.listenPeerAddresses}",
          "ListenClientAddresses" = "{.listenClientAddresses}"];
-    "Identities.cluster.talos.dev" in "cluster", Public,
-        ["identity"],
-        ["ID" = "{.nodeId}"];
     "KubeSpanEndpoints.kubespan.talos.dev" in "kubespan", Public,
         ["kubespanendpoint", "kse", "kses"],
         ["Endpoint" = "{.endpoint}", "Affiliate ID" = "{.affiliateID}"];

@@ -18,8 +18,6 @@ registered! {
     "KubePrismStatuses.kubernetes.talos.dev" in "k8s", Public,
         ["kubeprismstatus", "kps"],
         ["HOST" = "{.host}", "HEALTHY" = "{.healthy}"];
-    "KubeletConfigs.kubernetes.talos.dev" in "k8s", Public,
-        ["kubeletconfig", "kc", "kcs"], [];
     "KubeletLifecycles.kubernetes.talos.dev" in "k8s", Public,
         ["kubeletlifecycle", "kl", "kls"], [];
     "KubeletSpecs.kubernetes.talos.dev" in "k8s", Public,
@@ -30,8 +28,6 @@ registered! {
         ["manifest"], [];
     "NodeCordonedSpecs.k8s.talos.dev" in "k8s", Sensitive,
         ["nodecordonedspec", "ncs"], [];
-    "NodeIPs.kubernetes.talos.dev" in "k8s", Public,
-        ["nodeip", "nip", "nips"], [];
     "NodeStatuses.kubernetes.talos.dev" in "k8s", Public,
         ["nodestatus", "ns"],
         ["Ready" = "{.nodeReady}", "Unschedulable" = "{.unschedulable}"];
@@ -43,6 +39,4 @@ registered! {
     "StaticPodStatuses.kubernetes.talos.dev" in "k8s", Public,
         ["podstatus", "staticpodstatus", "sps"],
         ["Ready" = r#"{.conditions[?(@.type=="Ready")].status}"#];
-    "StaticPods.kubernetes.talos.dev" in "k8s", Public,
-        ["staticpod", "sp", "sps"], [];
 }

@@ -7,27 +7,17 @@
 use super::registered;
 
 registered! {
-    "AddressSpecs.net.talos.dev" in "network", Public,
-        ["addressspec", "as"], [];
     "DeviceConfigSpecs.net.talos.dev" in "network", Sensitive,
         ["deviceconfigspec", "dcs"], [];
     "LinkRefreshes.net.talos.dev" in "network", Public,
         ["linkrefresh", "lr", "lrs"], [];
-    "LinkSpecs.net.talos.dev" in "network", Sensitive,
-        ["linkspec", "ls"], [];
     "NfTablesChains.net.talos.dev" in "network", Public,
         ["chain", "chains", "nftableschain", "ntc", "ntcs"],
         ["Type" = "{.type}", "Hook" = "{.hook}", "Priority" = "{.priority}",
          "Policy" = "{.policy}"];
-    "OperatorSpecs.net.talos.dev" in "network", Sensitive,
-        ["operatorspec", "os"], [];
     "ProbeSpecs.net.talos.dev" in "network", Public,
         ["probespec", "ps"], [];
     "ProbeStatuses.net.talos.dev" in "network", Public,
         ["probe", "probes", "probestatus", "ps"],
         ["Success" = "{.success}"];
-    "ResolverSpecs.net.talos.dev" in "network", Public,
-        ["resolverspec", "rs"], [];
-    "RouteSpecs.net.talos.dev" in "network", Public,
-        ["routespec", "rs"], [];
 }

@@ -13,8 +13,4 @@ registered! {
         ["kubernetesdynamiccert", "kdc", "kdcs"], [];
     "KubernetesSecrets.secrets.talos.dev" in "secrets", Sensitive,
         ["kubernetessecret", "ks"], [];
-    "MaintenanceRootSecrets.secrets.talos.dev" in "secrets", Sensitive,
-        ["maintenancerootsecret", "mrs"], [];
-    "MaintenanceServiceCertificates.secrets.talos.dev" in "secrets", Sensitive,
-        ["maintenanceservicecertificate", "msc", "mscs"], [];
 }

@@ -10,7 +10,7 @@ mod meta;
 mod network;
 mod runtime;
 mod secrets;
-mod words;
+pub(crate) mod words;
 
 pub(super) use config::{machine_config, machine_type};
 pub(super) use extensions::extension_status;

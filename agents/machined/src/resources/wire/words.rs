@@ -5,26 +5,26 @@
 //! Never: invents a word: a number without one stays a number.
 
 /// Numbers and their words.
-pub(super) type Words = &'static [(u32, &'static str)];
+pub(crate) type Words = &'static [(u32, &'static str)];
 
 /// The word for a number.
-pub(super) fn word(words: Words, number: u32) -> String {
+pub(crate) fn word(words: Words, number: u32) -> String {
     let known = words.iter().find(|(known, _)| *known == number);
     known.map_or_else(|| number.to_string(), |(_, word)| (*word).to_owned())
 }
 
 /// The words for the bits that are set; bits without a word are left out.
-pub(super) fn flags(words: Words, bits: u32) -> String {
+pub(crate) fn flags(words: Words, bits: u32) -> String {
     let set = words.iter().filter(|(bit, _)| bits & bit != 0);
     let set: Vec<&str> = set.map(|(_, word)| *word).collect();
     set.join(",")
 }
 
 /// `AF_*`.
-pub(super) const FAMILIES: Words = &[(2, "inet4"), (10, "inet6")];
+pub(crate) const FAMILIES: Words = &[(2, "inet4"), (10, "inet6")];
 
 /// `RT_SCOPE_*`.
-pub(super) const SCOPES: Words = &[
+pub(crate) const SCOPES: Words = &[
     (0, "global"),
     (200, "site"),
     (253, "link"),
@@ -33,7 +33,7 @@ pub(super) const SCOPES: Words = &[
 ];
 
 /// `RT_TABLE_*`.
-pub(super) const TABLES: Words = &[
+pub(crate) const TABLES: Words = &[
     (0, "unspec"),
     (253, "default"),
     (254, "main"),
@@ -41,7 +41,7 @@ pub(super) const TABLES: Words = &[
 ];
 
 /// `RTPROT_*`.
-pub(super) const PROTOCOLS: Words = &[
+pub(crate) const PROTOCOLS: Words = &[
     (0, "unspec"),
     (1, "redirect"),
     (2, "kernel"),
@@ -67,7 +67,7 @@ pub(super) const PROTOCOLS: Words = &[
 ];
 
 /// `IF_OPER_*`.
-pub(super) const OPERATIONAL_STATES: Words = &[
+pub(crate) const OPERATIONAL_STATES: Words = &[
     (0, "unknown"),
     (1, "notPresent"),
     (2, "down"),
@@ -78,7 +78,7 @@ pub(super) const OPERATIONAL_STATES: Words = &[
 ];
 
 /// `IFA_F_*`.
-pub(super) const ADDRESS_FLAGS: Words = &[
+pub(crate) const ADDRESS_FLAGS: Words = &[
     (1, "temporary"),
     (2, "nodad"),
     (4, "optimistic"),
@@ -94,7 +94,7 @@ pub(super) const ADDRESS_FLAGS: Words = &[
 ];
 
 /// `IFF_*`.
-pub(super) const LINK_FLAGS: Words = &[
+pub(crate) const LINK_FLAGS: Words = &[
     (1, "UP"),
     (2, "BROADCAST"),
     (4, "DEBUG"),
@@ -117,7 +117,7 @@ pub(super) const LINK_FLAGS: Words = &[
 ];
 
 /// `ARPHRD_*`.
-pub(super) const LINK_TYPES: Words = &[
+pub(crate) const LINK_TYPES: Words = &[
     (0, "netrom"),
     (1, "ether"),
     (2, "eether"),
@@ -196,6 +196,66 @@ pub(super) const LINK_TYPES: Words = &[
     (65535, "void"),
 ];
 
+/// `RTN_*`.
+pub(crate) const ROUTE_TYPES: Words = &[
+    (0, "unspec"),
+    (1, "unicast"),
+    (2, "local"),
+    (3, "broadcast"),
+    (4, "anycast"),
+    (5, "multicast"),
+    (6, "blackhole"),
+    (7, "unreachable"),
+    (8, "prohibit"),
+    (9, "throw"),
+    (10, "nat"),
+    (11, "xresolve"),
+];
+
+/// `BOND_MODE_*`.
+pub(crate) const BOND_MODES: Words = &[
+    (0, "balance-rr"),
+    (1, "active-backup"),
+    (2, "balance-xor"),
+    (3, "broadcast"),
+    (4, "802.3ad"),
+    (5, "balance-tlb"),
+    (6, "balance-alb"),
+];
+
+/// `BOND_XMIT_POLICY_*`.
+pub(crate) const BOND_HASH_POLICIES: Words = &[
+    (0, "layer2"),
+    (1, "layer3+4"),
+    (2, "layer2+3"),
+    (3, "encap2+3"),
+    (4, "encap3+4"),
+];
+
+/// `lacp_rate` of a bond.
+pub(crate) const LACP_RATES: Words = &[(0, "slow"), (1, "fast")];
+
+/// `arp_validate` of a bond.
+pub(crate) const ARP_VALIDATIONS: Words = &[(0, "none"), (1, "active"), (2, "backup"), (3, "all")];
+
+/// `arp_all_targets` of a bond.
+pub(crate) const ARP_ALL_TARGETS: Words = &[(0, "any"), (1, "all")];
+
+/// `primary_reselect` of a bond.
+pub(crate) const PRIMARY_RESELECTS: Words = &[(0, "always"), (1, "better"), (2, "failure")];
+
+/// `fail_over_mac` of a bond.
+pub(crate) const FAIL_OVER_MACS: Words = &[(0, "none"), (1, "active"), (2, "follow")];
+
+/// `ad_select` of a bond.
+pub(crate) const AD_SELECTS: Words = &[(0, "stable"), (1, "bandwidth"), (2, "count")];
+
+/// `ETH_P_8021Q` and `ETH_P_8021AD`.
+pub(crate) const VLAN_PROTOCOLS: Words = &[(0x8100, "802.1q"), (0x88a8, "802.1ad")];
+
+/// What configures links while the node runs.
+pub(crate) const OPERATORS: Words = &[(0, "dhcp4"), (1, "dhcp6"), (2, "vip")];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,5 +267,43 @@ mod tests {
         assert_eq!(flags(LINK_FLAGS, 0x1_0043), "UP,BROADCAST,RUNNING,LOWER_UP");
         assert_eq!(flags(ADDRESS_FLAGS, 0x8000_0080), "permanent");
         assert_eq!(flags(ADDRESS_FLAGS, 0), "");
+    }
+
+    #[test]
+    fn enum_06_to_33_words_and_numbers_are_those_of_the_documents() {
+        let all = include_str!("../../../tests/data/words.txt");
+        let all = all.lines().filter(|line| !line.starts_with('#'));
+        let all: Vec<Vec<&str>> = all.map(|line| line.splitn(3, ' ').collect()).collect();
+
+        for (name, words) in [
+            ("nethelpers.ADSelect", AD_SELECTS),
+            ("nethelpers.ARPAllTargets", ARP_ALL_TARGETS),
+            ("nethelpers.ARPValidate", ARP_VALIDATIONS),
+            ("nethelpers.AddressFlag", ADDRESS_FLAGS),
+            ("nethelpers.BondMode", BOND_MODES),
+            ("nethelpers.BondXmitHashPolicy", BOND_HASH_POLICIES),
+            ("nethelpers.FailOverMAC", FAIL_OVER_MACS),
+            ("nethelpers.Family", FAMILIES),
+            ("nethelpers.LACPRate", LACP_RATES),
+            ("nethelpers.LinkType", LINK_TYPES),
+            ("nethelpers.OperationalState", OPERATIONAL_STATES),
+            ("nethelpers.PrimaryReselect", PRIMARY_RESELECTS),
+            ("nethelpers.RouteProtocol", PROTOCOLS),
+            ("nethelpers.RoutingTable", TABLES),
+            ("nethelpers.Scope", SCOPES),
+            ("nethelpers.VLANProtocol", VLAN_PROTOCOLS),
+            ("network.Operator", OPERATORS),
+            ("nethelpers.RouteType", ROUTE_TYPES),
+        ] {
+            let documented = all.iter().filter(|line| line[0] == name);
+            let mut documented: Vec<(u32, &str)> = documented
+                .map(|line| (line[1].parse().unwrap(), line[2]))
+                .collect();
+            let mut ours = words.to_vec();
+            documented.sort_unstable();
+            ours.sort_unstable();
+            assert!(!ours.is_empty());
+            assert_eq!(ours, documented, "{name}");
+        }
     }
 }

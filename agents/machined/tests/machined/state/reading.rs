@@ -11,8 +11,8 @@ use ::api::resource::config::{MachineConfigSpec, MachineTypeSpec};
 use prost::Message as _;
 
 use super::{HOSTNAMES, MC, RD, SERVICES, STORED, all, id, list, next, read, told, watch, yaml};
-use crate::api::{apply, running};
-use crate::node::{as_admin, with_role};
+use crate::api::{apply, run_on, running};
+use crate::node::{TestNode, as_admin, with_role};
 
 #[tokio::test(flavor = "current_thread")]
 async fn res_11_the_configuration_is_read_byte_for_byte_and_its_version_counts_changes() {
@@ -148,6 +148,110 @@ async fn res_05_definitions_and_namespaces_tell_clients_what_there_is() {
     assert_eq!(meant, [MC]);
     // The two of the store, the 111 of the documents, and one of a later release.
     assert_eq!(definitions.len(), 114);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn net_03_net_13_what_the_network_is_to_be_is_shown_before_and_after_merging() {
+    let (node, _client) = running().await;
+    let mut state = node.state().await;
+
+    for (namespace, kind, id, says) in [
+        ("network-config", "LinkSpecs", "default/eth0", "up: true\n"),
+        ("network", "LinkSpecs", "lo", "layer: default\n"),
+        (
+            "network-config",
+            "AddressSpecs",
+            "default/lo/127.0.0.1/8",
+            "scope: host\n",
+        ),
+        ("network", "AddressSpecs", "lo/::1/128", "family: inet6\n"),
+        (
+            "network-config",
+            "OperatorSpecs",
+            "default/dhcp4/eth0",
+            "requireUp: true\n",
+        ),
+        (
+            "network",
+            "OperatorSpecs",
+            "dhcp4/eth0",
+            "dhcp4:\n  routeMetric: 1024\nlayer: default\n",
+        ),
+        (
+            "network-config",
+            "ResolverSpecs",
+            "default/resolvers",
+            "- 1.1.1.1\n",
+        ),
+        ("network", "ResolverSpecs", "resolvers", "dnsServers:\n- "),
+        (
+            "network",
+            "NodeAddresses",
+            "routed-no-k8s",
+            "- 10.5.0.2/24\n",
+        ),
+    ] {
+        let kind = format!("{kind}.net.talos.dev");
+        let found = node
+            .until(&kind, async || {
+                read(&mut state, namespace, &kind, id).await.ok()
+            })
+            .await;
+        assert!(yaml(&found).contains(says), "{id}: {}", yaml(&found));
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn rsrc_004_rsrc_134_rsrc_135_what_a_node_has_while_it_waits_and_keeps_when_it_runs() {
+    const ROOT: (&str, &str) = ("secrets", "MaintenanceRootSecrets.secrets.talos.dev");
+    const SERVER: (&str, &str) = (
+        "secrets",
+        "MaintenanceServiceCertificates.secrets.talos.dev",
+    );
+    const REQUEST: (&str, &str) = ("runtime", "MaintenanceServiceRequests.runtime.talos.dev");
+    const ACQUIRED: (&str, &str) = ("runtime", "AcquireConfigStatuses.v1alpha1.talos.dev");
+    let mut node = TestNode::new("");
+    node.start();
+    node.until_maintenance().await;
+    let mut state = node.state().await;
+    for (namespace, kind) in [ROOT, SERVER, REQUEST] {
+        let found = node.until(kind, async || {
+            read(&mut state, namespace, kind, "maintenance").await.ok()
+        });
+        found.await;
+    }
+    let identity = ("cluster", "Identities.cluster.talos.dev");
+    let before = node
+        .until("an identity", async || {
+            read(&mut state, identity.0, identity.1, "local").await.ok()
+        })
+        .await;
+    let early = read(&mut state, ACQUIRED.0, ACQUIRED.1, "machine-config").await;
+    assert_eq!(early.unwrap_err().code(), tonic::Code::NotFound);
+
+    let (node, _client) = run_on(node).await;
+    let mut state = node.state().await;
+
+    let acquired = read(&mut state, ACQUIRED.0, ACQUIRED.1, "machine-config").await;
+    assert_eq!(yaml(&acquired.unwrap()), "{}\n");
+    for (namespace, kind) in [ROOT, SERVER, REQUEST] {
+        node.until(kind, async || {
+            let gone = read(&mut state, namespace, kind, "maintenance").await;
+            gone.err()
+                .filter(|status| status.code() == tonic::Code::NotFound)
+        })
+        .await;
+    }
+    let after = read(&mut state, identity.0, identity.1, "local")
+        .await
+        .unwrap();
+    assert_eq!(yaml(&after), yaml(&before));
+    let kubelet = "KubeletConfigs.kubernetes.talos.dev";
+    let kubelet = read(&mut state, "k8s", kubelet, "kubelet").await.unwrap();
+    assert!(yaml(&kubelet).contains("staticPodListURL: ''\n"));
+    let clock = "AdjtimeStatuses.v1alpha1.talos.dev";
+    let clock = read(&mut state, "runtime", clock, "node").await.unwrap();
+    assert!(yaml(&clock).contains("state: TIME_"), "{}", yaml(&clock));
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What tells this node from all others.
+//!
+//! It is made once and kept on the STATE partition. A node without one has it in memory, as long as
+//! the machine runs; a partition that is found late has the last word, or gets what there was.
+//!
+//! Owns: `Identity`, and the file that keeps it.
+//! Never: makes one before it is known whether there is a partition to keep it on.
+
+use std::io;
+
+use resource::{Body, Controller, Desired, Failure, Input, Output};
+use serde_yaml_ng::{Mapping, Value};
+
+use crate::places::Places;
+use crate::resources::{Identity, MachineStage, MachineStatus, MountStatus};
+use crate::stored;
+
+/// How many bytes an identity has.
+const LEN: usize = 32;
+/// Letters that the text of one may have at most: six bits each, or five now and then.
+const TEXT_MAX: usize = LEN * 8 / 5 + 1;
+const KEY: &str = "nodeId";
+
+pub(super) fn controller(places: &Places) -> Controller {
+    let places = places.clone();
+    // The identity, and whether it is on the partition.
+    let mut held: Option<(Identity, bool)> = None;
+    Controller {
+        name: "cluster.NodeIdentityController",
+        inputs: vec![
+            Input::of::<MountStatus>().only("STATE"),
+            Input::of::<MachineStatus>().only(MachineStatus::ID),
+        ],
+        outputs: vec![Output::of::<Identity>()],
+        body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
+            let is_mounted = view.get::<MountStatus>("STATE").is_some();
+            let stage = view.get::<MachineStatus>(MachineStatus::ID);
+            let is_known = is_mounted || stage.is_some_and(|s| s.stage != MachineStage::Booting);
+            let is_due = held.as_ref().is_none_or(|(_, kept)| is_mounted && !kept);
+            if is_known && is_due {
+                let before = held.take().map(|(identity, _)| identity);
+                held = Some((settle(&places, before)?, is_mounted));
+            }
+            if let Some((identity, _)) = &held {
+                desired.put("local", identity.clone());
+            }
+            Ok(())
+        })),
+    }
+}
+
+/// Reads the identity; where there is none, writes the one before, or a new one.
+fn settle(places: &Places, before: Option<Identity>) -> Result<Identity, Failure> {
+    let path = places.node_identity();
+    let failed =
+        |error: &dyn std::fmt::Display| Failure::new(format_args!("{}: {error}", path.display()));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => parse(&text).ok_or_else(|| failed(&"it is no identity of a node")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let identity = match before {
+                Some(identity) => identity,
+                None => Identity {
+                    node_id: base62(&*pki::random_bytes::<LEN>()?),
+                },
+            };
+            let mapping = Mapping::from_iter([(KEY.into(), identity.node_id.as_str().into())]);
+            let text = serde_yaml_ng::to_string(&mapping).map_err(|error| failed(&error))?;
+            stored::write_whole(&path, text.as_bytes()).map_err(|error| failed(&error))?;
+            Ok(identity)
+        }
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+fn parse(text: &str) -> Option<Identity> {
+    let value: Value = serde_yaml_ng::from_str(text).ok()?;
+    let node_id = value.get(KEY)?.as_str()?;
+    let is_sound = (1..=TEXT_MAX).contains(&node_id.len())
+        && node_id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_sound.then(|| Identity {
+        node_id: node_id.to_owned(),
+    })
+}
+
+/// Bytes as letters and digits: six bits make one, from the end on; the two values that sixty-two
+/// letters leave out, whose middle four bits are all set, use up five.
+fn base62(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    const LEFT_OUT: u8 = 0b1_1110;
+    let bit = |at: usize| {
+        let byte = bytes.get(at / 8).copied().unwrap_or(0);
+        u8::from(byte & (0x80 >> (at % 8)) != 0)
+    };
+    let mut text = String::new();
+    let mut end = bytes.len().saturating_mul(8);
+    while end > 0 {
+        let mut start = end.saturating_sub(6);
+        let mut value = (start..end).fold(0_u8, |value, at| value << 1 | bit(at));
+        if value & LEFT_OUT == LEFT_OUT {
+            if start > 0 || value > 0b1_1111 {
+                start = start.saturating_add(1);
+            }
+            value &= 0b1_1111;
+        }
+        end = start;
+        let letter = LETTERS.get(usize::from(value)).copied();
+        text.push(char::from(letter.unwrap_or(b'A')));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controllers::bench::Bench;
+    use crate::testing::Folder;
+
+    fn stage(stage: MachineStage) -> MachineStatus {
+        MachineStatus {
+            stage,
+            unmet: Vec::new(),
+        }
+    }
+
+    fn mounted() -> MountStatus {
+        MountStatus {
+            source: "/dev/vda5".to_owned(),
+            ..MountStatus::default()
+        }
+    }
+
+    fn id(bench: &Bench) -> Option<String> {
+        let found = bench.store.get::<Identity>("local");
+        found.map(|found| found.node_id.clone())
+    }
+
+    #[test]
+    fn disc_06_an_identity_is_made_once_and_read_ever_after() {
+        let folder = Folder::new();
+        let places = Places::under(folder.path());
+        let mut bench = Bench::of(controller(&places));
+        bench.say("STATE", mounted());
+        bench.run();
+        let first = id(&bench).unwrap();
+
+        let mut again = Bench::of(controller(&places));
+        again.say("STATE", mounted());
+        again.run();
+
+        assert_eq!(id(&again).unwrap(), first);
+        let text = std::fs::read_to_string(places.node_identity()).unwrap();
+        assert_eq!(text, format!("nodeId: {first}\n"));
+        assert!((43..=TEXT_MAX).contains(&first.len()), "{first}");
+        assert!(first.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    }
+
+    #[test]
+    fn nothing_is_made_before_the_partition_was_looked_for() {
+        let folder = Folder::new();
+        let places = Places::under(folder.path());
+        let mut bench = Bench::of(controller(&places));
+        bench.say(MachineStatus::ID, stage(MachineStage::Booting));
+        bench.run();
+        assert_eq!(id(&bench), None);
+        assert!(!places.node_identity().exists());
+
+        bench.say(MachineStatus::ID, stage(MachineStage::Maintenance));
+        bench.run();
+
+        assert!(id(&bench).is_some());
+    }
+
+    #[test]
+    fn a_partition_that_is_found_late_has_the_last_word_or_gets_what_there_was() {
+        for on_disk in [None, Some("nodeId: abc123\n")] {
+            let folder = Folder::new();
+            let places = Places::under(folder.path());
+            let mut bench = Bench::of(controller(&places));
+            bench.say(MachineStatus::ID, stage(MachineStage::Maintenance));
+            bench.run();
+            let in_memory = id(&bench).unwrap();
+            // The mount hides what was in memory.
+            std::fs::remove_file(places.node_identity()).unwrap();
+            if let Some(text) = on_disk {
+                std::fs::write(places.node_identity(), text).unwrap();
+            }
+
+            bench.say("STATE", mounted());
+            bench.run();
+
+            match on_disk {
+                Some(_) => assert_eq!(id(&bench).unwrap(), "abc123"),
+                None => assert_eq!(id(&bench).unwrap(), in_memory),
+            }
+            assert!(places.node_identity().exists());
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_said_and_left_alone() {
+        for text in ["", "nodeId: ''", "nodeId: a/b", "nodeId: [1]", "{"] {
+            let folder = Folder::new();
+            let places = Places::under(folder.path());
+            stored::write_whole(&places.node_identity(), text.as_bytes()).unwrap();
+            let mut bench = Bench::of(controller(&places));
+            bench.say("STATE", mounted());
+
+            let ran = bench.run();
+
+            assert_eq!(ran.failures.len(), 1, "{text}");
+            assert_eq!(
+                std::fs::read_to_string(places.node_identity()).unwrap(),
+                text
+            );
+            assert_eq!(id(&bench), None);
+        }
+    }
+
+    #[test]
+    fn base_62_takes_bits_from_the_end() {
+        // 0b000001 is B; 0b011110 and 0b111111 are left out and use five bits.
+        assert_eq!(base62(&[0b0000_0001]), "BA");
+        assert_eq!(base62(&[0b0000_1111]), "PA");
+        assert_eq!(base62(&[0b0001_1110]), "eA");
+        assert_eq!(base62(&[0b1111_1111]), "fH");
+        assert_eq!(base62(&[]), "");
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The links that the configuration speaks of, by their names.
+//!
+//! Owns: finding the links that a selector means.
+//! Never: guesses: what a selector asks for and netd does not tell matches nothing.
+
+use std::collections::BTreeSet;
+
+use config::document::{Device, NetworkConfig, NetworkDeviceSelector, Vlan};
+use resource::View;
+
+use crate::controllers::configured::machine;
+use crate::resources::LinkStatus;
+
+/// `ARPHRD_ETHER`.
+const ETHER: u16 = 1;
+
+/// A link of the configuration.
+#[derive(Debug, Clone)]
+pub(super) struct Named<'a> {
+    /// What it is called.
+    pub name: String,
+    /// What is written of it.
+    pub device: &'a Device,
+}
+
+impl Named<'_> {
+    /// What a VLAN on it is called.
+    pub(super) fn vlan(&self, vlan: &Vlan) -> String {
+        format!("{}.{}", self.name, vlan.vlan_id)
+    }
+}
+
+/// The network section of the configuration.
+pub(super) fn network<'a>(view: &View<'a>) -> Option<&'a NetworkConfig> {
+    machine(view)?.network.as_ref()
+}
+
+/// All links that the configuration speaks of, those to be left alone included.
+pub(super) fn all<'a>(view: &View<'a>) -> Vec<Named<'a>> {
+    let devices = network(view).map_or(&[][..], |network| &network.interfaces);
+    let mut found = Vec::new();
+    for device in devices {
+        for name in names(view, &device.interface, device.device_selector.as_ref()) {
+            found.push(Named { name, device });
+        }
+    }
+    found
+}
+
+/// Those of them that are to be configured.
+pub(super) fn configured<'a>(view: &View<'a>) -> Vec<Named<'a>> {
+    let mut found = all(view);
+    found.retain(|named| named.device.ignore != Some(true));
+    found
+}
+
+/// The members of the bond or bridge that a link is.
+pub(super) fn members(view: &View<'_>, device: &Device) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(bond) = &device.bond {
+        found.extend_from_slice(&bond.interfaces);
+        for selector in &bond.device_selectors {
+            found.extend(names(view, "", Some(selector)));
+        }
+    }
+    if let Some(bridge) = &device.bridge {
+        found.extend_from_slice(&bridge.interfaces);
+    }
+    found
+}
+
+/// Physical links that the configuration does not speak of.
+pub(super) fn unnamed(view: &View<'_>) -> Vec<String> {
+    let mut named = BTreeSet::new();
+    for link in all(view) {
+        named.extend(members(view, link.device));
+        named.insert(link.name);
+    }
+    physical(view)
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| !named.contains(name))
+        .collect()
+}
+
+fn physical<'a>(view: &View<'a>) -> impl Iterator<Item = (&'a str, &'a LinkStatus)> {
+    let links = view.list::<LinkStatus>();
+    links
+        .map(|link| (link.metadata.id.as_str(), link.spec))
+        .filter(|(_, link)| link.arp_type == ETHER && link.kind.is_empty())
+}
+
+fn names(view: &View<'_>, written: &str, selector: Option<&NetworkDeviceSelector>) -> Vec<String> {
+    if !written.is_empty() {
+        return vec![written.to_owned()];
+    }
+    let Some(selector) = selector else {
+        return Vec::new();
+    };
+    let others = [&selector.bus_path, &selector.pci_id, &selector.driver];
+    if selector.hardware_addr.is_empty() || others.iter().any(|other| !other.is_empty()) {
+        return Vec::new();
+    }
+    physical(view)
+        .filter(|(_, link)| {
+            let octets = link.hardware_address.iter();
+            let octets: Vec<String> = octets.map(|octet| format!("{octet:02x}")).collect();
+            let pattern = selector.hardware_addr.to_ascii_lowercase();
+            matches(&pattern, &octets.join(":"))
+        })
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+/// Whether text is as a pattern says, where `*` is anything.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((before, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(text) = text.strip_prefix(before) else {
+        return false;
+    };
+    let mut ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    ends.any(|at| text.get(at..).is_some_and(|left| matches(rest, left)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_is_anything() {
+        for (pattern, text, expected) in [
+            ("52:54:*", "52:54:00:01", true),
+            ("*:01", "52:54:00:01", true),
+            ("52:*:01", "52:54:00:01", true),
+            ("52:*:02", "52:54:00:01", false),
+            ("*", "", true),
+            ("", "a", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}
