@@ -5,8 +5,9 @@
 //! Never: grows by configuration; machined defines the others over the control socket.
 
 use proto::paths::{
-    INIT_SOCKET, LOGD_SOCKET, MACHINE_API_SOCKET, MACHINED_SOCKET, NETD_SOCKET, SYSLOG_SOCKET,
-    TRUST_SOCKET, UDEVD_SOCKET, UID_APID, UID_LOGD, UID_NETD, UID_ROOT, UID_TRUSTD,
+    INIT_SOCKET, LOGD_SOCKET, MACHINE_API_SOCKET, MACHINED_SOCKET, NETD_SOCKET, READER_API_SOCKET,
+    SYSLOG_SOCKET, TRUST_SOCKET, UDEVD_SOCKET, UID_APID, UID_DASHBOARD, UID_LOGD, UID_NETD,
+    UID_ROOT, UID_TRUSTD,
 };
 use proto::service::{Ready, Restart, Seccomp, ServiceSpec};
 use sys::thread::CapabilitySet;
@@ -175,6 +176,8 @@ pub const CORE: &[CoreService] = &[
             open_to(MACHINE_API_SOCKET, Kind::Stream, UID_APID),
             // trustd runs on control planes alone; machined starts it there.
             open_to(TRUST_SOCKET, Kind::Messages, UID_TRUSTD),
+            // The dashboard runs where there is a screen; machined starts it there.
+            open_to(READER_API_SOCKET, Kind::Stream, UID_DASHBOARD),
         ],
     },
     // The door: no capability, no file of its own, only its TCP port, which is above 1023.

@@ -20,6 +20,7 @@ const FRAGMENTS: &[&str] = &[
     "container",
     "storage",
     "virt",
+    "console",
     "hardening",
     "modules",
 ];

@@ -17,7 +17,7 @@ use crate::say::Step;
 /// Programs without libc: they are built for Debian's own target, of which only `core` is used.
 const BARE: &[&str] = &["init", "sandbox", "udevd", "netd", "logd"];
 /// Programs with std: static, with musl.
-const STATIC: &[&str] = &["machined", "apid", "trustd", "imaged"];
+const STATIC: &[&str] = &["machined", "apid", "trustd", "imaged", "console"];
 /// The bare yardstick of the boot time budget; not on the node.
 pub const YARDSTICK: &str = "hello-init";
 

@@ -50,6 +50,8 @@ pub struct Machine {
     pub disks: Vec<PathBuf>,
     /// What QEMU does when the machine starts again.
     pub reboot: Reboot,
+    /// A screen and a keyboard; QEMU takes its own orders about them at this socket (QMP).
+    pub screen: Option<PathBuf>,
     /// Further arguments of QEMU.
     pub extra: Vec<String>,
     /// Where the console's text is also written, as it comes.
@@ -118,6 +120,7 @@ impl Machine {
             forwards: Vec::new(),
             disks: Vec::new(),
             reboot: Reboot::Ends,
+            screen: None,
             extra: Vec::new(),
             log: None,
             interactive: false,
@@ -224,9 +227,17 @@ impl Machine {
             .arg(&self.kernel)
             .arg("-initrd")
             .arg(&self.initramfs);
+        let mut consoles = format!("console={console}");
+        if let Some(socket) = &self.screen {
+            // The last one is also `/dev/console`.
+            consoles.insert_str(0, "console=tty0 ");
+            command.args(["-vga", "std"]);
+            let monitor = format!("unix:{},server=on,wait=off", socket.display());
+            command.args(["-qmp", &monitor]);
+        }
         command
             .arg("-append")
-            .arg(format!("console={console} panic=-1 {}", self.cmdline).trim_end());
+            .arg(format!("{consoles} panic=-1 {}", self.cmdline).trim_end());
         command.args(["-device", "virtio-rng-pci"]);
         self.connect(&mut command, ports);
         for (number, disk) in self.disks.iter().enumerate() {

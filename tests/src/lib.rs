@@ -15,6 +15,7 @@ pub mod forge;
 pub mod layers;
 pub mod node;
 pub mod probe;
+pub mod screen;
 pub mod services;
 
 pub use cluster::Cluster;

@@ -18,6 +18,7 @@ use xtask::wait;
 use crate::ctl::{self, Output};
 use crate::layers::{self, Layer};
 use crate::probe::Probe;
+use crate::screen::Screen;
 
 /// How long a node may take to be where a test wants it: many times what it takes on a quiet
 /// machine, so that a busy one fails no test.
@@ -29,6 +30,8 @@ const BOOTED: &str = "boot sequence: done";
 
 /// The port of the probe inside the machine.
 const PROBE_PORT: u16 = 7777;
+/// The socket of a machine's screen, in the test's folder.
+const SCREEN: &str = "screen.sock";
 
 /// What a test wants to boot.
 #[derive(Debug, Clone)]
@@ -47,6 +50,8 @@ pub struct Setup {
     pub disks: Vec<PathBuf>,
     /// What becomes of the machine when it starts again.
     pub reboot: Reboot,
+    /// Whether there is a screen with a keyboard.
+    pub screen: Screens,
     /// Further arguments of QEMU, for devices.
     pub devices: Vec<String>,
 }
@@ -63,6 +68,7 @@ impl Setup {
             network: Network::User,
             disks: Vec::new(),
             reboot: Reboot::Ends,
+            screen: Screens::None,
             devices: Vec::new(),
         }
     }
@@ -81,6 +87,15 @@ impl Setup {
         self.layers.extend_from_slice(layers);
         self
     }
+}
+
+/// What a machine shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screens {
+    /// Nothing: it has a serial line alone.
+    None,
+    /// A screen, which the kernel writes its messages on too.
+    One,
 }
 
 /// A node that runs; dropping it ends it.
@@ -332,6 +347,14 @@ impl Node {
         Probe::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), LIMIT)
     }
 
+    /// Looks at the node's screen.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn screen(&self) -> Result<Screen> {
+        Screen::connect(&self.file(SCREEN))
+    }
+
     /// A file of the test's folder.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
@@ -348,6 +371,10 @@ fn boot(places: &Places, setup: &Setup, folder: &Path) -> Result<Running> {
     machine.disks.clone_from(&setup.disks);
     machine.reboot = setup.reboot;
     machine.extra.clone_from(&setup.devices);
+    machine.screen = match setup.screen {
+        Screens::None => None,
+        Screens::One => Some(folder.join(SCREEN)),
+    };
     if let Some(initramfs) = &setup.initramfs {
         machine.initramfs.clone_from(initramfs);
     } else if !setup.layers.is_empty() {

@@ -70,6 +70,12 @@ impl KernelArguments {
             .filter(|text| !text.is_empty())
     }
 
+    /// Whether the dashboard is off, which images for boards say.
+    #[must_use]
+    pub(crate) fn without_dashboard(&self) -> bool {
+        self.last("talos.dashboard.disabled") == Some("1")
+    }
+
     /// The platform's name.
     #[must_use]
     pub(crate) fn platform(&self) -> &str {
@@ -158,6 +164,23 @@ mod tests {
         let arguments = KernelArguments::parse("talos.config=http://a talos.config=none");
 
         assert_eq!(arguments.configuration_source(), None);
+    }
+
+    #[test]
+    fn dash_02_the_dashboard_is_off_when_the_last_argument_says_so() {
+        for (line, off) in [
+            ("", false),
+            ("talos.dashboard.disabled", false),
+            ("talos.dashboard.disabled=0", false),
+            ("talos.dashboard.disabled=1", true),
+            (
+                "talos.dashboard.disabled=1 talos.dashboard.disabled=0",
+                false,
+            ),
+        ] {
+            let arguments = KernelArguments::parse(line);
+            assert_eq!(arguments.without_dashboard(), off, "{line}");
+        }
     }
 
     #[test]

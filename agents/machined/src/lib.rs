@@ -45,6 +45,7 @@ pub mod places;
 mod proc;
 mod registries;
 mod resources;
+mod screen;
 pub mod seqpacket;
 mod sequence;
 mod services;
@@ -63,6 +64,7 @@ use std::sync::Arc;
 
 use tokio::net::UnixListener;
 
+use api::serve::Callers;
 use journal::Journal;
 use node::Node;
 use places::Places;
@@ -85,6 +87,8 @@ pub struct Start {
     pub api: OwnedFd,
     /// The listening socket for trustd (`SOCK_SEQPACKET`).
     pub trust: OwnedFd,
+    /// The listening socket of the API for the dashboard (`SOCK_STREAM`).
+    pub reader: OwnedFd,
     /// Where readiness is told, if anybody asks.
     pub ready: Option<OwnedFd>,
 }
@@ -96,9 +100,8 @@ pub struct Start {
 pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     let door = Listener::over(start.door)?;
     let trust = Listener::over(start.trust)?;
-    let api = std::os::unix::net::UnixListener::from(start.api);
-    api.set_nonblocking(true)?;
-    let api = UnixListener::from_std(api)?;
+    let api = listener(start.api)?;
+    let reader = listener(start.reader)?;
     let seed = pki::random_bytes::<8>()?;
     let node = Node::new(start.places, start.journal, *seed)?;
     if let Some(ready) = start.ready {
@@ -125,6 +128,19 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(trust::keep::keep(Arc::clone(&node)));
     tokio::spawn(trust::join::follow(Arc::clone(&node)));
     tokio::spawn(life::live(Arc::clone(&node), resumed));
-    api::serve::serve(node, api).await;
+    tokio::spawn(screen::keep(Arc::clone(&node)));
+    tokio::spawn(api::serve::serve(
+        Arc::clone(&node),
+        reader,
+        Callers::Reader,
+    ));
+    api::serve::serve(node, api, Callers::Door).await;
     Ok(())
+}
+
+/// A listening socket that init made, for the runtime.
+fn listener(socket: OwnedFd) -> std::io::Result<UnixListener> {
+    let socket = std::os::unix::net::UnixListener::from(socket);
+    socket.set_nonblocking(true)?;
+    UnixListener::from_std(socket)
 }

@@ -32,6 +32,7 @@ fn start(journal: Journal) -> Result<(), Box<dyn std::error::Error>> {
     let door = sys::inherited::take(FIRST_LISTENER_FD)?;
     let api = sys::inherited::take(FIRST_LISTENER_FD.saturating_add(1))?;
     let trust = sys::inherited::take(FIRST_LISTENER_FD.saturating_add(2))?;
+    let reader = sys::inherited::take(FIRST_LISTENER_FD.saturating_add(3))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(machined::THREADS_MAX)
@@ -42,6 +43,7 @@ fn start(journal: Journal) -> Result<(), Box<dyn std::error::Error>> {
         door,
         api,
         trust,
+        reader,
         ready,
     }))
 }

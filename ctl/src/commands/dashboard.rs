@@ -8,7 +8,7 @@ use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dashboard::{Dial, Dialled, Ended};
+use dashboard::{Dial, Dialled, Ended, Seat};
 
 use crate::session::Target;
 use crate::trouble::Trouble;
@@ -33,7 +33,7 @@ pub(crate) async fn run(target: Target, every: Duration) -> Result<(), Trouble> 
         names.extend(target.addresses.first().map(|address| address.host.clone()));
     }
     let nodes = Arc::new(Nodes { target });
-    let ended = dashboard::run(&names, nodes, every).await;
+    let ended = dashboard::run(&names, Seat::Elsewhere, nodes, every).await;
     match ended.map_err(|error| Trouble::new(format!("the terminal failed: {error}")))? {
         Ended::Left => Ok(()),
         Ended::Asked => Err(Trouble::new("a signal ended the dashboard")),

@@ -18,4 +18,5 @@ mod units;
 mod view;
 
 pub use live::{Ended, run};
+pub use model::Seat;
 pub use serve::{Dial, Dialled, Source};

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::model::{Action, Dashboard, News};
+use crate::model::{Action, Dashboard, News, Seat};
 use crate::serve::{Dial, follow};
 use crate::terminal::{self, Screen};
 use crate::view;
@@ -36,8 +36,13 @@ pub enum Ended {
 ///
 /// # Errors
 /// The terminal cannot be used, or is gone.
-pub async fn run(names: &[String], dial: Arc<dyn Dial>, every: Duration) -> io::Result<Ended> {
-    let mut dashboard = Dashboard::new(names);
+pub async fn run(
+    names: &[String],
+    seat: Seat,
+    dial: Arc<dyn Dial>,
+    every: Duration,
+) -> io::Result<Ended> {
+    let mut dashboard = Dashboard::new(names, seat);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut screen = Screen::open()?;

@@ -19,6 +19,15 @@ pub(crate) enum View {
     Logs,
 }
 
+/// From where somebody looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seat {
+    /// A terminal of their own, which is wanted for other things later.
+    Elsewhere,
+    /// The screen of the one node that is shown. Nobody can leave it: there is nowhere to go.
+    AtTheNode,
+}
+
 /// Which log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Log {
@@ -110,6 +119,7 @@ impl Node {
 #[derive(Debug, Clone)]
 pub(crate) struct Dashboard {
     nodes: Vec<Node>,
+    pub(crate) seat: Seat,
     at: usize,
     pub(crate) view: View,
     /// How many lines of a log are below the screen; 0 follows it.
@@ -143,9 +153,10 @@ pub(crate) struct Wanted {
 
 impl Dashboard {
     /// Starts with nodes that nothing is known of.
-    pub(crate) fn new(names: &[String]) -> Self {
+    pub(crate) fn new(names: &[String], seat: Seat) -> Self {
         Self {
             nodes: names.iter().map(|name| Node::new(text(name))).collect(),
+            seat,
             at: 0,
             view: View::Summary,
             log_back: 0,
@@ -232,7 +243,10 @@ impl Dashboard {
     pub(crate) fn press(&mut self, key: Key, page: usize) -> Action {
         let half = page.div_ceil(2).max(1);
         match key {
-            Key::Quit => Action::Quit,
+            Key::Quit => match self.seat {
+                Seat::Elsewhere => Action::Quit,
+                Seat::AtTheNode => Action::Nothing,
+            },
             Key::Redraw => Action::DrawAnew,
             Key::Show(view) => self.show(view),
             Key::NextView => self.show(match self.view {
@@ -346,7 +360,7 @@ mod tests {
 
     fn dashboard() -> Dashboard {
         let names: Vec<String> = ["a", "b", "c"].map(str::to_owned).to_vec();
-        Dashboard::new(&names)
+        Dashboard::new(&names, Seat::Elsewhere)
     }
 
     fn sampled(services: &[&str], processes: usize) -> News {
@@ -387,6 +401,14 @@ mod tests {
             assert_eq!(dashboard.press(key, 10), Action::Draw);
             assert_eq!(dashboard.processes_from, from, "{key:?}");
         }
+    }
+
+    #[test]
+    fn dash_01_nobody_leaves_the_screen_of_the_node() {
+        let mut there = Dashboard::new(&["a".to_owned()], Seat::AtTheNode);
+
+        assert_eq!(there.press(Key::Quit, 10), Action::Nothing);
+        assert_eq!(dashboard().press(Key::Quit, 10), Action::Quit);
     }
 
     #[test]

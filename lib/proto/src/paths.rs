@@ -22,6 +22,8 @@ pub const MACHINED_SOCKET: &str = "/run/ichor/machined.sock";
 pub const TRUST_SOCKET: &str = "/run/ichor/trust.sock";
 /// machined, gRPC: the machine API (`SOCK_STREAM`).
 pub const MACHINE_API_SOCKET: &str = "/system/run/machined/machined.sock";
+/// machined, gRPC, for the dashboard: the machine API as a reader may use it (`SOCK_STREAM`).
+pub const READER_API_SOCKET: &str = "/system/run/machined/reader.sock";
 /// Where agents' programs are.
 pub const AGENTS: &str = "/usr/lib/ichor";
 /// The sandbox program.
@@ -54,3 +56,5 @@ pub const UID_LOGD: u32 = 52;
 pub const UID_NETD: u32 = 53;
 /// The user of imaged.
 pub const UID_IMAGED: u32 = 54;
+/// The user of the dashboard on the node's own screen.
+pub const UID_DASHBOARD: u32 = 55;

@@ -3,7 +3,8 @@
 //!
 //! Most of it is rustix, passed on under its own names. Around it lies what rustix leaves to
 //! others: the first instruction of a program ([`entry!`]), signals, clone3, system call filters,
-//! loop devices, the kernel log, how the clock is kept, and one server for every message socket ([`seqpacket`]).
+//! loop devices, virtual terminals, the kernel log, how the clock is kept, and one server for every
+//! message socket ([`seqpacket`]).
 //!
 //! A program without libc is a library crate with all its code (tested on any machine), and a
 //! `main.rs` of a few lines, which its `Cargo.toml` marks `test = false`:
@@ -40,6 +41,7 @@ pub mod signal;
 pub mod spawn;
 pub mod start;
 pub mod text;
+pub mod virtual_terminal;
 
 pub use rustix::{
     buffer, event, fd, ffi, fs, io, ioctl, mount, net, path, pipe, process, rand, stdio, system,

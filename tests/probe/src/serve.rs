@@ -6,7 +6,7 @@
 //! | `pids` | `<service> <pid>` for each process in a service's cgroup |
 //! | `kill <pid>` | `ok`, when its service is killed |
 //! | `pss` | `<pid> <name> <kB>` for each process with memory of its own |
-//! | `read <path>` | the file |
+//! | `read <path>` | the file; what is no UTF-8 in it is replaced |
 //! | `spawn <path>` | the first line that the program says on standard error; it is killed then |
 //! | `storm <socket> <count> <seed>` | see [`crate::storm`] |
 //!
@@ -55,7 +55,7 @@ fn answer(line: &str) -> io::Result<String> {
         ["pids"] => pids(),
         ["kill", pid] => kill(pid),
         ["pss"] => pss(),
-        ["read", path] => fs::read_to_string(path),
+        ["read", path] => fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         ["spawn", path] => spawn(path),
         ["storm", socket, count, seed] => {
             let report = storm::storm(socket, number(count)?, number(seed)?)?;

@@ -14,11 +14,10 @@ use tonic::Status;
 ///
 /// # Errors
 /// It is not let in; this is the answer.
-pub(super) fn admit(path: &str, headers: &HeaderMap, configured: bool) -> Result<(), Status> {
+pub(super) fn admit(path: &str, roles: Roles, configured: bool) -> Result<(), Status> {
     let Some(method) = methods::find(path) else {
         return Err(Status::unimplemented(format!("unknown method {path}")));
     };
-    let roles = roles(headers);
     let decision = if configured {
         rbac::admit(method, roles)
     } else {
@@ -50,7 +49,7 @@ mod tests {
         for role in roles {
             headers.append(ROLE, role.parse().unwrap());
         }
-        admit(path, &headers, configured)
+        admit(path, super::roles(&headers), configured)
             .err()
             .map(|status| status.code())
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Serves the API on its unix socket: HTTP/2 without TLS, for apid and root only.
+//! Serves the API on its unix sockets: HTTP/2 without TLS, for apid, for the dashboard and for root only.
 //!
 //! hyper serves; tonic decodes. tonic's own server brings a router that one service does not
 //! need.
 //!
 //! Owns: accepting, peers, limits.
-//! Never: serves a peer that is neither root nor apid.
+//! Never: serves a peer that is neither root nor the one that its socket is for.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -17,6 +17,7 @@ use ::api::cluster::cluster_service_server::ClusterServiceServer;
 use ::api::cosi::resource::state_server::StateServer;
 use ::api::inspect::inspect_service_server::InspectServiceServer;
 use ::api::machine::machine_service_server::MachineServiceServer;
+use ::api::rbac::{Role, Roles};
 use ::api::storage::storage_service_server::StorageServiceServer;
 use ::api::time::time_service_server::TimeServiceServer;
 use ::api::wire::{CONNECTED_MS, MAX_MESSAGE};
@@ -33,8 +34,6 @@ use tower_service::Service as _;
 use super::{Api, gate};
 use crate::node::Node;
 
-/// apid has a connection for each of its 64 clients and a spare one; the others are for root.
-const CONNECTIONS_MAX: usize = 80;
 /// Streams of one connection: followers of logs and events, one each.
 const STREAMS_MAX: u32 = 256;
 /// Roles and the like; nothing long.
@@ -59,9 +58,45 @@ const TIME: &str = "/time.TimeService/";
 /// The longest request to services that take a name or nothing.
 const NAME_REQUEST_MAX: usize = 4 * 1024;
 
+/// Who calls over a socket, and as whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Callers {
+    /// apid: a call has the roles that apid says.
+    Door,
+    /// The dashboard on the node's screen: a call has the role of a reader, whatever it says, also while
+    /// the node has no configuration. Who stands before a machine is no stranger from the network.
+    Reader,
+}
+
+impl Callers {
+    /// Besides root.
+    const fn user(self) -> u32 {
+        match self {
+            Self::Door => paths::UID_APID,
+            Self::Reader => paths::UID_DASHBOARD,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Door => "apid",
+            Self::Reader => "the dashboard",
+        }
+    }
+
+    const fn connections_max(self) -> usize {
+        match self {
+            // apid has a connection for each of its 64 clients and a spare one; the others are for root.
+            Self::Door => 80,
+            // One, and those before it that have not ended yet.
+            Self::Reader => 4,
+        }
+    }
+}
+
 /// Serves for ever.
-pub(crate) async fn serve(node: Arc<Node>, listener: UnixListener) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+pub(crate) async fn serve(node: Arc<Node>, listener: UnixListener, callers: Callers) {
+    let slots = Arc::new(Semaphore::new(callers.connections_max()));
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -73,28 +108,34 @@ pub(crate) async fn serve(node: Arc<Node>, listener: UnixListener) {
             }
         };
         // Whoever is not expected, or one too many, is hung up on.
-        if !is_trusted(&stream) {
-            node.journal
-                .log("API socket: refused a peer that is neither root nor apid");
+        if !is_trusted(&stream, callers) {
+            let name = callers.name();
+            node.journal.log(format_args!(
+                "API socket: refused a peer that is neither root nor {name}"
+            ));
             continue;
         }
         if let Ok(permit) = Arc::clone(&slots).try_acquire_owned() {
             let node = Arc::clone(&node);
             tokio::spawn(async move {
                 // An error is the peer's: it went away, or does not speak HTTP/2.
-                let _ended = connection(node, stream).await;
+                let _ended = connection(node, stream, callers).await;
                 drop(permit);
             });
         }
     }
 }
 
-fn is_trusted(stream: &UnixStream) -> bool {
-    let uid = stream.peer_cred().map(|peer| peer.uid());
-    matches!(uid, Ok(paths::UID_ROOT | paths::UID_APID))
+fn is_trusted(stream: &UnixStream, callers: Callers) -> bool {
+    let peer = stream.peer_cred();
+    peer.is_ok_and(|peer| peer.uid() == paths::UID_ROOT || peer.uid() == callers.user())
 }
 
-async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Error> {
+async fn connection(
+    node: Arc<Node>,
+    stream: UnixStream,
+    callers: Callers,
+) -> Result<(), hyper::Error> {
     let machine = MachineServiceServer::new(Api::new(Arc::clone(&node)))
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE);
@@ -122,6 +163,7 @@ async fn connection(node: Arc<Node>, stream: UnixStream) -> Result<(), hyper::Er
         .serve_connection(
             TokioIo::new(stream),
             Gated {
+                callers,
                 node,
                 machine,
                 state,
@@ -156,6 +198,7 @@ impl Since {
 /// The service behind the gate.
 #[derive(Clone)]
 struct Gated {
+    callers: Callers,
     since: Since,
     node: Arc<Node>,
     machine: MachineServiceServer<Api>,
@@ -176,12 +219,14 @@ impl hyper::service::Service<http::Request<Incoming>> for Gated {
     fn call(&self, mut request: http::Request<Incoming>) -> Self::Future {
         let since = Since::of(request.headers()).unwrap_or(self.since);
         request.extensions_mut().insert(since);
-        let configured = self.node.is_configured();
         // What a caller may read depends on the resource too, so the service is told its roles.
-        let roles = gate::roles(request.headers());
+        let (roles, configured) = match self.callers {
+            Callers::Door => (gate::roles(request.headers()), self.node.is_configured()),
+            Callers::Reader => (Roles::of(&[Role::Reader]), true),
+        };
         request.extensions_mut().insert(roles);
         let path = request.uri().path();
-        match gate::admit(path, request.headers(), configured) {
+        match gate::admit(path, roles, configured) {
             Ok(()) if path.starts_with(STATE) => self.state.clone().call(request),
             Ok(()) if path.starts_with(INSPECT) => self.inspect.clone().call(request),
             Ok(()) if path.starts_with(CLUSTER) => self.cluster.clone().call(request),

@@ -5,7 +5,7 @@
 //! Never: gives one a right besides its user.
 
 use proto::Refusal;
-use proto::service::{Ready, Restart, Seccomp, ServiceSpec};
+use proto::service::{Ready, Restart, Seccomp, ServiceSpec, State};
 use proto::supervisor::{Named, Request};
 
 use crate::news::{Error, init};
@@ -54,12 +54,17 @@ impl Agent {
     /// # Errors
     /// init cannot be asked, or refuses.
     pub(crate) async fn start(self, node: &Node) -> Result<(), Error> {
-        match init::order(node, &Request::Define(self.spec())).await {
-            // It was there before: then it is as it was described.
-            Ok(()) | Err(Error::Refused(Refusal::Exists)) => {}
-            Err(error) => return Err(error),
-        }
-        init::order(node, &Request::Start(Named { name: self.name })).await
+        start(node, self.spec()).await
+    }
+
+    /// Whether init sees to it already.
+    pub(crate) fn is_there(self, node: &Node) -> bool {
+        let state = node.state();
+        let entry = state.services.get(self.name);
+        entry.is_some_and(|entry| match entry.status.state {
+            State::Waiting | State::Starting | State::Running | State::BackingOff => true,
+            State::Stopping | State::Stopped | State::Finished | State::Failed => false,
+        })
     }
 
     /// Has init stop it.
@@ -69,6 +74,20 @@ impl Agent {
     pub(crate) async fn stop(self, node: &Node) -> Result<(), Error> {
         init::order(node, &Request::Stop(Named { name: self.name })).await
     }
+}
+
+/// Has init start a service that is described for good.
+///
+/// # Errors
+/// init cannot be asked, or refuses.
+pub(crate) async fn start(node: &Node, spec: ServiceSpec<'_>) -> Result<(), Error> {
+    let name = spec.name;
+    match init::order(node, &Request::Define(spec)).await {
+        // It was there before: then it is as it was described.
+        Ok(()) | Err(Error::Refused(Refusal::Exists)) => {}
+        Err(error) => return Err(error),
+    }
+    init::order(node, &Request::Start(Named { name })).await
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use proto::service::{Exit, ServiceStatus, State};
 
 use crate::clock;
 use crate::resources::{MachineStage, UnmetCondition};
+use crate::screen;
 
 /// How many lines of history one service has: some restarts, with room.
 const HISTORY_MAX: usize = 64;
@@ -253,8 +254,9 @@ impl Book {
         }
         let bad: Vec<String> = self
             .iter()
-            // An extension that fails is its owner's trouble and not the machine's.
-            .filter(|(id, _)| !id.starts_with(crate::extensions::PREFIX))
+            // An extension that fails is its owner's trouble and not the machine's, and a machine whose
+            // screen stays dark works.
+            .filter(|(id, _)| !id.starts_with(crate::extensions::PREFIX) && *id != screen::NAME)
             .filter_map(|(id, entry)| {
                 let name = name_of(action(&entry.status));
                 match (entry.status.state, &entry.health) {

@@ -8,7 +8,7 @@ mod agent;
 mod book;
 pub(crate) mod health;
 
-pub(crate) use agent::Agent;
+pub(crate) use agent::{Agent, start};
 pub(crate) use book::{Book, Change, Entry, Health};
 
 use crate::{containers, extensions};

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::paths::UID_TRUSTD;
-use proto::service::State;
 
 use crate::extensions::wait_for_core;
 use crate::node::Node;
@@ -41,7 +40,7 @@ pub(crate) async fn keep(node: Arc<Node>) {
     let mut complained = false;
     loop {
         let wanted = trust.borrow_and_update().is_there();
-        let done = match (wanted, is_there(&node)) {
+        let done = match (wanted, TRUSTD.is_there(&node)) {
             (true, false) => TRUSTD.start(&node).await,
             (false, true) => TRUSTD.stop(&node).await,
             (true, true) | (false, false) => Ok(()),
@@ -64,14 +63,4 @@ pub(crate) async fn keep(node: Arc<Node>) {
             return;
         }
     }
-}
-
-/// Whether init sees to it already.
-fn is_there(node: &Node) -> bool {
-    let state = node.state();
-    let entry = state.services.get(TRUSTD.name);
-    entry.is_some_and(|entry| match entry.status.state {
-        State::Waiting | State::Starting | State::Running | State::BackingOff => true,
-        State::Stopping | State::Stopped | State::Finished | State::Failed => false,
-    })
 }

@@ -38,6 +38,7 @@ mod metrics;
 mod node;
 mod own_containers;
 mod process;
+mod reading;
 mod shipping;
 mod source;
 mod staging;

@@ -88,6 +88,7 @@ pub(crate) struct TestNode {
     door: std::os::fd::OwnedFd,
     api: std::os::fd::OwnedFd,
     trust: std::os::fd::OwnedFd,
+    reader: std::os::fd::OwnedFd,
     /// Where trustd listens: on this node, and on those that it asks.
     pub(crate) trustd: std::net::SocketAddr,
 }
@@ -181,6 +182,8 @@ impl TestNode {
         let trust = seqpacket::bind(&root.join("run/ichor/trust.sock")).unwrap();
         let api = root.join("system/run/machined/machined.sock");
         let api = std::os::unix::net::UnixListener::bind(api).unwrap();
+        let reader = root.join("system/run/machined/reader.sock");
+        let reader = std::os::unix::net::UnixListener::bind(reader).unwrap();
         let mut node = Self {
             root,
             init,
@@ -196,6 +199,7 @@ impl TestNode {
             door,
             api: api.into(),
             trust,
+            reader: reader.into(),
             // As with apid.
             trustd: ([127, 0, 0, 1], 1).into(),
         };
@@ -237,6 +241,7 @@ impl TestNode {
             door: self.door.try_clone().unwrap(),
             api: self.api.try_clone().unwrap(),
             trust: self.trust.try_clone().unwrap(),
+            reader: self.reader.try_clone().unwrap(),
             ready: None,
         };
         self.machined = Some(Process::start(start));
@@ -285,8 +290,19 @@ impl TestNode {
         InspectServiceClient::with_origin(self.transport().await, origin)
     }
 
+    /// Connects to the API as the dashboard on the node's screen does.
+    pub(crate) async fn reader(&self) -> Client {
+        let origin = "http://machined".parse().unwrap();
+        let transport = self.transport_to("system/run/machined/reader.sock").await;
+        MachineServiceClient::with_origin(transport, origin)
+    }
+
     async fn transport(&self) -> Transport {
-        let socket = self.path("system/run/machined/machined.sock");
+        self.transport_to("system/run/machined/machined.sock").await
+    }
+
+    async fn transport_to(&self, socket: &str) -> Transport {
+        let socket = self.path(socket);
         let stream = tokio::net::UnixStream::connect(socket).await.unwrap();
         let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
             .await

@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
-use crate::model::{Dashboard, Node, Reach};
+use crate::model::{Dashboard, Node, Reach, Seat};
 use crate::units;
 use crate::view::{cut, marked};
 
@@ -23,7 +23,7 @@ pub(super) fn drawn(dashboard: &Dashboard, area: Rect) -> Paragraph<'static> {
     let line = |text: String| Line::from(cut(&text, width));
     let first = match &node.reach {
         Reach::Connecting if node.sample.is_none() => line(format!("{}: connecting", node.name)),
-        Reach::Connecting | Reach::There => line(name(node)),
+        Reach::Connecting | Reach::There => line(name(node, dashboard.seat)),
         Reach::Away { why, tries } => {
             let text = format!("{} is away (try {tries}): {why}", node.name);
             line(text).style(marked())
@@ -32,7 +32,7 @@ pub(super) fn drawn(dashboard: &Dashboard, area: Rect) -> Paragraph<'static> {
     Paragraph::new(vec![first, line(busy(node))])
 }
 
-fn name(node: &Node) -> String {
+fn name(node: &Node, seat: Seat) -> String {
     let sample = node.sample.as_ref();
     let hostname = node
         .facts
@@ -40,6 +40,7 @@ fn name(node: &Node) -> String {
         .into_iter()
         .find(|(row, _)| *row == "HOST");
     let shown = match hostname.and_then(|(_, hostname)| hostname) {
+        Some(hostname) if seat == Seat::AtTheNode => hostname,
         Some(hostname) if hostname != node.name => format!("{hostname} ({})", node.name),
         Some(_) | None => node.name.clone(),
     };

@@ -16,7 +16,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::model::{Dashboard, View};
+use crate::model::{Dashboard, Seat, View};
 
 /// On a terminal with fewer lines the head is one line.
 const HEIGHT_FOR_TWO: u16 = 10;
@@ -75,7 +75,10 @@ fn foot(dashboard: &Dashboard, width: u16) -> Paragraph<'static> {
         spans.push(Span::styled(name, style));
         spans.push(Span::raw("  "));
     }
-    spans.push(Span::raw("q quit  j k scroll"));
+    if dashboard.seat == Seat::Elsewhere {
+        spans.push(Span::raw("q quit  "));
+    }
+    spans.push(Span::raw("j k scroll"));
     if dashboard.view == View::Logs {
         spans.push(Span::raw("  n p log"));
     }

@@ -126,7 +126,7 @@ fn sample(seconds: u64) -> Sample {
 
 fn dashboard() -> Dashboard {
     let names = ["10.0.0.2".to_owned(), "10.0.0.3".to_owned()];
-    let mut dashboard = Dashboard::new(&names);
+    let mut dashboard = Dashboard::new(&names, Seat::Elsewhere);
     dashboard.hear(0, News::Connected);
     for seconds in [10, 13] {
         dashboard.hear(0, News::Sampled(Box::new(sample(seconds))));
@@ -208,7 +208,7 @@ fn no_terminal_is_too_small_to_draw_on() {
             let page = page(&dashboard, Rect::new(0, 0, width, height));
             assert!(page <= usize::from(height));
         }
-        drawn(&Dashboard::new(&[]), 80, 24);
+        drawn(&Dashboard::new(&[], Seat::AtTheNode), 80, 24);
     }
 }
 
