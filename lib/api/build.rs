@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let files = protox::compile(ROOTS, ["proto"])?;
-    // The tests compare the table of methods with it.
+    // `DESCRIPTORS`; the tests compare the table of methods with it.
     std::fs::write(out.join("descriptors.bin"), files.encode_to_vec())?;
     tonic_prost_build::configure()
         .build_client(std::env::var_os("CARGO_FEATURE_CLIENT").is_some())

@@ -8,6 +8,7 @@
 //! Never: waits for a fixed time; every wait is for an event and has a deadline.
 
 pub mod cluster;
+pub mod crowd;
 pub mod ctl;
 pub mod debian;
 pub mod disk;
@@ -19,6 +20,7 @@ pub mod screen;
 pub mod services;
 
 pub use cluster::Cluster;
+pub use crowd::Crowd;
 pub use ctl::Output;
 pub use node::{Node, Setup};
 pub use probe::Probe;

@@ -7,13 +7,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use ichor_tests::layers::Layer;
 use ichor_tests::node::LIMIT;
-use ichor_tests::{Arch, Node, Probe, Setup, on_each_architecture, wait};
+use ichor_tests::{Arch, Crowd, Node, Probe, Setup, on_each_architecture, wait};
+use tonic::Code;
 
 on_each_architecture! {
     storms_of_bad_messages_harm_nobody_and_cost_no_memory
     killed_agents_come_back_and_what_they_managed_never_left
+    machined_killed_under_a_hundred_streams_ends_them_as_unavailable_and_nothing_else
     services_that_misbehave_are_contained_and_seen
 }
+
+/// A hundred streams, as one client tool opens them: some on each of its connections.
+const CONNECTIONS: usize = 4;
+const STREAMS: usize = 25;
 
 const SOCKETS: [(&str, &str); 5] = [
     ("init", "/run/ichor/init.sock"),
@@ -97,6 +103,37 @@ fn killed_agents_come_back_and_what_they_managed_never_left(arch: Arch) -> Resul
     ensure!(probe.pid("ext-probe")? == guest, "the guest was restarted");
     let services = node.ctl(&["services"])?.ok()?;
     ensure!(services.contains("ext-probe"), "{services}");
+    Ok(())
+}
+
+fn machined_killed_under_a_hundred_streams_ends_them_as_unavailable_and_nothing_else(
+    arch: Arch,
+) -> Result<()> {
+    let node = Node::running(&Setup::new(arch).with(&[Layer::Probe]))?;
+    let mut probe = node.probe()?;
+    let before = main_pids(&mut probe)?;
+    let machined = before.get("machined").context("no machined")?;
+    let mut crowd = Crowd::connect(&node, CONNECTIONS)?;
+    crowd.follow(STREAMS)?;
+
+    probe.kill(*machined)?;
+
+    let ends = crowd.ends()?;
+    ensure!(ends.len() == CONNECTIONS * STREAMS, "{}", ends.len());
+    ensure!(
+        ends.iter().all(|end| *end == Some(Code::Unavailable)),
+        "{ends:?}"
+    );
+    // On the connections that there were, and on new ones.
+    crowd.ask()?;
+    Crowd::connect(&node, 1)?.ask()?;
+    crowd.follow(STREAMS)?;
+    let mut after = main_pids(&mut probe)?;
+    ensure!(
+        after.insert("machined".to_owned(), *machined) != Some(*machined),
+        "machined was not killed"
+    );
+    ensure!(after == before, "{before:?} became {after:?}");
     Ok(())
 }
 

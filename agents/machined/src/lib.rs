@@ -40,6 +40,7 @@ mod news;
 mod node;
 mod ntp;
 mod on_demand;
+pub mod outside;
 mod perf;
 pub mod places;
 mod proc;

@@ -11,6 +11,10 @@ pub mod methods;
 pub mod rbac;
 pub mod wire;
 
+/// The files of `proto/` as one `google.protobuf.FileDescriptorSet`, for whoever needs to know every
+/// message and method there is.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
 #[cfg(feature = "messages")]
 mod generated;
 #[cfg(feature = "messages")]

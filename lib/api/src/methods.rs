@@ -345,10 +345,8 @@ mod tests {
 
     use super::*;
 
-    const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
-
     fn described() -> FileDescriptorSet {
-        FileDescriptorSet::decode(DESCRIPTORS).unwrap()
+        FileDescriptorSet::decode(crate::DESCRIPTORS).unwrap()
     }
 
     fn message(set: &FileDescriptorSet, name: &str) -> DescriptorProto {

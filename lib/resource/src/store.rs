@@ -6,11 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use crate::watch::{Bootstrap, Event, Selector, Sink, Watch};
-use crate::{AnySpec, Kind, ResourceSpec};
+use crate::{AnySpec, Encoded, Kind, ResourceSpec, Sensitivity};
 
 /// The most past events that are kept of one type in one namespace. Each may hold a whole
 /// configuration, so they are few: as many as one looks back by eye.
@@ -60,6 +60,8 @@ pub struct Resource {
     pub metadata: Metadata,
     /// What its type has.
     pub spec: Arc<dyn AnySpec>,
+    /// The spec encoded, once somebody has asked: all watchers are told the same. Never a secret one.
+    encoded: Arc<OnceLock<Option<Arc<Encoded>>>>,
 }
 
 impl Resource {
@@ -67,6 +69,17 @@ impl Resource {
     #[must_use]
     pub fn spec<T: ResourceSpec>(&self) -> Option<&T> {
         self.spec.as_any().downcast_ref()
+    }
+
+    /// Returns the spec encoded; `None` for a type that nobody outside is shown.
+    #[must_use]
+    pub fn encoded(&self) -> Option<Arc<Encoded>> {
+        let encode = || self.spec.encoded().map(Arc::new);
+        match self.metadata.kind.sensitivity {
+            Sensitivity::Public => self.encoded.get_or_init(encode).clone(),
+            // A copy that stays would outlive the wiping of the spec.
+            Sensitivity::Sensitive => encode(),
+        }
     }
 }
 
@@ -214,6 +227,7 @@ impl Store {
                 updated: now,
             },
             spec,
+            encoded: Arc::default(),
         };
         shelf.resources.insert(id.to_owned(), resource.clone());
         let event = Event::Created(resource);
@@ -246,6 +260,7 @@ impl Store {
                 return Err(StoreError::WrongPhase);
             }
             resource.spec = spec;
+            resource.encoded = Arc::default();
             Ok(())
         })
     }

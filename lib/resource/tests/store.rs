@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use resource::{
     AnySpec, BACKLOG_MAX, Bootstrap, Column, Encoded, Event, Filter, HISTORY_MAX, Kind, Metadata,
-    Phase, ResourceSpec, Selector, Sensitivity, Store, StoreError, Watch, WatchError,
+    Phase, Resource, ResourceSpec, Selector, Sensitivity, Store, StoreError, Watch, WatchError,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -422,6 +422,36 @@ fn a_spec_is_encoded_by_its_type_and_one_that_is_not_shown_is_not() {
     assert_eq!((encoded.yaml.as_str(), &encoded.proto[..]), ("7", &[7][..]));
     assert_eq!(format!("{encoded:?}"), "Encoded { yaml: 1, proto: 1 }");
     assert!(hidden.encoded().is_none());
+}
+
+#[test]
+fn a_resource_is_encoded_once_for_all_watchers_and_anew_when_it_changes() {
+    let mut store = with_apple();
+    let mut watches = [(); 2].map(|()| store.watch(all(), Bootstrap::Nothing));
+    let yaml = |resource: &Resource| resource.encoded().unwrap().yaml.clone();
+    let before = store.get_any("kitchen", &FRUITS, "apple").unwrap().clone();
+    assert_eq!(yaml(&before), "1");
+
+    store
+        .update("cook", "kitchen", "apple", 1, Arc::new(Fruit(7)), at(2))
+        .unwrap();
+
+    let [one, other] = watches.each_mut().map(|watch| watch.try_next().unwrap());
+    let (
+        Some(Event::Updated { old, new }),
+        Some(Event::Updated {
+            old: also_old,
+            new: also_new,
+        }),
+    ) = (&one, &other)
+    else {
+        unreachable!("{one:?} {other:?}");
+    };
+    assert_eq!((yaml(old), yaml(new)), ("1".to_owned(), "7".to_owned()));
+    let same = |one: &Resource, other: &Resource| {
+        Arc::ptr_eq(&one.encoded().unwrap(), &other.encoded().unwrap())
+    };
+    assert!(same(new, also_new) && same(old, also_old) && same(old, &before));
 }
 
 #[test]

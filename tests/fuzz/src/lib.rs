@@ -8,10 +8,14 @@
 
 pub mod configuration;
 pub mod images;
+pub mod lines;
 pub mod manifest;
+pub mod messages;
 pub mod mutate;
+pub mod outside;
 pub mod pieces;
 pub mod registry;
+pub mod watched;
 
 /// A target.
 #[derive(Debug, Clone, Copy)]
@@ -40,4 +44,10 @@ pub const TARGETS: &[Target] = &[
     registry::REPLY,
     registry::CHALLENGE,
     registry::REFERENCE,
+    outside::NTP,
+    outside::META,
+    outside::META_OLD,
+    outside::FILTER,
+    lines::MESSAGE,
+    lines::SHIPPED,
 ];

@@ -25,7 +25,8 @@ impl Dice {
         number.checked_rem(end).unwrap_or_default()
     }
 
-    fn pick<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
+    /// One of a list; nothing if that is empty.
+    pub fn pick<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
         list.get(self.below(list.len()))
     }
 }

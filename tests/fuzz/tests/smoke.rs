@@ -3,25 +3,20 @@
 //!
 //! Owns: how many; `ICHOR_FUZZ_RUNS` asks for more, `ICHOR_FUZZ_SEED` for others.
 //! Never: waits for a clock to decide that it is enough.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use api::machine::PacketCaptureRequest;
 use ichor_fuzz::mutate::{Dice, mutate};
+use ichor_fuzz::watched::seeds;
 use ichor_fuzz::{TARGETS, Target};
+use machined::outside;
+use prost::Message as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 const RUNS: u64 = 1_500;
 /// Longer than any input of a few kilobytes may take, without optimisation.
 const SLOWEST: Duration = Duration::from_secs(5);
-
-fn number(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().expect("a number"))
-}
 
 fn corpus(target: &Target) -> Vec<Vec<u8>> {
     let mut corpus: Vec<Vec<u8>> = target
@@ -41,10 +36,8 @@ fn corpus(target: &Target) -> Vec<Vec<u8>> {
 
 fn smoke(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).unwrap();
-    let runs = number("ICHOR_FUZZ_RUNS").unwrap_or(RUNS);
-    let first = number("ICHOR_FUZZ_SEED").unwrap_or(1);
     let corpus = corpus(target);
-    for seed in first..first.saturating_add(runs) {
+    for seed in seeds(RUNS) {
         let input = mutate(
             &corpus,
             target.words,
@@ -95,6 +88,21 @@ fn every_target_has_a_smoke_test_and_takes_its_own_seeds() {
 }
 
 #[test]
+fn the_first_inputs_of_machined_are_good_ones() {
+    let first = |name: &str| {
+        let target = TARGETS.iter().find(|target| target.name == name).unwrap();
+        target.seeds.first().unwrap().as_bytes()
+    };
+
+    let ahead = outside::ntp_offset(first("ntp-answer"), *b"question", 0, 20_000_000);
+    assert!(ahead.is_ok(), "{ahead:?}");
+    let values = outside::meta_values(&outside::meta_sealed(first("meta-copy"))).unwrap();
+    assert_eq!(values.len(), 3);
+    let request = PacketCaptureRequest::decode(first("capture-filter")).unwrap();
+    assert_eq!(outside::capture_filter(request).unwrap(), 4);
+}
+
+#[test]
 fn manifests_keep_their_promises_when_they_are_damaged() {
     smoke("extension-manifest");
 }
@@ -132,4 +140,34 @@ fn references_keep_their_promises_when_they_are_damaged() {
 #[test]
 fn records_of_images_keep_their_promises_when_they_are_damaged() {
     smoke("imaged-record");
+}
+
+#[test]
+fn answers_of_time_servers_keep_their_promises_when_they_are_damaged() {
+    smoke("ntp-answer");
+}
+
+#[test]
+fn copies_of_meta_keep_their_promises_for_any_records() {
+    smoke("meta-copy");
+}
+
+#[test]
+fn copies_of_the_old_meta_keep_their_promises_for_any_records() {
+    smoke("meta-old-copy");
+}
+
+#[test]
+fn filters_of_captures_keep_their_promises_when_they_are_damaged() {
+    smoke("capture-filter");
+}
+
+#[test]
+fn messages_to_syslog_keep_their_promises_when_they_are_damaged() {
+    smoke("syslog-message");
+}
+
+#[test]
+fn lines_that_are_shipped_keep_their_promises_when_they_are_damaged() {
+    smoke("shipped-line");
 }

@@ -8,6 +8,7 @@
 //! Never: knows what was promised.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ const ROUNDS: usize = 9;
 const LAYERS: usize = 20;
 /// The services of the layer that rests.
 const SERVICES: u32 = 10;
+/// Programs that talk to the network by TLS, whose shares of memory are promised one by one.
+const SPEAKERS: [&str; 3] = ["apid", "machined", "trustd"];
 /// What the bare init prints.
 const HELLO: &str = "HELLO FROM INIT";
 
@@ -124,6 +127,11 @@ fn measure_services(arch: Arch) -> Result<()> {
     let alone = shares(&mut alone.probe()?)?;
     println!("measured init-pss {:.1}", kb(alone.init));
     println!("measured userspace-pss {:.3}", kb(alone.all) / 1e3);
+    for name in SPEAKERS {
+        let share = alone.of.get(name);
+        let share = share.with_context(|| format!("the probe does not see {name}"))?;
+        println!("measured {name}-pss {:.3}", kb(*share) / 1e3);
+    }
 
     let node = Node::running(&Setup::new(arch).with(&[Layer::Probe, Layer::Resting]))?;
     for number in 0..SERVICES {
@@ -187,6 +195,8 @@ struct Shares {
     all: u64,
     /// What is in files that are only in memory: the logs.
     shared: u64,
+    /// All processes of a name together.
+    of: BTreeMap<String, u64>,
 }
 
 /// Asks for the shares of memory of all our programs. The guests are not ours to count, and kernel
@@ -196,6 +206,7 @@ fn shares(probe: &mut Probe) -> Result<Shares> {
         init: 0,
         all: 0,
         shared: 0,
+        of: BTreeMap::new(),
     };
     for process in probe.pss()? {
         if process.pid == 1 {
@@ -204,6 +215,8 @@ fn shares(probe: &mut Probe) -> Result<Shares> {
         if !["probe", "hello"].contains(&process.name.as_str()) {
             shares.all = shares.all.saturating_add(process.kb);
         }
+        let of = shares.of.entry(process.name).or_default();
+        *of = of.saturating_add(process.kb);
     }
     ensure!(shares.init > 0, "the probe does not see init");
     let memory = probe.read("/proc/meminfo")?;

@@ -13,6 +13,7 @@
 
 mod away;
 mod double;
+mod frames;
 mod house;
 mod passing;
 mod patience;

@@ -4,80 +4,15 @@
 //! Owns: that whatever comes, the door stays open for others and gives back what it lent.
 //! Never: differs from run to run: the same seed gives the same bytes.
 
-use std::sync::Arc;
-
 use api::machine::LogsRequest;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
-use rustls_pki_types::ServerName;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
-use crate::house::{House, PATIENCE, client};
+use crate::frames::{PREFACE, call, frame, send};
+use crate::house::{House, PATIENCE};
 use crate::passing::{seen, with};
 use crate::town::Town;
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-async fn line(house: &House) -> TlsStream<TcpStream> {
-    let config = client(Some(&house.client_with(&["os:admin"])));
-    let stream = TcpStream::connect(house.address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let tls = TlsConnector::from(Arc::new(config));
-    tls.connect(name, stream).await.unwrap()
-}
-
-/// A frame of HTTP/2 (RFC 9113 §4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    let mut bytes = len[1..].to_vec();
-    bytes.extend([kind, flags]);
-    bytes.extend(stream.to_be_bytes());
-    bytes.extend(payload);
-    bytes
-}
-
-/// A header of HPACK that is not indexed (RFC 7541 §6.2.2).
-fn header(name: &str, value: &str) -> Vec<u8> {
-    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
-    [&[0][..], &text(name), &text(value)].concat()
-}
-
-/// A call as clients make it, with `metadata` and a body of `body`.
-fn call(stream: u32, metadata: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let mut headers = Vec::new();
-    for (name, value) in [
-        (":method", "POST"),
-        (":scheme", "https"),
-        (":path", "/machine.MachineService/Version"),
-        (":authority", "node"),
-        ("content-type", "application/grpc"),
-        ("te", "trailers"),
-    ]
-    .iter()
-    .chain(metadata)
-    {
-        headers.extend(header(name, value));
-    }
-    [frame(1, 4, stream, &headers), frame(0, 1, stream, body)].concat()
-}
-
-/// Sends all of it and reads until the door hangs up, or has nothing more to say.
-async fn send(house: &House, bytes: &[u8]) {
-    let mut line = line(house).await;
-    let talk = async {
-        // It may hang up in the middle of this.
-        let _sent = line.write_all(bytes).await;
-        let _sent = line.shutdown().await;
-        let mut heard = Vec::new();
-        let _heard = line.read_to_end(&mut heard).await;
-    };
-    timeout(PATIENCE, talk).await.unwrap();
-}
 
 #[tokio::test]
 async fn arbitrary_bytes_instead_of_http_harm_nobody() {

@@ -12,10 +12,11 @@ use ::api::machine::ReadRequest;
 use ::api::machine::machine_service_client::MachineServiceClient;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
+use tonic::Streaming;
 
 use crate::front::enter;
 use crate::node::{Client, Transport};
-use crate::server::{FILE, FILE_LEN, Server};
+use crate::server::{FILE, FILE_LEN, Server, UPDATES};
 
 /// Calls of `Version` in a second of one core.
 const CALLS: f64 = 5000.0;
@@ -31,6 +32,12 @@ const ROUNDS: usize = 1000;
 /// Connections, and watches on each: apid has room for 64 of both.
 const CONNECTIONS: usize = 20;
 const WATCHES: usize = 50;
+/// In how many seconds all updates have reached all watchers.
+const REACHED: f64 = 0.1;
+/// Who is told of updates.
+const WATCHERS: usize = 100;
+/// How often they are counted.
+const BURSTS: usize = 5;
 
 async fn connect(server: &Server) -> Transport {
     // The door opens a moment after it listens.
@@ -154,4 +161,76 @@ pub(crate) async fn watches(server: &Server) -> f64 {
     let each = grown / streams.len() as f64;
     println!("watch: {each:.0} bytes each of {}", streams.len());
     each / WATCH
+}
+
+/// An answer to a watch as far as it must be read to count its events: the client works on the same
+/// processors as the node.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Counted {
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    events: Vec<bytes::Bytes>,
+}
+
+/// Opens a watch of the links that takes several events at once.
+async fn watch_links(transport: Transport) -> Streaming<Counted> {
+    let request = WatchRequest {
+        namespace: "network".to_owned(),
+        r#type: "LinkStatuses.net.talos.dev".to_owned(),
+        options: Some(WatchOptions {
+            aggregated: true,
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let mut grpc = tonic::client::Grpc::with_origin(transport, origin());
+    grpc.ready().await.unwrap();
+    let path = http::uri::PathAndQuery::from_static("/cosi.resource.State/Watch");
+    let codec = tonic_prost::ProstCodec::<WatchRequest, Counted>::default();
+    let request = tonic::Request::new(request);
+    let answer = grpc.server_streaming(request, path, codec).await;
+    let mut stream = answer.unwrap().into_inner();
+    // It says that from now on nothing is missed.
+    stream.message().await.unwrap().unwrap();
+    stream
+}
+
+/// How long it takes until every watcher has been told of every update, against what it may take.
+pub(crate) async fn updates(server: &mut Server) -> f64 {
+    let mut transports = Vec::new();
+    for _ in 0..WATCHERS.div_ceil(WATCHES) {
+        transports.push(connect(server).await);
+    }
+    let mut streams = Vec::new();
+    for number in 0..WATCHERS {
+        let transport = transports[number / WATCHES].clone();
+        streams.push(watch_links(transport).await);
+    }
+    let mut taken = Vec::new();
+    for _ in 0..BURSTS {
+        let before = server.used();
+        let began = Instant::now();
+        server.change();
+        let mut tasks = JoinSet::new();
+        for mut stream in streams.drain(..) {
+            tasks.spawn(async move {
+                let mut seen = 0;
+                while seen < UPDATES {
+                    seen += stream.message().await.unwrap().unwrap().events.len();
+                }
+                assert_eq!(seen, UPDATES, "each is told once");
+                stream
+            });
+        }
+        streams = tasks.join_all().await;
+        taken.push(began.elapsed());
+        println!(
+            "updates: {:?}, {:?} of the node's processors",
+            began.elapsed(),
+            server.used() - before
+        );
+    }
+    taken.sort_unstable();
+    let median = taken[BURSTS / 2];
+    println!("updates: {UPDATES} reach {WATCHERS} watchers in {median:?}");
+    median.as_secs_f64() / REACHED
 }

@@ -47,12 +47,13 @@ fn main() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let server = Server::start(NODE);
+        let mut server = Server::start(NODE);
         for (name, value) in [
             ("api-calls", guests::calls(&server).await),
             ("api-latency", guests::latency(&server).await),
             ("api-read", guests::read(&server).await),
             ("api-watches", guests::watches(&server).await),
+            ("api-updates", guests::updates(&mut server).await),
         ] {
             println!("measured {name} {value:.3}");
         }

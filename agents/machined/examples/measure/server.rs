@@ -4,25 +4,29 @@
 //! Owns: its start, its end, and what the kernel says it used.
 //! Never: is shared with the client, so that what is counted is the node's alone.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use ::api::machine;
 use config::Configuration;
 use pki::{Authority, Identity, Leaf};
 
-use crate::node::{TestNode, as_admin, configuration};
+use crate::node::{NetState, TestNode, as_admin, configuration, eth0};
 
 /// The file that clients read, and its size.
 pub(crate) const FILE: &str = "/system/large";
 pub(crate) const FILE_LEN: u64 = 256 * 1024 * 1024;
+/// How often a resource changes when it is told to.
+pub(crate) const UPDATES: usize = 1000;
 
 /// A node in a process of its own; dropping it ends that.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
+    /// What it is ordered to do.
+    orders: Option<ChildStdin>,
     pub(crate) door: SocketAddr,
     pub(crate) authority: Authority,
     pub(crate) admin: Identity,
@@ -37,6 +41,7 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        let orders = child.stdin.take();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let door = lines.next().unwrap().unwrap().parse().unwrap();
         let file = lines.next().unwrap().unwrap();
@@ -47,10 +52,17 @@ impl Server {
         let admin = authority.issue(&leaf, crate::node::now()).unwrap();
         Self {
             child,
+            orders,
             door,
             authority,
             admin,
         }
+    }
+
+    /// Has one resource of the node change [`UPDATES`] times.
+    pub(crate) fn change(&mut self) {
+        let mut orders = self.orders.as_ref().unwrap();
+        orders.write_all(b"change\n").unwrap();
     }
 
     /// Processor time that the node has used.
@@ -77,12 +89,29 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // It ends when its input does.
-        drop(self.child.stdin.take());
+        drop(self.orders.take());
         let _ended = self.child.wait();
     }
 }
 
-/// Is the node until its input ends.
+/// News of a link whose MTU becomes another one [`UPDATES`] times.
+fn flapping(mtu: &mut u32) -> NetState {
+    let news = eth0("10.5.0.2").remove(0);
+    let proto::net::Reply::Link(link) = news else {
+        panic!("the first news is of a link");
+    };
+    let news = (0..UPDATES).map(|_| {
+        *mtu += 1;
+        let mut link = link.clone();
+        link.mtu = *mtu;
+        proto::net::Reply::Link(link)
+    });
+    NetState {
+        news: news.collect(),
+    }
+}
+
+/// Is the node, and does what it is ordered to, until its input ends.
 pub(crate) fn run() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -109,9 +138,15 @@ pub(crate) fn run() {
         println!("{door}");
         println!("{}", node.path("system/state/config.yaml").display());
         std::io::stdout().flush().unwrap();
-        tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()))
-            .await
-            .unwrap()
-            .unwrap();
+        let (sender, mut orders) = tokio::sync::mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            for order in std::io::stdin().lines() {
+                sender.send(order.unwrap()).unwrap();
+            }
+        });
+        let mut mtu = 1500;
+        while orders.recv().await.is_some() {
+            node.net.send_replace(flapping(&mut mtu));
+        }
     });
 }

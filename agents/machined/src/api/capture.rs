@@ -22,6 +22,14 @@ pub(super) async fn begin(
     node: &Arc<Node>,
     request: PacketCaptureRequest,
 ) -> Result<BoxStream<Data>, Status> {
+    capture::begin(node, asked(request)?).await
+}
+
+/// Reads a request.
+///
+/// # Errors
+/// A number is out of its range, or there are too many instructions.
+pub(crate) fn asked(request: PacketCaptureRequest) -> Result<Asked, Status> {
     let snap_len = match request.snap_len {
         0 => SNAP_LEN,
         given if given <= SNAP_MAX => given,
@@ -43,13 +51,12 @@ pub(super) async fn begin(
             Status::invalid_argument(format!("bpf_filter[{index}]: a number is out of range"))
         })
     });
-    let asked = Asked {
+    Ok(Asked {
         filter: filter.collect::<Result<_, _>>()?,
         interface: request.interface,
         promiscuous: request.promiscuous,
         snap_len,
-    };
-    capture::begin(node, asked).await
+    })
 }
 
 fn read(instruction: &BpfInstruction) -> Option<Instruction> {

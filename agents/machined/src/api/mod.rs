@@ -5,7 +5,7 @@
 //! Never: decides who may call; `gate` has done that.
 
 mod apply;
-mod capture;
+pub(crate) mod capture;
 mod containers;
 mod control;
 mod disks;
@@ -20,6 +20,7 @@ mod kubeconfig;
 mod meta;
 mod netstat;
 mod power;
+mod refusal;
 pub(crate) mod serve;
 mod state;
 mod system;

@@ -31,7 +31,7 @@ use tokio::sync::Semaphore;
 use tonic::body::Body;
 use tower_service::Service as _;
 
-use super::{Api, gate};
+use super::{Api, gate, refusal};
 use crate::node::Node;
 
 /// Streams of one connection: followers of logs and events, one each.
@@ -226,7 +226,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Gated {
         };
         request.extensions_mut().insert(roles);
         let path = request.uri().path();
-        match gate::admit(path, roles, configured) {
+        let answer: Self::Future = match gate::admit(path, roles, configured) {
             Ok(()) if path.starts_with(STATE) => self.state.clone().call(request),
             Ok(()) if path.starts_with(INSPECT) => self.inspect.clone().call(request),
             Ok(()) if path.starts_with(CLUSTER) => self.cluster.clone().call(request),
@@ -236,6 +236,11 @@ impl hyper::service::Service<http::Request<Incoming>> for Gated {
             // for its own.
             Ok(()) => self.machine.clone().call(request),
             Err(status) => Box::pin(async move { Ok(status.into_http()) }),
-        }
+        };
+        Box::pin(async move {
+            let mut answer = answer.await?;
+            refusal::shorten(answer.headers_mut());
+            Ok(answer)
+        })
     }
 }

@@ -14,9 +14,9 @@ use std::fmt;
 use ring::digest::{SHA256, digest};
 
 /// One copy, in bytes.
-pub(super) const COPY: usize = 256 * 1024;
+pub const COPY: usize = 256 * 1024;
 /// One copy of the old form.
-pub(super) const OLD_COPY: usize = 512;
+pub const OLD_COPY: usize = 512;
 /// What all records of a copy may take, in bytes.
 pub(super) const RECORDS_MAX: usize = COPY - FRAME;
 /// The magic numbers and the checksum.
@@ -32,15 +32,15 @@ const OLD_MAGIC_LAST: u32 = 0xdd28_bf64;
 const OLD_SUM: u32 = 0xa304_1767;
 
 /// Values by key. 0 is no key: it ends the list.
-pub(super) type Values = BTreeMap<u8, Vec<u8>>;
+pub(crate) type Values = BTreeMap<u8, Vec<u8>>;
 
 /// The values take more room than a copy has; how much, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooLong(pub usize);
+pub(crate) struct TooLong(pub usize);
 
 /// Why a copy does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bad {
+pub(crate) enum Bad {
     /// It is not of this form: nothing was ever written, or something else.
     Foreign,
     /// It was not written to its end, or changed afterwards.
@@ -70,26 +70,33 @@ pub(super) fn room(values: &Values) -> usize {
 ///
 /// # Errors
 /// The values are too long.
-pub(super) fn emit(values: &Values) -> Result<Vec<u8>, TooLong> {
+pub(crate) fn emit(values: &Values) -> Result<Vec<u8>, TooLong> {
     let too_long = TooLong(room(values));
     if too_long.0 > RECORDS_MAX {
         return Err(too_long);
     }
-    let mut copy = Vec::with_capacity(COPY);
-    copy.extend(MAGIC_FIRST.to_be_bytes());
+    let mut records = Vec::with_capacity(too_long.0);
     for (key, value) in values {
         let len = u32::try_from(value.len()).map_err(|_| too_long)?;
-        copy.extend(u32::from(*key).to_be_bytes());
-        copy.extend(len.to_be_bytes());
-        copy.extend(value);
+        records.extend(u32::from(*key).to_be_bytes());
+        records.extend(len.to_be_bytes());
+        records.extend(value);
     }
+    Ok(seal(&records))
+}
+
+/// Writes a copy around records; what there is no room for is cut off.
+pub(crate) fn seal(records: &[u8]) -> Vec<u8> {
+    let mut copy = Vec::with_capacity(COPY);
+    copy.extend(MAGIC_FIRST.to_be_bytes());
+    copy.extend(records.iter().take(RECORDS_MAX));
     copy.resize(COPY.saturating_sub(4), 0);
     copy.extend(MAGIC_LAST.to_be_bytes());
     let sum = checksum(&copy);
     if let Some(place) = copy.get_mut(CHECKSUM) {
         place.copy_from_slice(&sum);
     }
-    Ok(copy)
+    copy
 }
 
 /// Where the checksum stands; it counts as zeros.
@@ -105,7 +112,7 @@ fn checksum(copy: &[u8]) -> [u8; 32] {
 ///
 /// # Errors
 /// It does not count.
-pub(super) fn parse(copy: &[u8]) -> Result<Values, Bad> {
+pub(crate) fn parse(copy: &[u8]) -> Result<Values, Bad> {
     let copy: &[u8; COPY] = copy.first_chunk().ok_or(Bad::Foreign)?;
     let (first, rest) = copy.split_first_chunk::<4>().ok_or(Bad::Foreign)?;
     let (rest, last) = rest.split_last_chunk::<4>().ok_or(Bad::Foreign)?;
@@ -142,7 +149,7 @@ pub(super) fn parse(copy: &[u8]) -> Result<Values, Bad> {
 ///
 /// # Errors
 /// It does not count.
-pub(super) fn parse_old(copy: &[u8]) -> Result<Values, Bad> {
+pub(crate) fn parse_old(copy: &[u8]) -> Result<Values, Bad> {
     let copy: &[u8; OLD_COPY] = copy.first_chunk().ok_or(Bad::Foreign)?;
     let (first, rest) = copy.split_first_chunk::<4>().ok_or(Bad::Foreign)?;
     let (sum, rest) = rest.split_first_chunk::<4>().ok_or(Bad::Foreign)?;

@@ -8,7 +8,7 @@
 //! Never: writes a value to a log: some are secrets.
 
 mod environment;
-mod format;
+pub(crate) mod format;
 mod partition;
 
 use std::collections::BTreeMap;

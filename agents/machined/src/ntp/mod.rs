@@ -4,7 +4,7 @@
 //! Owns: one exchange over UDP, its deadlines, and how many go on at a time.
 //! Never: sets a clock, or believes an answer that is not to its question.
 
-mod packet;
+pub(crate) mod packet;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

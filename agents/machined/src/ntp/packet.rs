@@ -26,7 +26,7 @@ const DISTANCE_MAX: u64 = 16 << 16;
 
 /// Why an answer does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     /// It is no answer to our question: whoever sent it does not matter.
     NotOurs,
     /// It is of another version, or from somebody who is no server.
@@ -59,7 +59,7 @@ impl fmt::Display for Problem {
 
 /// What a server said: instants in nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// When it had our question.
     pub received_at: i128,
     /// When it answered.
@@ -82,7 +82,7 @@ pub(super) fn question(cookie: [u8; 8]) -> [u8; LEN] {
 ///
 /// # Errors
 /// It does not count.
-pub(super) fn parse(bytes: &[u8], cookie: [u8; 8]) -> Result<Answer, Problem> {
+pub(crate) fn parse(bytes: &[u8], cookie: [u8; 8]) -> Result<Answer, Problem> {
     let (packet, _extensions) = bytes.split_first_chunk::<LEN>().ok_or(Problem::NotOurs)?;
     let [head, stratum, _poll, _precision, delay @ ..] = packet;
     let (delay, rest) = delay.split_first_chunk::<4>().ok_or(Problem::NotOurs)?;
@@ -142,7 +142,7 @@ fn instant(bytes: [u8; 8]) -> Option<i128> {
 ///
 /// # Errors
 /// The server claims to have taken longer than we waited.
-pub(super) fn offset(asked_at: i128, took: i128, answer: Answer) -> Result<i128, Problem> {
+pub(crate) fn offset(asked_at: i128, took: i128, answer: Answer) -> Result<i128, Problem> {
     let there = answer.sent_at.saturating_sub(answer.received_at);
     if there > took {
         return Err(Problem::Impossible);

@@ -12,7 +12,7 @@ mod destination;
 mod link;
 mod logs;
 mod marks;
-mod message;
+pub(crate) mod message;
 mod outage;
 mod positions;
 mod sink;

@@ -284,6 +284,22 @@ async fn only_extension_services_are_the_operators() {
 }
 
 #[tokio::test(flavor = "current_thread")]
+async fn a_refusal_that_names_something_long_is_short_and_cuts_no_connection() {
+    let (_node, mut client) = running().await;
+    let request = machine::ServiceStopRequest {
+        id: "\n".repeat(200_000),
+    };
+
+    let refused = client.service_stop(as_admin(request)).await.unwrap_err();
+
+    assert_eq!(refused.code(), Code::NotFound);
+    let message = refused.message();
+    assert!(message.starts_with("service \"\n\n"), "{message:?}");
+    assert!(message.ends_with('\u{2026}') && message.len() < 8192);
+    client.version(as_admin(())).await.unwrap();
+}
+
+#[tokio::test(flavor = "current_thread")]
 async fn logs_are_read_from_their_tail_and_followed() {
     let (_node, mut client) = running().await;
     let request = |id: &str, tail_lines, follow| {

@@ -297,7 +297,7 @@ impl TestNode {
         MachineServiceClient::with_origin(transport, origin)
     }
 
-    async fn transport(&self) -> Transport {
+    pub(crate) async fn transport(&self) -> Transport {
         self.transport_to("system/run/machined/machined.sock").await
     }
 

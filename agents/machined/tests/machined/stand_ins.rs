@@ -24,7 +24,10 @@ pub(crate) async fn serve_netd(connection: Connection, mut net: watch::Receiver<
                 let len = net::Reply::Welcome(Greeting::OURS)
                     .encode(&mut out)
                     .unwrap();
-                connection.send(&out[..len]).await.unwrap();
+                // machined may have been killed meanwhile.
+                if connection.send(&out[..len]).await.is_err() {
+                    return;
+                }
             }
             net::Request::PacketSocket(()) => {
                 let socket = sys::packet::unbound().unwrap();

@@ -161,14 +161,19 @@ impl Stream for Told {
 fn gather(first: Event, watch: &mut Watch, form: Form) -> (Result<WatchResponse, Status>, bool) {
     let mut response = WatchResponse::default();
     let mut next = Some(first);
+    // Counted as events come: to count all of them again for each is quadratic.
+    let mut len: usize = 0;
     while let Some(event) = next.take() {
         if form.has_marks || !matches!(event, Event::Bootstrapped) {
             match message::event(&event) {
-                Ok(event) => response.event.push(event),
+                Ok(event) => {
+                    len = len.saturating_add(event.encoded_len());
+                    response.event.push(event);
+                }
                 Err(status) => return (Err(status), true),
             }
         }
-        if form.is_aggregated && response.encoded_len() < RESPONSE_LEN {
+        if form.is_aggregated && len < RESPONSE_LEN {
             // An error is found again by the next call.
             next = watch.try_next().ok().flatten();
         }

@@ -22,15 +22,15 @@ const TEARING_DOWN: &str = "tearingDown";
 /// # Errors
 /// Its spec has no form for clients: a mistake of ours.
 pub(super) fn resource(resource: &Resource) -> Result<WireResource, Status> {
-    let encoded = resource.spec.encoded().ok_or_else(|| {
+    let encoded = resource.encoded().ok_or_else(|| {
         let name = resource.metadata.kind.name;
         Status::internal(format!("cannot encode a resource of type {name}"))
     })?;
     Ok(WireResource {
         metadata: Some(metadata(&resource.metadata)),
         spec: Some(Spec {
-            proto_spec: encoded.proto,
-            yaml_spec: encoded.yaml,
+            proto_spec: encoded.proto.clone(),
+            yaml_spec: encoded.yaml.clone(),
         }),
     })
 }
