@@ -143,6 +143,8 @@ pub(crate) fn register(
         hostname_merge::controller(),
         hostname_spec::controller(places),
         cert_sans::controller(),
+        maintenance_root::controller(),
+        maintenance_certificate::controller(),
         api_certificate::controller(outlets.join.clone()),
         // What a boot waits for.
         kernel_param_defaults::controller(arguments),
@@ -172,8 +174,6 @@ pub(crate) fn register(
         security_state::controller(places),
         platform::controller(arguments),
         maintenance_config::controller(),
-        maintenance_root::controller(),
-        maintenance_certificate::controller(),
         node_identity::controller(places),
         node_ips::controller(),
         time_server_config::controller(arguments),
