@@ -41,7 +41,14 @@ const TERMINAL: &str = "/dev/tty2";
 const DRAWERS: &str = "/sys/class/vtconsole";
 /// The end of the name of the one that draws nothing.
 const NONE_IS_SEEN: &str = "dummy device";
-/// Both files hold less.
+/// The end of the name of the one that takes any machine to have its screen: it finds memory where a
+/// screen's would be, as there is in a PC without one.
+const TAKEN_FOR_GRANTED: &str = "VGA+";
+/// The devices of PCI, one folder each.
+const DEVICES: &str = "/sys/bus/pci/devices";
+/// How the class of a device that shows pictures begins (PCI Code and ID Assignment, base class 3).
+const SHOWS: &str = "0x03";
+/// All of these files hold less.
 const FILE_MAX: u64 = 4096;
 /// How long after a failure the next try is.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -79,12 +86,34 @@ fn has_screen(places: &Places) -> bool {
     let Ok(drawers) = std::fs::read_dir(places.at(DRAWERS)) else {
         return false;
     };
-    drawers.flatten().any(|drawer| draws(&drawer.path()))
+    drawers
+        .flatten()
+        .any(|drawer| draws(&drawer.path(), || has_display(places)))
 }
 
-fn draws(drawer: &Path) -> bool {
-    let text = |name| files::read_text(&drawer.join(name), FILE_MAX).unwrap_or_default();
-    text("bind").trim() == "1" && !text("name").trim().ends_with(NONE_IS_SEEN)
+fn draws(drawer: &Path, has_display: impl Fn() -> bool) -> bool {
+    if text(drawer, "bind") != "1" {
+        return false;
+    }
+    let name = text(drawer, "name");
+    !name.ends_with(NONE_IS_SEEN) && (!name.ends_with(TAKEN_FOR_GRANTED) || has_display())
+}
+
+/// Whether there is a device for a screen.
+fn has_display(places: &Places) -> bool {
+    let Ok(devices) = std::fs::read_dir(places.at(DEVICES)) else {
+        return false;
+    };
+    let mut classes = devices
+        .flatten()
+        .map(|device| text(&device.path(), "class"));
+    classes.any(|class| class.starts_with(SHOWS))
+}
+
+/// What one of the kernel's files of a line says; nothing if it cannot be read.
+fn text(folder: &Path, name: &str) -> String {
+    let text = files::read_text(&folder.join(name), FILE_MAX).unwrap_or_default();
+    text.trim().to_owned()
 }
 
 /// Without this the kernel writes to the terminal that is shown, over what is there.
@@ -128,20 +157,21 @@ mod tests {
 
     #[test]
     fn dash_01_a_screen_is_there_when_a_driver_draws_on_it() {
-        for (drawers, expected) in [
-            (&[][..], false),
-            (&[("(S) dummy device\n", "1\n")][..], false),
-            (&[("(S) VGA+\n", "1\n")][..], true),
-            (&[("(M) frame buffer device\n", "0\n")][..], false),
+        let dummy = "(S) dummy device\n";
+        let vga = "(S) VGA+\n";
+        let frame_buffer = "(M) frame buffer device\n";
+        for (drawers, class, expected) in [
+            (&[][..], "0x030000\n", false),
+            (&[(dummy, "1\n")][..], "0x030000\n", false),
+            (&[(vga, "1\n")][..], "0x030000\n", true),
+            // A network card.
+            (&[(vga, "1\n")][..], "0x020000\n", false),
+            (&[(frame_buffer, "0\n")][..], "0x030000\n", false),
+            // The firmware's picture on a board without PCI.
+            (&[(vga, "0\n"), (frame_buffer, "1\n")][..], "", true),
             (
-                &[("(S) VGA+\n", "0\n"), ("(M) frame buffer device\n", "1\n")][..],
-                true,
-            ),
-            (
-                &[
-                    ("(S) dummy device\n", "1\n"),
-                    ("(M) frame buffer device\n", "0\n"),
-                ][..],
+                &[(dummy, "1\n"), (frame_buffer, "0\n")][..],
+                "0x030000\n",
                 false,
             ),
         ] {
@@ -154,7 +184,11 @@ mod tests {
                 std::fs::write(drawer.join("bind"), bind).unwrap();
             }
 
-            assert_eq!(has_screen(&places), expected, "{drawers:?}");
+            let device = places.at(DEVICES).join("0000:00:02.0");
+            std::fs::create_dir_all(&device).unwrap();
+            std::fs::write(device.join("class"), class).unwrap();
+
+            assert_eq!(has_screen(&places), expected, "{drawers:?} {class}");
         }
     }
 
