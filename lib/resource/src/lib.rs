@@ -13,13 +13,15 @@
 mod engine;
 mod kind;
 mod reconcile;
+mod resource;
 mod store;
 mod watch;
 
 pub use engine::{Dependency, Engine, Ran, RegisterError, Relation};
 pub use kind::{AnySpec, Column, Encoded, Kind, ResourceSpec, Sensitivity};
 pub use reconcile::{Action, Body, Controller, Desired, Failure, Input, Output, Strength, View};
-pub use store::{HISTORY_MAX, Metadata, Phase, Resource, Store, StoreError, Typed, Version};
+pub use resource::{Metadata, Phase, Resource, Typed, Version};
+pub use store::{HISTORY_MAX, Store, StoreError};
 pub use watch::{BACKLOG_MAX, Bootstrap, Event, Filter, Selector, Watch, WatchError};
 
 /// One moment, as two clocks show it.
