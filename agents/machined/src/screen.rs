@@ -41,14 +41,10 @@ const TERMINAL: &str = "/dev/tty2";
 const DRAWERS: &str = "/sys/class/vtconsole";
 /// The end of the name of the one that draws nothing.
 const NONE_IS_SEEN: &str = "dummy device";
-/// The end of the name of the one that takes any machine to have its screen: it finds memory where a
-/// screen's would be, as there is in a PC without one.
-const TAKEN_FOR_GRANTED: &str = "VGA+";
-/// The devices of PCI, one folder each.
-const DEVICES: &str = "/sys/bus/pci/devices";
-/// How the class of a device that shows pictures begins (PCI Code and ID Assignment, base class 3).
-const SHOWS: &str = "0x03";
-/// All of these files hold less.
+/// In the name of one that takes a PC to have a screen because it finds memory where one's would be,
+/// as there is without one too: `*CGA`, `*MDA`.
+const TAKEN_FOR_GRANTED: char = '*';
+/// Both files hold less.
 const FILE_MAX: u64 = 4096;
 /// How long after a failure the next try is.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -86,28 +82,14 @@ fn has_screen(places: &Places) -> bool {
     let Ok(drawers) = std::fs::read_dir(places.at(DRAWERS)) else {
         return false;
     };
-    drawers
-        .flatten()
-        .any(|drawer| draws(&drawer.path(), || has_display(places)))
+    drawers.flatten().any(|drawer| draws(&drawer.path()))
 }
 
-fn draws(drawer: &Path, has_display: impl Fn() -> bool) -> bool {
-    if text(drawer, "bind") != "1" {
-        return false;
-    }
+fn draws(drawer: &Path) -> bool {
     let name = text(drawer, "name");
-    !name.ends_with(NONE_IS_SEEN) && (!name.ends_with(TAKEN_FOR_GRANTED) || has_display())
-}
-
-/// Whether there is a device for a screen.
-fn has_display(places: &Places) -> bool {
-    let Ok(devices) = std::fs::read_dir(places.at(DEVICES)) else {
-        return false;
-    };
-    let mut classes = devices
-        .flatten()
-        .map(|device| text(&device.path(), "class"));
-    classes.any(|class| class.starts_with(SHOWS))
+    text(drawer, "bind") == "1"
+        && !name.ends_with(NONE_IS_SEEN)
+        && !name.contains(TAKEN_FOR_GRANTED)
 }
 
 /// What one of the kernel's files of a line says; nothing if it cannot be read.
@@ -160,20 +142,15 @@ mod tests {
         let dummy = "(S) dummy device\n";
         let vga = "(S) VGA+\n";
         let frame_buffer = "(M) frame buffer device\n";
-        for (drawers, class, expected) in [
-            (&[][..], "0x030000\n", false),
-            (&[(dummy, "1\n")][..], "0x030000\n", false),
-            (&[(vga, "1\n")][..], "0x030000\n", true),
-            // A network card.
-            (&[(vga, "1\n")][..], "0x020000\n", false),
-            (&[(frame_buffer, "0\n")][..], "0x030000\n", false),
-            // The firmware's picture on a board without PCI.
-            (&[(vga, "0\n"), (frame_buffer, "1\n")][..], "", true),
-            (
-                &[(dummy, "1\n"), (frame_buffer, "0\n")][..],
-                "0x030000\n",
-                false,
-            ),
+        for (drawers, expected) in [
+            (&[][..], false),
+            (&[(dummy, "1\n")][..], false),
+            (&[(vga, "1\n")][..], true),
+            // A PC without a screen.
+            (&[("(S) *CGA\n", "1\n")][..], false),
+            (&[(frame_buffer, "0\n")][..], false),
+            (&[(vga, "0\n"), (frame_buffer, "1\n")][..], true),
+            (&[(dummy, "1\n"), (frame_buffer, "0\n")][..], false),
         ] {
             let folder = Folder::new();
             let places = Places::under(folder.path());
@@ -184,11 +161,7 @@ mod tests {
                 std::fs::write(drawer.join("bind"), bind).unwrap();
             }
 
-            let device = places.at(DEVICES).join("0000:00:02.0");
-            std::fs::create_dir_all(&device).unwrap();
-            std::fs::write(device.join("class"), class).unwrap();
-
-            assert_eq!(has_screen(&places), expected, "{drawers:?} {class}");
+            assert_eq!(has_screen(&places), expected, "{drawers:?}");
         }
     }
 
