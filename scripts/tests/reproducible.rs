@@ -10,8 +10,8 @@ use xtask::places::Places;
 use xtask::{boot_image, kernel, programs, rootfs};
 
 /// The programs that rootfs/base.list names.
-const PROGRAMS: [&str; 9] = [
-    "init", "sandbox", "udevd", "netd", "logd", "machined", "apid", "trustd", "imaged",
+const PROGRAMS: [&str; 10] = [
+    "init", "sandbox", "udevd", "netd", "logd", "machined", "apid", "trustd", "imaged", "console",
 ];
 
 /// Results in `folder`, with a made-up kernel and programs, written in the given order.
