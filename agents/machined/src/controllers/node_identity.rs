@@ -14,18 +14,28 @@ use serde_yaml_ng::{Mapping, Value};
 
 use crate::places::Places;
 use crate::resources::{Identity, MachineStage, MachineStatus, MountStatus};
-use crate::stored;
+use crate::{files, stored};
 
 /// How many bytes an identity has.
 const LEN: usize = 32;
 /// Letters that the text of one may have at most: six bits each, or five now and then.
 const TEXT_MAX: usize = LEN * 8 / 5 + 1;
 const KEY: &str = "nodeId";
+/// The file holds one of these and its key.
+const FILE_MAX: u64 = 4096;
+
+/// Where an identity is kept, the better place last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kept {
+    InMemory,
+    OnPartition,
+}
 
 pub(super) fn controller(places: &Places) -> Controller {
     let places = places.clone();
-    // The identity, and whether it is on the partition.
-    let mut held: Option<(Identity, bool)> = None;
+    // The identity, once there is one, and where it is kept.
+    let mut held: Option<Identity> = None;
+    let mut kept: Option<Kept> = None;
     Controller {
         name: "cluster.NodeIdentityController",
         inputs: vec![
@@ -37,12 +47,16 @@ pub(super) fn controller(places: &Places) -> Controller {
             let is_mounted = view.get::<MountStatus>("STATE").is_some();
             let stage = view.get::<MachineStatus>(MachineStatus::ID);
             let is_known = is_mounted || stage.is_some_and(|s| s.stage != MachineStage::Booting);
-            let is_due = held.as_ref().is_none_or(|(_, kept)| is_mounted && !kept);
-            if is_known && is_due {
-                let before = held.take().map(|(identity, _)| identity);
-                held = Some((settle(&places, before)?, is_mounted));
+            let place = if is_mounted {
+                Kept::OnPartition
+            } else {
+                Kept::InMemory
+            };
+            if is_known && kept.is_none_or(|kept| kept < place) {
+                settle(&places, &mut held)?;
+                kept = Some(place);
             }
-            if let Some((identity, _)) = &held {
+            if let Some(identity) = &held {
                 desired.put("local", identity.clone());
             }
             Ok(())
@@ -50,24 +64,28 @@ pub(super) fn controller(places: &Places) -> Controller {
     }
 }
 
-/// Reads the identity; where there is none, writes the one before, or a new one.
-fn settle(places: &Places, before: Option<Identity>) -> Result<Identity, Failure> {
+/// Takes the identity that is kept; where there is none, keeps the one that is held, or a new one. What is
+/// made is held also when it cannot be written: the next try keeps the same.
+fn settle(places: &Places, held: &mut Option<Identity>) -> Result<(), Failure> {
     let path = places.node_identity();
     let failed =
         |error: &dyn std::fmt::Display| Failure::new(format_args!("{}: {error}", path.display()));
-    match std::fs::read_to_string(&path) {
-        Ok(text) => parse(&text).ok_or_else(|| failed(&"it is no identity of a node")),
+    match files::read_text(&path, FILE_MAX) {
+        Ok(text) => {
+            let found = parse(&text).ok_or_else(|| failed(&"it is no identity of a node"))?;
+            *held = Some(found);
+            Ok(())
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let identity = match before {
+            let identity = match held {
                 Some(identity) => identity,
-                None => Identity {
+                None => held.insert(Identity {
                     node_id: base62(&*pki::random_bytes::<LEN>()?),
-                },
+                }),
             };
             let mapping = Mapping::from_iter([(KEY.into(), identity.node_id.as_str().into())]);
             let text = serde_yaml_ng::to_string(&mapping).map_err(|error| failed(&error))?;
-            stored::write_whole(&path, text.as_bytes()).map_err(|error| failed(&error))?;
-            Ok(identity)
+            stored::write_whole(&path, text.as_bytes()).map_err(|error| failed(&error))
         }
         Err(error) => Err(failed(&error)),
     }
@@ -195,6 +213,50 @@ mod tests {
             }
             assert!(places.node_identity().exists());
         }
+    }
+
+    #[test]
+    fn what_cannot_be_written_at_first_is_the_same_when_it_can() {
+        let folder = Folder::new();
+        let places = Places::under(folder.path());
+        let mut bench = Bench::of(controller(&places));
+        bench.say(MachineStatus::ID, stage(MachineStage::Maintenance));
+        bench.run();
+        let in_memory = id(&bench).unwrap();
+        // A partition without the file, and something in its way.
+        let path = places.node_identity();
+        std::fs::remove_file(&path).unwrap();
+        let in_the_way = path.with_extension("new");
+        std::fs::create_dir(&in_the_way).unwrap();
+        bench.say("STATE", mounted());
+        assert_eq!(bench.run().failures.len(), 1);
+        std::fs::remove_dir(&in_the_way).unwrap();
+        bench.now.monotonic += std::time::Duration::from_secs(60);
+
+        assert!(bench.run().failures.is_empty());
+
+        assert_eq!(id(&bench).unwrap(), in_memory);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, format!("nodeId: {in_memory}\n"));
+    }
+
+    #[test]
+    fn a_file_without_an_end_and_a_pipe_hold_nobody_up() {
+        let folder = Folder::new();
+        let places = Places::under(folder.path());
+        let path = places.node_identity();
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let status = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(status.unwrap().success());
+        let mut bench = Bench::of(controller(&places));
+        bench.say("STATE", mounted());
+        assert_eq!(bench.run().failures.len(), 1);
+
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        bench.now.monotonic += std::time::Duration::from_secs(60);
+
+        assert_eq!(bench.run().failures.len(), 1);
     }
 
     #[test]
