@@ -44,6 +44,11 @@ impl Opening {
             names: Vec::new(),
         }
     }
+
+    /// Whether nobody comes in.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.mode == Mode::Closed
+    }
 }
 
 impl Topic for Opening {

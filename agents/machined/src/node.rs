@@ -308,14 +308,22 @@ impl Node {
             self.journal
                 .log(format_args!("controller {controller} failed: {failure}"));
         }
+        // Of a door that is open, what comes in the middle of a round may be half of the old and half of
+        // the new: an authority that goes, under rules that come.
         self.door.send_if_modified(|present| {
-            let differs = *present != opening;
-            *present = opening;
+            let is_due = ran.is_settled || present.is_closed() || opening.is_closed();
+            let differs = is_due && *present != opening;
+            if differs {
+                *present = opening;
+            }
             differs
         });
         self.trust.send_if_modified(|present| {
-            let differs = *present != trust;
-            *present = trust;
+            let is_due = ran.is_settled || !present.is_there() || !trust.is_there();
+            let differs = is_due && *present != trust;
+            if differs {
+                *present = trust;
+            }
             differs
         });
         ran.wake_at

@@ -89,6 +89,8 @@ pub struct Ran {
     pub calls: usize,
     /// When to run again even if nothing changes, on the monotonic clock.
     pub wake_at: Option<Duration>,
+    /// Whether nobody had anything new at the end.
+    pub is_settled: bool,
 }
 
 #[derive(Debug)]
@@ -238,6 +240,7 @@ impl Engine {
         }
         // What is new from now on is for the first of them first.
         self.next = 0;
+        ran.is_settled = true;
         ran.wake_at = self
             .seats
             .iter()

@@ -413,6 +413,7 @@ fn a_turn_calls_the_first_first_and_the_next_one_goes_on_from_there() {
 
     let ran = engine.turn(&mut store, now(5), 2);
     assert_eq!((ran.calls, ran.wake_at), (2, Some(now(5).monotonic)));
+    assert!(!ran.is_settled);
     assert_eq!(*called.lock().unwrap(), ["test.First", "test.Second"]);
     // News for all of them in the middle of a round: who has waited longest goes on.
     say(&mut store, "a", 1);
@@ -420,6 +421,7 @@ fn a_turn_calls_the_first_first_and_the_next_one_goes_on_from_there() {
     assert_eq!((ran.calls, ran.wake_at), (2, Some(now(6).monotonic)));
     let ran = engine.turn(&mut store, now(7), 2);
     assert_eq!((ran.calls, ran.wake_at), (1, None));
+    assert!(ran.is_settled);
     let order = called.lock().unwrap().split_off(2);
     assert_eq!(order, ["test.Third", "test.First", "test.Second"]);
     // All was settled: news are for the first one first.
