@@ -47,6 +47,9 @@ impl Ring {
     fn end_line(&mut self) {
         let begun = std::mem::take(&mut self.begun);
         let text = String::from_utf8_lossy(&begun);
+        // Each byte that is no letter takes three to say so.
+        let end = text.floor_char_boundary(LINE_MAX);
+        let text = text.get(..end).unwrap_or_default();
         if self.lines.len() >= LINES_MAX {
             self.lines.pop_front();
         }
@@ -94,6 +97,16 @@ fn folded(line: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_that_are_no_letters_make_no_line_longer_than_the_longest() {
+        let mut ring = Ring::default();
+
+        ring.feed(&[0xff; 4 * LINE_MAX]);
+
+        assert_eq!(ring.len(), 4);
+        assert!(ring.lines.iter().all(|line| line.len() <= LINE_MAX));
+    }
 
     #[test]
     fn pieces_become_lines_that_cannot_draw() {

@@ -15,7 +15,6 @@ use api::cosi::resource::ListRequest;
 use api::cosi::resource::state_client::StateClient;
 use api::machine::machine_service_client::MachineServiceClient;
 use api::machine::{DmesgRequest, LogsRequest};
-use api::wire::MAX_MESSAGE;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
@@ -29,6 +28,9 @@ use crate::sample::{Processors, Sample, text};
 
 /// A node that does not answer all questions of one time within this is away.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The longest answer, in bytes: thousands of processes. What is longer is refused and said so; on the node's own screen it
+/// would not fit the memory there is.
+const ANSWER_MAX: usize = 4 * 1024 * 1024;
 /// How long a node that is away is left alone.
 const PAUSE: Duration = Duration::from_secs(3);
 /// How many lines of a service's log are asked for at first.
@@ -104,8 +106,7 @@ struct Asker {
 
 impl Asker {
     fn machine(&self) -> MachineServiceClient<Channel> {
-        MachineServiceClient::new(self.source.channel.clone())
-            .max_decoding_message_size(MAX_MESSAGE)
+        MachineServiceClient::new(self.source.channel.clone()).max_decoding_message_size(ANSWER_MAX)
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
@@ -214,8 +215,8 @@ impl Asker {
     /// The ids and specs of one type.
     async fn list(self, namespace: &'static str, kind: &'static str) -> (&'static str, Listed) {
         let listed = async {
-            let mut state = StateClient::new(self.source.channel.clone())
-                .max_decoding_message_size(MAX_MESSAGE);
+            let mut state =
+                StateClient::new(self.source.channel.clone()).max_decoding_message_size(ANSWER_MAX);
             let request = self.request(ListRequest {
                 namespace: namespace.to_owned(),
                 r#type: kind.to_owned(),

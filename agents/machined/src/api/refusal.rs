@@ -5,7 +5,8 @@
 //! connection, with all calls on it, over headers that are too long.
 //!
 //! Owns: how long a reason is on the line.
-//! Never: changes one that is short enough.
+//! Never: changes one that is short enough, or the end of a stream that has begun: its reason is in trailers,
+//! and names nothing longer than a path.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 

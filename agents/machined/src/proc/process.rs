@@ -50,7 +50,9 @@ fn describe(stat: &[u8], arguments: &[u8], executable: String) -> Option<Process
     let cpu_time = ticks as f64 / TICKS_PER_SECOND;
     let end = arguments.len().min(ARGS_MAX);
     let arguments = arguments.get(..end).unwrap_or_default();
-    let arguments = String::from_utf8_lossy(arguments).replace('\0', " ");
+    let mut arguments = String::from_utf8_lossy(arguments).replace('\0', " ");
+    // Each byte that is no letter takes three to say so.
+    arguments.truncate(arguments.floor_char_boundary(ARGS_MAX));
     Some(ProcessInfo {
         pid: stat.pid,
         ppid: stat.ppid,
@@ -88,6 +90,17 @@ mod tests {
         assert_eq!(found.args, "/a --b");
         assert!((found.cpu_time - 3.0).abs() < f64::EPSILON);
         assert_eq!(found.virtual_memory, 8_192_000);
+    }
+
+    #[test]
+    fn arguments_that_are_no_letters_are_no_longer_than_others() {
+        let found = describe(stat("x").as_bytes(), &[0xff; 2 * ARGS_MAX], String::new()).unwrap();
+
+        assert!(
+            (1..=ARGS_MAX).contains(&found.args.len()),
+            "{}",
+            found.args.len()
+        );
     }
 
     #[test]

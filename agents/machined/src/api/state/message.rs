@@ -4,10 +4,12 @@
 //! Owns: how metadata is written.
 //! Never: encodes a spec; its type does.
 
+use std::sync::Arc;
+
 use ::api::cosi::resource::{
     Event as WireEvent, EventType, Metadata as WireMetadata, Resource as WireResource, Spec,
 };
-use resource::{Event, Metadata, Phase, Resource};
+use resource::{Encoded, Event, Metadata, Phase, Resource};
 use tonic::Status;
 
 use crate::clock;
@@ -26,11 +28,13 @@ pub(super) fn resource(resource: &Resource) -> Result<WireResource, Status> {
         let name = resource.metadata.kind.name;
         Status::internal(format!("cannot encode a resource of type {name}"))
     })?;
+    // Nobody else has one of a secret: it is moved, and no second copy is left in memory.
+    let Encoded { yaml, proto } = Arc::unwrap_or_clone(encoded);
     Ok(WireResource {
         metadata: Some(metadata(&resource.metadata)),
         spec: Some(Spec {
-            proto_spec: encoded.proto.clone(),
-            yaml_spec: encoded.yaml.clone(),
+            proto_spec: proto,
+            yaml_spec: yaml,
         }),
     })
 }
