@@ -128,17 +128,9 @@ pub fn run_within(
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {}", client.display()))?;
-    let began_at = Instant::now();
-    let mut is_done = false;
-    while !is_done && began_at.elapsed() < patience {
-        is_done = child
-            .try_wait()
-            .context("cannot wait for the client")?
-            .is_some();
-        if !is_done {
-            wait::pause();
-        }
-    }
+    // What it says is read afterwards: it fits the pipes.
+    let ended = wait::until(patience, || child.try_wait()?.context("it still runs"));
+    let is_done = ended.is_ok();
     if !is_done {
         child.kill().context("cannot end the client")?;
     }

@@ -12,6 +12,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
 use heapless::{String, Vec};
+use proto::net::{DEFAULT_RESOLVERS, LEASE_PRIORITY};
 use wire::dhcp::ClasslessRoute;
 use wire::rtnetlink::{
     ARPHRD_ETHER, Address, IFF_LOOPBACK, INFINITE, Link, PROTOCOL_DHCP, RT_SCOPE_LINK,
@@ -23,16 +24,12 @@ use crate::lease::Lease;
 use crate::links::Links;
 use crate::slots::{Slot, Slots};
 
-/// The priority of routes from leases.
-const PRIORITY: u32 = 1024;
 /// How many orders one round gives; what is left comes in the next.
 pub const ORDERS_MAX: usize = 48;
 /// How many kinds of virtual links can be named to be treated as physical.
 pub const KINDS_MAX: usize = 4;
 /// The routes of a lease, each with a route to its gateway.
 const WANTED_MAX: usize = 2 * wire::dhcp::ROUTES_MAX;
-/// The resolvers when no lease names any.
-const RESOLVERS: [Ipv4Addr; 2] = [Ipv4Addr::new(1, 1, 1, 1), Ipv4Addr::new(8, 8, 8, 8)];
 /// Resolvers read no more than three (resolv.conf(5), `MAXNS`).
 const RESOLVERS_MAX: usize = 3;
 
@@ -231,7 +228,7 @@ fn kernel_route(link_index: u32, lease: &Lease, route: &ClasslessRoute) -> Route
         gateway: (!direct).then_some(IpAddr::V4(route.gateway)),
         source: Some(lease.address.into()),
         link_index,
-        priority: PRIORITY,
+        priority: LEASE_PRIORITY,
         protocol: PROTOCOL_DHCP,
         scope: if direct {
             RT_SCOPE_LINK
@@ -265,7 +262,7 @@ pub fn resolv_conf(slots: &Slots) -> Option<ResolvConf> {
         }
     }
     if servers.is_empty() {
-        servers.extend(RESOLVERS);
+        servers.extend(DEFAULT_RESOLVERS);
     }
     let mut text = ResolvConf::new();
     for server in servers {

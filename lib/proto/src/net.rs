@@ -16,6 +16,13 @@ use crate::{Greeting, Refusal};
 pub const LINK_NAME_MAX: usize = 15;
 /// A link's name.
 pub type LinkName = String<LINK_NAME_MAX>;
+/// The resolvers that netd takes when no lease names any.
+pub const DEFAULT_RESOLVERS: [core::net::Ipv4Addr; 2] = [
+    core::net::Ipv4Addr::new(1, 1, 1, 1),
+    core::net::Ipv4Addr::new(8, 8, 8, 8),
+];
+/// The priority of the routes that netd makes of leases.
+pub const LEASE_PRIORITY: u32 = 1024;
 /// An IP address in network order: 4 bytes or 16.
 pub type Ip = core::net::IpAddr;
 

@@ -199,7 +199,7 @@ async fn storm(
     other: &mut MachineServiceClient<Channel>,
 ) {
     for seed in seeds {
-        let mut dice = Dice::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut dice = Dice::new(seed);
         let bytes = conversation(schema, &mut dice);
 
         // It fails when the conversation has no end.

@@ -112,7 +112,7 @@ async fn storm(
 ) {
     let mut transport = node.transport().await;
     for seed in seeds {
-        let mut dice = Dice::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut dice = Dice::new(seed);
         let message = schema.request(method.path, &mut dice);
         let bytes = framed(&message, &mut dice);
 

@@ -7,9 +7,9 @@
 
 use std::net::IpAddr;
 
+use proto::net::DEFAULT_RESOLVERS;
 use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
-use super::wishes::DEFAULT_RESOLVERS;
 use crate::resources::{LeaseStatus, ResolverStatus};
 
 /// `MAXNS` of resolv.conf(5).
@@ -35,7 +35,7 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
         }
     }
     if servers.is_empty() {
-        servers.extend(DEFAULT_RESOLVERS);
+        servers.extend(DEFAULT_RESOLVERS.map(IpAddr::V4));
     }
     servers.truncate(SERVERS_MAX);
     desired.put("resolvers", ResolverStatus(servers));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Which time servers it is: those of the highest layer.
+//! Which time servers it is: all of the highest layer that names any.
 //!
 //! Owns: that choice.
-//! Never: mixes two layers.
+//! Never: mixes two layers, or lets one lease hide what another names.
 
 use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
@@ -18,10 +18,23 @@ pub(super) fn controller() -> Controller {
 }
 
 fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
-    let all = view.list_within::<TimeServerSpec>(NETWORK_CONFIG);
-    if let Some(best) = all.max_by_key(|wish| wish.spec.layer) {
-        desired.put(TIME_SERVERS, best.spec.clone());
+    let wishes = || {
+        let all = view.list_within::<TimeServerSpec>(NETWORK_CONFIG);
+        all.map(|wish| wish.spec)
+    };
+    let Some(layer) = wishes().map(|wish| wish.layer).max() else {
+        return Ok(());
+    };
+    let mut servers: Vec<String> = Vec::new();
+    for server in wishes()
+        .filter(|wish| wish.layer == layer)
+        .flat_map(|wish| &wish.servers)
+    {
+        if !servers.contains(server) {
+            servers.push(server.clone());
+        }
     }
+    desired.put(TIME_SERVERS, TimeServerSpec { servers, layer });
     Ok(())
 }
 
@@ -46,5 +59,22 @@ mod tests {
 
         let found = bench.store.get::<TimeServerSpec>(TIME_SERVERS).unwrap();
         assert_eq!(found.servers, ["configuration"]);
+    }
+
+    #[test]
+    fn what_two_leases_name_is_asked_together() {
+        let mut bench = Bench::of(controller());
+        for (id, names) in [("dhcp4/eth0", ["a", "b"]), ("dhcp4/eth1", ["b", "c"])] {
+            let spec = TimeServerSpec {
+                servers: names.map(str::to_owned).to_vec(),
+                layer: Layer::Operator,
+            };
+            bench.say_within(NETWORK_CONFIG, id, spec);
+        }
+
+        bench.run();
+
+        let found = bench.store.get::<TimeServerSpec>(TIME_SERVERS).unwrap();
+        assert_eq!(found.servers, ["a", "b", "c"]);
     }
 }

@@ -13,7 +13,7 @@ use pki::Secret;
 use serde_yaml_ng::{Mapping, Value};
 
 use super::field::Field;
-use super::wire::words::Words;
+use super::wire::words::{Words, word};
 use super::{Layer, Prefix, protobuf};
 
 impl Field for IpAddr {
@@ -56,33 +56,34 @@ impl Field for Prefix {
 }
 
 /// A number that people have a word for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Word {
     /// What the kernel and the message have.
     pub number: u32,
     /// What YAML has.
-    pub text: &'static str,
+    pub text: String,
 }
 
 impl Word {
-    /// The one of a number; one that nobody has a word for is `unknown`.
+    /// The one of a number.
     pub(crate) fn of(words: Words, number: u32) -> Self {
-        let known = words.iter().find(|(known, _)| *known == number);
-        let text = known.map_or("unknown", |(_, text)| *text);
+        let text = word(words, number);
         Self { number, text }
     }
 
-    /// The one that is written; empty text is the first there is.
+    /// The one that is written; empty text is the first there is, and so would be a word that the
+    /// validation of configurations lets through without being in the table.
     pub(crate) fn written(words: Words, written: &str) -> Self {
         let known = words.iter().find(|(_, text)| *text == written);
         let (number, text) = known.or(words.first()).copied().unwrap_or_default();
+        let text = text.to_owned();
         Self { number, text }
     }
 }
 
 impl Field for Word {
     fn yaml(&self) -> Value {
-        Value::from(self.text)
+        Value::from(self.text.as_str())
     }
 
     fn proto(&self, number: u32, out: &mut Vec<u8>) {

@@ -256,45 +256,38 @@ impl TestNode {
 
     /// Connects to the API.
     pub(crate) async fn client(&self) -> Client {
-        let origin = "http://machined".parse().unwrap();
-        MachineServiceClient::with_origin(self.transport().await, origin)
+        MachineServiceClient::with_origin(self.transport().await, origin())
     }
 
     /// Connects to the cluster's health.
     pub(crate) async fn cluster(&self) -> ClusterServiceClient<Transport> {
-        let origin = "http://machined".parse().unwrap();
-        ClusterServiceClient::with_origin(self.transport().await, origin)
+        ClusterServiceClient::with_origin(self.transport().await, origin())
     }
 
     /// Connects to the disks.
     pub(crate) async fn storage(&self) -> StorageServiceClient<Transport> {
-        let origin = "http://machined".parse().unwrap();
-        StorageServiceClient::with_origin(self.transport().await, origin)
+        StorageServiceClient::with_origin(self.transport().await, origin())
     }
 
     /// Connects to the clock.
     pub(crate) async fn time(&self) -> TimeServiceClient<Transport> {
-        let origin = "http://machined".parse().unwrap();
-        TimeServiceClient::with_origin(self.transport().await, origin)
+        TimeServiceClient::with_origin(self.transport().await, origin())
     }
 
     /// Connects to the resources.
     pub(crate) async fn state(&self) -> StateClient<Transport> {
-        let origin = "http://machined".parse().unwrap();
-        StateClient::with_origin(self.transport().await, origin)
+        StateClient::with_origin(self.transport().await, origin())
     }
 
     /// Connects to what looks inside.
     pub(crate) async fn inspect(&self) -> InspectServiceClient<Transport> {
-        let origin = "http://machined".parse().unwrap();
-        InspectServiceClient::with_origin(self.transport().await, origin)
+        InspectServiceClient::with_origin(self.transport().await, origin())
     }
 
     /// Connects to the API as the dashboard on the node's screen does.
     pub(crate) async fn reader(&self) -> Client {
-        let origin = "http://machined".parse().unwrap();
         let transport = self.transport_to("system/run/machined/reader.sock").await;
-        MachineServiceClient::with_origin(transport, origin)
+        MachineServiceClient::with_origin(transport, origin())
     }
 
     pub(crate) async fn transport(&self) -> Transport {
@@ -315,21 +308,14 @@ impl TestNode {
 
     /// Calls any method as an administrator, with an empty message, and returns its gRPC status.
     pub(crate) async fn status_of(&self, path: &str) -> Option<String> {
-        let socket = self.path("system/run/machined/machined.sock");
-        let stream = tokio::net::UnixStream::connect(socket).await.unwrap();
-        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-            .await
-            .unwrap();
-        tokio::spawn(async move {
-            let _ended = connection.await;
-        });
+        let Transport(mut sender) = self.transport().await;
         let request = http::Request::post(format!("http://machined{path}"))
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .header("talos-role", "os:admin")
             // One frame: not compressed, no bytes.
-            .body(http_body_util::Full::new(bytes::Bytes::from_static(
-                &[0; 5],
+            .body(Body::new(http_body_util::Full::new(
+                bytes::Bytes::from_static(&[0; 5]),
             )))
             .unwrap();
         let response = sender.send_request(request).await.unwrap();
@@ -551,6 +537,11 @@ pub(crate) fn as_admin<T>(message: T) -> tonic::Request<T> {
 }
 
 pub(crate) type Client = MachineServiceClient<Transport>;
+
+/// What the paths of methods are put behind; nobody looks at it.
+fn origin() -> http::Uri {
+    http::Uri::from_static("http://machined")
+}
 
 /// One HTTP/2 connection, as apid has it.
 #[derive(Clone)]

@@ -18,8 +18,6 @@ mod routes;
 
 use resource::Controller;
 
-pub(super) use resolvers::DEFAULT as DEFAULT_RESOLVERS;
-
 /// All of them.
 pub(super) fn controllers() -> Vec<Controller> {
     vec![

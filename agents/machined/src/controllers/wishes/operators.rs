@@ -30,7 +30,7 @@ pub(super) fn controller() -> Controller {
 
 fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
     let mut put = |wish: OperatorSpec| {
-        let (layer, operator) = (wish.layer.name(), wish.operator.text);
+        let (layer, operator) = (wish.layer.name(), &wish.operator.text);
         let id = format!("{layer}/{operator}/{}", wish.link_name);
         desired.put_within(NETWORK_CONFIG, id, wish);
     };

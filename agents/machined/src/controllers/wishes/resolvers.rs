@@ -5,18 +5,14 @@
 //! and what the configuration says.
 //! Never: writes the file that programs read.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
+use proto::net::DEFAULT_RESOLVERS;
 use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
 use super::{by_dhcp, named};
 use crate::resources::{Layer, LeaseStatus, MachineConfig, NETWORK_CONFIG, ResolverSpec};
 
-/// What netd takes when no lease names any.
-pub(crate) const DEFAULT: [IpAddr; 2] = [
-    IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1)),
-    IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)),
-];
 /// What comes after the layer in ids, and is the id when they are merged.
 pub(super) const ID: &str = "resolvers";
 
@@ -39,7 +35,8 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
         }
     };
     let of_layer = |layer: Layer| format!("{}/{ID}", layer.name());
-    put(of_layer(Layer::Default), DEFAULT.to_vec(), Layer::Default);
+    let default = DEFAULT_RESOLVERS.map(IpAddr::V4);
+    put(of_layer(Layer::Default), default.to_vec(), Layer::Default);
     for lease in view.list::<LeaseStatus>().filter(|lease| lease.spec.bound) {
         let servers = lease.spec.dns.iter().map(|server| IpAddr::from(*server));
         let id = by_dhcp(&lease.spec.link_name, ID);

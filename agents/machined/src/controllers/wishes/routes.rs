@@ -30,7 +30,7 @@ const MAIN: u32 = 254;
 const GLOBAL: u32 = 0;
 const LINK: u32 = 253;
 /// The metric of routes that none is written for.
-pub(super) const METRIC: u32 = 1024;
+pub(super) const METRIC: u32 = proto::net::LEASE_PRIORITY;
 
 pub(super) fn controller() -> Controller {
     Controller {
