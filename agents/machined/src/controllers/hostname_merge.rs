@@ -4,29 +4,20 @@
 //! Owns: `network/HostnameSpecs`.
 //! Never: mixes two layers.
 
-use resource::{Body, Controller, Desired, Failure, Input, Output, View};
+use resource::{Controller, Desired, Failure, View};
 
-use crate::resources::{HostnameSpec, HostnameStatus, NETWORK_CONFIG};
+use super::layered::{highest, merging};
+use crate::resources::{HostnameSpec, HostnameStatus};
 
 pub(super) fn controller() -> Controller {
-    Controller {
-        name: "network.HostnameMergeController",
-        inputs: vec![Input::of::<HostnameSpec>().within(NETWORK_CONFIG)],
-        outputs: vec![Output::of::<HostnameSpec>()],
-        body: Body::Pure(reconcile),
-    }
+    merging::<HostnameSpec>("network.HostnameMergeController", reconcile)
 }
 
 fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
-    let best = view
-        .list_within::<HostnameSpec>(NETWORK_CONFIG)
-        .max_by(|a, b| {
-            let by_layer = a.spec.layer.cmp(&b.spec.layer);
-            // Two of one layer: the first id, whatever the order they came in.
-            by_layer.then(b.metadata.id.cmp(&a.metadata.id))
-        });
-    if let Some(best) = best {
-        desired.put(HostnameStatus::ID, best.spec.clone());
+    let of_it = highest::<HostnameSpec>(view).map(|(_, wishes)| wishes);
+    // Two of one layer: the first id, whatever the order they came in.
+    if let Some(first) = of_it.and_then(|wishes| wishes.first().copied()) {
+        desired.put(HostnameStatus::ID, first.clone());
     }
     Ok(())
 }
@@ -35,7 +26,7 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
 mod tests {
     use super::*;
     use crate::controllers::bench::Bench;
-    use crate::resources::Layer;
+    use crate::resources::{Layer, NETWORK_CONFIG};
 
     #[test]
     fn the_highest_layer_wins_and_the_lower_one_comes_back() {

@@ -23,6 +23,7 @@ mod kernel_param_defaults;
 mod kernel_param_spec;
 mod kmsg_log_config;
 mod kubelet_secrets;
+mod layered;
 mod log_delivery;
 mod machine_type;
 mod maintenance_certificate;

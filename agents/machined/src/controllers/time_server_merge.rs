@@ -4,37 +4,20 @@
 //! Owns: that choice.
 //! Never: mixes two layers, or lets one lease hide what another names.
 
-use resource::{Body, Controller, Desired, Failure, Input, Output, View};
+use resource::{Controller, Desired, Failure, View};
 
-use crate::resources::{NETWORK_CONFIG, TIME_SERVERS, TimeServerSpec};
+use super::layered::{highest, joined, merging};
+use crate::resources::{TIME_SERVERS, TimeServerSpec};
 
 pub(super) fn controller() -> Controller {
-    Controller {
-        name: "network.TimeServerMergeController",
-        inputs: vec![Input::of::<TimeServerSpec>().within(NETWORK_CONFIG)],
-        outputs: vec![Output::of::<TimeServerSpec>()],
-        body: Body::Pure(reconcile),
-    }
+    merging::<TimeServerSpec>("network.TimeServerMergeController", reconcile)
 }
 
 fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
-    let wishes = || {
-        let all = view.list_within::<TimeServerSpec>(NETWORK_CONFIG);
-        all.map(|wish| wish.spec)
-    };
-    let Some(layer) = wishes().map(|wish| wish.layer).max() else {
-        return Ok(());
-    };
-    let mut servers: Vec<String> = Vec::new();
-    for server in wishes()
-        .filter(|wish| wish.layer == layer)
-        .flat_map(|wish| &wish.servers)
-    {
-        if !servers.contains(server) {
-            servers.push(server.clone());
-        }
+    if let Some((layer, wishes)) = highest::<TimeServerSpec>(view) {
+        let servers = joined(wishes.iter().map(|wish| &wish.servers));
+        desired.put(TIME_SERVERS, TimeServerSpec { servers, layer });
     }
-    desired.put(TIME_SERVERS, TimeServerSpec { servers, layer });
     Ok(())
 }
 
@@ -42,7 +25,7 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
 mod tests {
     use super::*;
     use crate::controllers::bench::Bench;
-    use crate::resources::Layer;
+    use crate::resources::{Layer, NETWORK_CONFIG};
 
     #[test]
     fn the_configuration_wins_over_the_default() {

@@ -8,8 +8,9 @@
 use config::Cidr;
 use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
+use super::family;
+use super::ids::with_layer;
 use super::named;
-use super::{by_dhcp, family};
 use crate::resources::values::{Maybe, Word};
 use crate::resources::words;
 use crate::resources::{
@@ -42,12 +43,7 @@ pub(super) fn controller() -> Controller {
 fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
     let mut put = |wish: AddressSpec, prefix: Prefix| {
         let id = format!("{}/{prefix}", wish.link_name);
-        let id = match wish.layer {
-            Layer::Operator => by_dhcp(&wish.link_name, &id),
-            Layer::Default | Layer::Cmdline | Layer::Configuration => {
-                format!("{}/{id}", wish.layer.name())
-            }
-        };
+        let id = with_layer(wish.layer, &wish.link_name, &id);
         desired.put_within(NETWORK_CONFIG, id, wish);
     };
     for prefix in LOOPBACK.into_iter().filter_map(Cidr::parse) {
@@ -57,18 +53,12 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
     for (link, prefix) in leased(view) {
         put(wish(link, prefix, GLOBAL, Layer::Operator), prefix);
     }
-    for link in named::configured(view) {
-        let device = link.device;
-        let mut written = vec![(link.name.clone(), &device.addresses, &device.cidr)];
-        written.extend(
-            (device.vlans.iter()).map(|vlan| (link.vlan(vlan), &vlan.addresses, &vlan.cidr)),
-        );
-        for (name, addresses, cidr) in written {
-            let all = addresses.iter().chain([cidr]);
-            for prefix in all.filter_map(|text| Cidr::parse_or_address(text)) {
-                let prefix = Prefix::from(prefix);
-                put(wish(&name, prefix, GLOBAL, Layer::Configuration), prefix);
-            }
+    for interface in named::interfaces(view) {
+        let written = interface.addresses.into_iter();
+        for prefix in written.filter_map(Cidr::parse_or_address) {
+            let prefix = Prefix::from(prefix);
+            let wish = wish(&interface.name, prefix, GLOBAL, Layer::Configuration);
+            put(wish, prefix);
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ use config::document::{Bond, DeviceWireguardConfig, Vlan};
 use pki::Secret;
 use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
+use super::ids::with_layer;
 use super::named::{self, Named};
 use crate::resources::values::{Span, Word};
 use crate::resources::words;
@@ -56,7 +57,7 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
 
 /// Two places of one layer may speak of a link, as a bond and its member do.
 fn add(wishes: &mut BTreeMap<String, LinkSpec>, wish: LinkSpec) {
-    let id = format!("{}/{}", wish.layer.name(), wish.name);
+    let id = with_layer(wish.layer, &wish.name, &wish.name);
     match wishes.get_mut(&id) {
         Some(present) => present.add(&wish),
         None => {

@@ -4,26 +4,26 @@
 //! Links are merged field by field. Of everything else the highest wish is taken as it is; of name
 //! servers those of one layer come one after the other.
 //!
-//! Owns: that rule, and ids without the layer.
+//! Owns: that rule.
 //! Never: makes a wish of its own.
 
 use std::collections::BTreeMap;
 
-use resource::{Body, Controller, Desired, Failure, Input, Output, ResourceSpec, View};
+use resource::{Controller, Desired, View};
 
+use super::ids::without_layer;
 use super::resolvers;
-use crate::resources::{
-    AddressSpec, Layer, LinkSpec, NETWORK_CONFIG, OperatorSpec, ResolverSpec, RouteSpec,
-};
+use crate::controllers::layered::{Layered, by_layer, highest, joined, merging};
+use crate::resources::{AddressSpec, LinkSpec, OperatorSpec, ResolverSpec, RouteSpec};
 
 pub(super) fn links() -> Controller {
     merging::<LinkSpec>("network.LinkMergeController", |view, desired| {
-        let mut merged: BTreeMap<String, LinkSpec> = BTreeMap::new();
-        for (id, wish) in by_layer(view, |wish: &LinkSpec| wish.layer) {
+        let mut merged: BTreeMap<&str, LinkSpec> = BTreeMap::new();
+        for (id, wish) in named::<LinkSpec>(view) {
             match merged.get_mut(id) {
                 Some(present) => present.add(wish),
                 None => {
-                    merged.insert(id.to_owned(), wish.clone());
+                    merged.insert(id, wish.clone());
                 }
             }
         }
@@ -36,117 +36,58 @@ pub(super) fn links() -> Controller {
 
 pub(super) fn addresses() -> Controller {
     merging::<AddressSpec>("network.AddressMergeController", |view, desired| {
-        highest(view, desired, |wish: &AddressSpec| wish.layer);
+        each::<AddressSpec>(view, desired);
         Ok(())
     })
 }
 
 pub(super) fn routes() -> Controller {
     merging::<RouteSpec>("network.RouteMergeController", |view, desired| {
-        highest(view, desired, |wish: &RouteSpec| wish.layer);
+        each::<RouteSpec>(view, desired);
         Ok(())
     })
 }
 
 pub(super) fn operators() -> Controller {
     merging::<OperatorSpec>("network.OperatorMergeController", |view, desired| {
-        highest(view, desired, |wish: &OperatorSpec| wish.layer);
+        each::<OperatorSpec>(view, desired);
         Ok(())
     })
 }
 
 pub(super) fn resolvers() -> Controller {
     merging::<ResolverSpec>("network.ResolverMergeController", |view, desired| {
-        let mut merged: Option<ResolverSpec> = None;
-        for (_, wish) in by_layer(view, |wish: &ResolverSpec| wish.layer) {
-            match &mut merged {
-                Some(present) if present.layer == wish.layer => {
-                    for server in &wish.servers {
-                        if !present.servers.contains(server) {
-                            present.servers.push(*server);
-                        }
-                    }
-                }
-                Some(_) | None => merged = Some(wish.clone()),
-            }
-        }
-        if let Some(merged) = merged {
-            desired.put(resolvers::ID, merged);
+        if let Some((layer, wishes)) = highest::<ResolverSpec>(view) {
+            let servers = joined(wishes.iter().map(|wish| &wish.servers));
+            desired.put(resolvers::ID, ResolverSpec { servers, layer });
         }
         Ok(())
     })
 }
 
-type Reconcile = fn(&View<'_>, &mut Desired) -> Result<(), Failure>;
-
-fn merging<T: ResourceSpec>(name: &'static str, reconcile: Reconcile) -> Controller {
-    Controller {
-        name,
-        inputs: vec![Input::of::<T>().within(NETWORK_CONFIG)],
-        outputs: vec![Output::of::<T>()],
-        body: Body::Pure(reconcile),
-    }
-}
-
 /// All wishes with their ids after merging, the lowest layer first.
-fn by_layer<'a, T: ResourceSpec>(
-    view: &View<'a>,
-    layer: impl Fn(&T) -> Layer,
-) -> Vec<(&'a str, &'a T)> {
-    let mut found: Vec<_> = view
-        .list_within::<T>(NETWORK_CONFIG)
-        .map(|wish| {
-            let layer = layer(wish.spec);
-            (without_layer(&wish.metadata.id, layer), layer, wish.spec)
-        })
-        .collect();
-    // It keeps the order of ids within a layer.
-    found.sort_by_key(|(_, layer, _)| *layer);
-    found.into_iter().map(|(id, _, spec)| (id, spec)).collect()
+fn named<'a, T: Layered>(view: &View<'a>) -> impl Iterator<Item = (&'a str, &'a T)> {
+    let wishes = by_layer::<T>(view).into_iter();
+    wishes.map(|wish| {
+        (
+            without_layer(&wish.metadata.id, wish.spec.layer()),
+            wish.spec,
+        )
+    })
 }
 
-fn highest<T: ResourceSpec>(view: &View<'_>, desired: &mut Desired, layer: fn(&T) -> Layer) {
-    for (id, wish) in by_layer(view, layer) {
+/// Of each id the highest wish: the last one that is put counts.
+fn each<T: Layered + Clone>(view: &View<'_>, desired: &mut Desired) {
+    for (id, wish) in named::<T>(view) {
         desired.put(id, wish.clone());
     }
-}
-
-/// Takes the layer off an id, or the operator and its link.
-fn without_layer(id: &str, layer: Layer) -> &str {
-    let labels = match layer {
-        Layer::Operator => 2,
-        Layer::Default | Layer::Cmdline | Layer::Configuration => 1,
-    };
-    let mut rest = id;
-    for _ in 0..labels {
-        rest = rest.split_once('/').map_or(rest, |(_, after)| after);
-    }
-    rest
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::controllers::bench::Bench;
-
-    #[test]
-    fn the_layer_and_the_operator_are_no_part_of_what_is_merged() {
-        for (id, layer, expected) in [
-            ("default/lo/::1/128", Layer::Default, "lo/::1/128"),
-            (
-                "dhcp4/eth0/eth0/10.0.0.2/24",
-                Layer::Operator,
-                "eth0/10.0.0.2/24",
-            ),
-            (
-                "configuration/dhcp4/eth0",
-                Layer::Configuration,
-                "dhcp4/eth0",
-            ),
-        ] {
-            assert_eq!(without_layer(id, layer), expected);
-        }
-    }
+    use crate::resources::{Layer, NETWORK_CONFIG};
 
     #[test]
     fn links_are_merged_field_by_field() {

@@ -9,6 +9,7 @@
 //! Never: gives netd an order.
 
 mod addresses;
+mod ids;
 mod links;
 mod merged;
 mod named;
@@ -32,11 +33,6 @@ pub(super) fn controllers() -> Vec<Controller> {
         resolvers::controller(),
         merged::resolvers(),
     ]
-}
-
-/// The id of what DHCP brought, before merging: the operator comes in front.
-fn by_dhcp(link: &str, id: &str) -> String {
-    format!("dhcp4/{link}/{id}")
 }
 
 /// The number of an address family, `AF_*`.

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use config::document::{Device, NetworkConfig, NetworkDeviceSelector, Vlan};
+use config::document::{
+    Device, DeviceVipConfig, DhcpOptions, NetworkConfig, NetworkDeviceSelector, Route, Vlan,
+};
 use resource::View;
 
 use crate::controllers::configured::machine;
@@ -29,6 +31,52 @@ impl Named<'_> {
     pub(super) fn vlan(&self, vlan: &Vlan) -> String {
         format!("{}.{}", self.name, vlan.vlan_id)
     }
+}
+
+/// A link of the configuration, or a VLAN on one: what both can have.
+#[derive(Debug, Clone)]
+pub(super) struct Interface<'a> {
+    /// What it is called.
+    pub name: String,
+    /// Its addresses, with those written the old way.
+    pub addresses: Vec<&'a str>,
+    /// Its routes.
+    pub routes: &'a [Route],
+    /// Whether DHCP is asked on it.
+    pub dhcp: bool,
+    /// How.
+    pub dhcp_options: Option<&'a DhcpOptions>,
+    /// The address that it shares with other nodes.
+    pub vip: Option<&'a DeviceVipConfig>,
+}
+
+/// All that are to be configured, each with its VLANs behind it.
+pub(super) fn interfaces<'a>(view: &View<'a>) -> Vec<Interface<'a>> {
+    let mut found = Vec::new();
+    for named in configured(view) {
+        let device = named.device;
+        found.push(Interface {
+            name: named.name.clone(),
+            addresses: addresses(&device.addresses, &device.cidr),
+            routes: &device.routes,
+            dhcp: device.dhcp == Some(true),
+            dhcp_options: device.dhcp_options.as_ref(),
+            vip: device.vip.as_ref(),
+        });
+        found.extend(device.vlans.iter().map(|vlan| Interface {
+            name: named.vlan(vlan),
+            addresses: addresses(&vlan.addresses, &vlan.cidr),
+            routes: &vlan.routes,
+            dhcp: vlan.dhcp == Some(true),
+            dhcp_options: vlan.dhcp_options.as_ref(),
+            vip: vlan.vip.as_ref(),
+        }));
+    }
+    found
+}
+
+fn addresses<'a>(addresses: &'a [String], cidr: &'a str) -> Vec<&'a str> {
+    addresses.iter().map(String::as_str).chain([cidr]).collect()
 }
 
 /// The network section of the configuration.

@@ -8,7 +8,8 @@
 use config::document::{DeviceVipConfig, DhcpOptions};
 use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
-use super::named;
+use super::ids::with_layer;
+use super::named::{self, Interface};
 use super::routes::METRIC;
 use crate::resources::values::{Maybe, Word};
 use crate::resources::words;
@@ -30,29 +31,27 @@ pub(super) fn controller() -> Controller {
 
 fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
     let mut put = |wish: OperatorSpec| {
-        let (layer, operator) = (wish.layer.name(), &wish.operator.text);
-        let id = format!("{layer}/{operator}/{}", wish.link_name);
+        let id = format!("{}/{}", wish.operator.text, wish.link_name);
+        let id = with_layer(wish.layer, &wish.link_name, &id);
         desired.put_within(NETWORK_CONFIG, id, wish);
     };
     for name in named::unnamed(view) {
         put(dhcp4(&name, METRIC, Layer::Default));
     }
-    for link in named::configured(view) {
-        let device = link.device;
-        let (options, vip) = (device.dhcp_options.as_ref(), device.vip.as_ref());
-        let mut written = vec![(link.name.clone(), device.dhcp, options, vip)];
-        written.extend(device.vlans.iter().map(|vlan| {
-            let (options, vip) = (vlan.dhcp_options.as_ref(), vlan.vip.as_ref());
-            (link.vlan(vlan), vlan.dhcp, options, vip)
-        }));
-        for (name, dhcp, options, vip) in written {
-            if dhcp == Some(true) {
-                asking(&name, options).into_iter().for_each(&mut put);
-            }
-            vip.and_then(|vip| sharing(&name, vip))
-                .into_iter()
-                .for_each(&mut put);
+    for Interface {
+        name,
+        dhcp,
+        dhcp_options,
+        vip,
+        ..
+    } in named::interfaces(view)
+    {
+        if dhcp {
+            asking(&name, dhcp_options).into_iter().for_each(&mut put);
         }
+        vip.and_then(|vip| sharing(&name, vip))
+            .into_iter()
+            .for_each(&mut put);
     }
     Ok(())
 }

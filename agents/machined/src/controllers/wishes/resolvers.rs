@@ -10,7 +10,8 @@ use std::net::IpAddr;
 use proto::net::DEFAULT_RESOLVERS;
 use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
-use super::{by_dhcp, named};
+use super::ids::with_layer;
+use super::named;
 use crate::resources::{Layer, LeaseStatus, MachineConfig, NETWORK_CONFIG, ResolverSpec};
 
 /// What comes after the layer in ids, and is the id when they are merged.
@@ -29,23 +30,21 @@ pub(super) fn controller() -> Controller {
 }
 
 fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
-    let mut put = |id: String, servers: Vec<IpAddr>, layer| {
+    let mut put = |layer, link: &str, servers: Vec<IpAddr>| {
         if !servers.is_empty() {
+            let id = with_layer(layer, link, ID);
             desired.put_within(NETWORK_CONFIG, id, ResolverSpec { servers, layer });
         }
     };
-    let of_layer = |layer: Layer| format!("{}/{ID}", layer.name());
     let default = DEFAULT_RESOLVERS.map(IpAddr::V4);
-    put(of_layer(Layer::Default), default.to_vec(), Layer::Default);
+    put(Layer::Default, "", default.to_vec());
     for lease in view.list::<LeaseStatus>().filter(|lease| lease.spec.bound) {
         let servers = lease.spec.dns.iter().map(|server| IpAddr::from(*server));
-        let id = by_dhcp(&lease.spec.link_name, ID);
-        put(id, servers.collect(), Layer::Operator);
+        put(Layer::Operator, &lease.spec.link_name, servers.collect());
     }
     let written = named::network(view).map_or(&[][..], |network| &network.nameservers);
     let written = written.iter().filter_map(|server| server.parse().ok());
-    let layer = Layer::Configuration;
-    put(of_layer(layer), written.collect(), layer);
+    put(Layer::Configuration, "", written.collect());
     Ok(())
 }
 

@@ -11,8 +11,9 @@ use config::Cidr;
 use config::document::Route;
 use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
+use super::family;
+use super::ids::with_layer;
 use super::named;
-use super::{by_dhcp, family};
 use crate::resources::values::{Maybe, Word};
 use crate::resources::words;
 use crate::resources::{
@@ -49,21 +50,19 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
     for status in view.list::<RouteStatus>() {
         let spec = status.spec;
         if spec.protocol == DHCP && spec.destination.address.is_ipv4() {
-            let id = by_dhcp(&spec.out_link_name, &status.metadata.id);
+            let id = with_layer(Layer::Operator, &spec.out_link_name, &status.metadata.id);
             desired.put_within(NETWORK_CONFIG, id, leased(spec));
         }
     }
-    for link in named::configured(view) {
-        let mut written = vec![(link.name.clone(), &link.device.routes)];
-        let vlans = link.device.vlans.iter();
-        written.extend(vlans.map(|vlan| (link.vlan(vlan), &vlan.routes)));
-        for (name, routes) in written {
-            for route in routes {
-                if let Some((id, spec)) = configured(&name, route) {
-                    let id = format!("{}/{id}", Layer::Configuration.name());
-                    desired.put_within(NETWORK_CONFIG, id, spec);
-                }
-            }
+    for interface in named::interfaces(view) {
+        let name = &interface.name;
+        for (id, spec) in interface
+            .routes
+            .iter()
+            .filter_map(|route| configured(name, route))
+        {
+            let id = with_layer(Layer::Configuration, name, &id);
+            desired.put_within(NETWORK_CONFIG, id, spec);
         }
     }
     Ok(())
