@@ -42,6 +42,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_transport(false)
         .generate_default_stubs(true)
         .codec_path("crate::codec::Codec")
+        // It may hold events that were encoded before.
+        .extern_path(
+            ".cosi.resource.WatchResponse",
+            "crate::watch_response::WatchResponse",
+        )
         .out_dir(&out)
         .compile_fds(files)?;
     Ok(())

@@ -298,7 +298,12 @@ impl State for Shelf {
         ];
         let said: Vec<_> = said
             .into_iter()
-            .map(|event| Ok(r::WatchResponse { event }))
+            .map(|event| {
+                Ok(r::WatchResponse {
+                    event,
+                    ..Default::default()
+                })
+            })
             .collect();
         Ok(Response::new(Box::pin(tokio_stream::iter(said))))
     }

@@ -2,7 +2,7 @@
 //! Message types and stubs, as generated from `proto/`.
 //!
 //! Owns: the module tree that the generated code expects, one module per protobuf package.
-//! Never: holds a line written by hand.
+//! Never: holds a message written by hand.
 #![expect(
     missing_docs,
     clippy::allow_attributes,
@@ -66,6 +66,8 @@ pub mod securityapi {
 pub mod cosi {
     /// Resources and their store.
     pub mod resource {
+        pub use crate::watch_response::WatchResponse;
+
         include!(concat!(env!("OUT_DIR"), "/cosi.resource.rs"));
 
         /// Specs of definitions and namespaces.

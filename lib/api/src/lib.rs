@@ -9,6 +9,7 @@
 mod codec;
 pub mod methods;
 pub mod rbac;
+mod watch_response;
 pub mod wire;
 
 /// The files of `proto/` as one `google.protobuf.FileDescriptorSet`, for whoever needs to know every

@@ -12,6 +12,7 @@
 
 mod engine;
 mod kind;
+mod news;
 mod reconcile;
 mod resource;
 mod store;
@@ -19,10 +20,11 @@ mod watch;
 
 pub use engine::{Dependency, Engine, Ran, RegisterError, Relation};
 pub use kind::{AnySpec, Column, Encoded, Kind, ResourceSpec, Sensitivity};
+pub use news::{Event, News};
 pub use reconcile::{Action, Body, Controller, Desired, Failure, Input, Output, Strength, View};
 pub use resource::{Metadata, Phase, Resource, Typed, Version};
 pub use store::{HISTORY_MAX, Store, StoreError};
-pub use watch::{BACKLOG_MAX, Bootstrap, Event, Filter, Selector, Watch, WatchError};
+pub use watch::{BACKLOG_MAX, Bootstrap, Filter, Selector, Watch, WatchError};
 
 /// One moment, as two clocks show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::news::{Event, News};
 use crate::resource::{Metadata, Phase, Resource, Typed, Version};
-use crate::watch::{Bootstrap, Event, Selector, Sink, Watch};
+use crate::watch::{Bootstrap, Selector, Sink, Watch};
 use crate::{AnySpec, Kind, ResourceSpec};
 
 /// The most past events that are kept of one type in one namespace. Each may hold a whole
@@ -61,17 +62,17 @@ struct Shelf {
     /// Grows with every change: what the engine compares to know whose inputs are new.
     generation: u64,
     /// What happened last, oldest first.
-    history: VecDeque<Event>,
+    history: VecDeque<News>,
 }
 
 impl Shelf {
     /// Notes what has just happened.
-    fn note(&mut self, event: &Event) {
+    fn note(&mut self, news: &News) {
         self.generation = self.generation.saturating_add(1);
         if self.history.len() >= HISTORY_MAX {
             self.history.pop_front();
         }
-        self.history.push_back(event.clone());
+        self.history.push_back(news.clone());
     }
 }
 
@@ -154,9 +155,9 @@ impl Store {
             spec,
         );
         shelf.resources.insert(id.to_owned(), resource.clone());
-        let event = Event::Created(resource);
-        shelf.note(&event);
-        self.tell(&event);
+        let news = Event::Created(resource).into();
+        shelf.note(&news);
+        self.tell(&news);
         Ok(1)
     }
 
@@ -287,9 +288,9 @@ impl Store {
             return Err(StoreError::HasFinalizers);
         }
         if let Some(gone) = shelf.resources.remove(id) {
-            let event = Event::Destroyed(gone);
-            shelf.note(&event);
-            self.tell(&event);
+            let news = Event::Destroyed(gone).into();
+            shelf.note(&news);
+            self.tell(&news);
         }
         Ok(())
     }
@@ -349,7 +350,7 @@ impl Store {
 
     /// Opens a watch, which first tells what `bootstrap` says.
     pub fn watch(&mut self, selector: Selector, bootstrap: Bootstrap) -> Watch {
-        let first: VecDeque<Event> = match bootstrap {
+        let first: VecDeque<News> = match bootstrap {
             Bootstrap::Nothing => VecDeque::new(),
             Bootstrap::Contents => self
                 .list_any(selector.namespace, selector.kind)
@@ -357,6 +358,7 @@ impl Store {
                 .cloned()
                 .map(Event::Created)
                 .chain([Event::Bootstrapped])
+                .map(News::from)
                 .collect(),
             Bootstrap::Tail(count) => self.tail(&selector, count),
         };
@@ -366,11 +368,11 @@ impl Store {
     }
 
     /// The last events that a selector wants, as far as they are kept.
-    fn tail(&self, selector: &Selector, count: usize) -> VecDeque<Event> {
+    fn tail(&self, selector: &Selector, count: usize) -> VecDeque<News> {
         let kept = self.shelf(selector.namespace, selector.kind);
         let kept = kept.into_iter().flat_map(|shelf| shelf.history.iter());
-        let wanted: VecDeque<Event> = kept
-            .filter_map(|event| event.seen_through(selector))
+        let wanted: VecDeque<News> = kept
+            .filter_map(|news| news.seen_through(selector))
             .collect();
         let skipped = wanted.len().saturating_sub(count);
         wanted.into_iter().skip(skipped).collect()
@@ -407,14 +409,14 @@ impl Store {
         resource.metadata.updated = now;
         let version = resource.metadata.version;
         let new = resource.clone();
-        let event = Event::Updated { old, new };
-        shelf.note(&event);
-        self.tell(&event);
+        let news = Event::Updated { old, new }.into();
+        shelf.note(&news);
+        self.tell(&news);
         Ok(version)
     }
 
-    fn tell(&mut self, event: &Event) {
-        self.sinks.retain(|sink| sink.offer(event));
+    fn tell(&mut self, news: &News) {
+        self.sinks.retain(|sink| sink.offer(news));
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! News of the store, one queue for each watcher.
+//! Watches of the store, one queue for each watcher.
 //!
 //! Owns: the bounded backlog, and telling a watcher that it was too slow.
 //! Never: drops an event silently, or holds up who writes.
@@ -9,54 +9,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use crate::{Kind, Metadata, Resource};
+use crate::news::News;
+use crate::{Kind, Metadata};
 
 /// The most events that wait for one watcher. The documents' limit for a namespace's history.
 pub const BACKLOG_MAX: usize = 1024;
-
-/// What a watcher is told.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// A resource came, or was there when the watch began.
-    Created(Resource),
-    /// A resource is different now.
-    Updated {
-        /// What it was.
-        old: Resource,
-        /// What it is.
-        new: Resource,
-    },
-    /// A resource is gone; this is what it was.
-    Destroyed(Resource),
-    /// All that was there when the watch began has been told.
-    Bootstrapped,
-}
-
-impl Event {
-    fn metadata(&self) -> Option<&Metadata> {
-        match self {
-            Self::Created(resource)
-            | Self::Updated { new: resource, .. }
-            | Self::Destroyed(resource) => Some(&resource.metadata),
-            Self::Bootstrapped => None,
-        }
-    }
-
-    /// The event as a watcher sees it who looks only through `selector`: what comes into sight was
-    /// created for him, what goes out of sight destroyed.
-    pub(crate) fn seen_through(&self, selector: &Selector) -> Option<Self> {
-        if let Self::Updated { old, new } = self {
-            return match (selector.wants(&old.metadata), selector.wants(&new.metadata)) {
-                (true, true) => Some(self.clone()),
-                (false, true) => Some(Self::Created(new.clone())),
-                (true, false) => Some(Self::Destroyed(new.clone())),
-                (false, false) => None,
-            };
-        }
-        let metadata = self.metadata()?;
-        selector.wants(metadata).then(|| self.clone())
-    }
-}
 
 /// Whether a resource is of interest, by what it is called and labelled.
 #[derive(Clone)]
@@ -139,7 +96,7 @@ impl std::error::Error for WatchError {}
 
 #[derive(Debug, Default)]
 struct Queue {
-    events: VecDeque<Event>,
+    news: VecDeque<News>,
     lagged: bool,
     waker: Option<Waker>,
 }
@@ -152,21 +109,21 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    /// Offers an event; `false` when nobody will ever take one from here again.
-    pub(crate) fn offer(&self, event: &Event) -> bool {
+    /// Offers news; `false` when nobody will ever take any from here again.
+    pub(crate) fn offer(&self, news: &News) -> bool {
         let Some(queue) = self.queue.upgrade() else {
             return false;
         };
-        let Some(event) = event.seen_through(&self.selector) else {
+        let Some(news) = news.seen_through(&self.selector) else {
             return true;
         };
         let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = queue.events.len() < BACKLOG_MAX;
+        let fits = queue.news.len() < BACKLOG_MAX;
         if fits {
-            queue.events.push_back(event);
+            queue.news.push_back(news);
         } else {
             // What waits is of no use without what was lost.
-            queue.events.clear();
+            queue.news.clear();
             queue.lagged = true;
         }
         if let Some(waker) = queue.waker.take() {
@@ -182,9 +139,9 @@ pub struct Watch {
     queue: Arc<Mutex<Queue>>,
 }
 
-pub(crate) fn open(selector: Selector, first: VecDeque<Event>) -> (Sink, Watch) {
+pub(crate) fn open(selector: Selector, first: VecDeque<News>) -> (Sink, Watch) {
     let queue = Arc::new(Mutex::new(Queue {
-        events: first,
+        news: first,
         ..Queue::default()
     }));
     let sink = Sink {
@@ -199,16 +156,16 @@ impl Watch {
     ///
     /// # Errors
     /// The watch has ended; nothing will ever come again.
-    pub fn try_next(&mut self) -> Result<Option<Event>, WatchError> {
+    pub fn try_next(&mut self) -> Result<Option<News>, WatchError> {
         let ended = Arc::weak_count(&self.queue) == 0;
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        match queue.events.pop_front() {
-            Some(event) => {
-                if queue.events.is_empty() {
+        match queue.news.pop_front() {
+            Some(news) => {
+                if queue.news.is_empty() {
                     // Most watchers wait most of the time, and there may be thousands.
-                    queue.events = VecDeque::new();
+                    queue.news = VecDeque::new();
                 }
-                Ok(Some(event))
+                Ok(Some(news))
             }
             None if queue.lagged => Err(WatchError::Lagged),
             None if ended => Err(WatchError::Closed),
@@ -220,9 +177,9 @@ impl Watch {
     ///
     /// # Errors
     /// As [`Watch::try_next`].
-    pub fn poll_next(&mut self, context: &Context<'_>) -> Poll<Result<Event, WatchError>> {
+    pub fn poll_next(&mut self, context: &Context<'_>) -> Poll<Result<News, WatchError>> {
         match self.try_next() {
-            Ok(Some(event)) => Poll::Ready(Ok(event)),
+            Ok(Some(news)) => Poll::Ready(Ok(news)),
             Err(error) => Poll::Ready(Err(error)),
             Ok(None) => {
                 let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);

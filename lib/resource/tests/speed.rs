@@ -62,7 +62,7 @@ fn a_thousand_updates_reach_a_hundred_watchers_within_a_tenth_of_a_second() {
     for watch in &mut watches {
         let mut last = 0;
         while let Some(event) = watch.try_next().unwrap() {
-            if let Event::Updated { new, .. } = event {
+            if let Event::Updated { new, .. } = &*event {
                 last = new.spec::<Tick>().unwrap().0;
             }
         }

@@ -81,7 +81,7 @@ fn all() -> Selector {
 fn drain(watch: &mut Watch) -> Vec<String> {
     let mut seen = Vec::new();
     while let Ok(Some(event)) = watch.try_next() {
-        seen.push(match event {
+        seen.push(match &*event {
             Event::Created(r) => format!("+{}", r.metadata.id),
             Event::Updated { new: r, .. } => format!("~{}@{}", r.metadata.id, r.metadata.version),
             Event::Destroyed(r) => format!("-{}", r.metadata.id),
@@ -336,10 +336,10 @@ fn a_watch_wakes_its_task_and_ends_with_its_store() {
         .put("cook", "kitchen", "apple", Arc::new(Fruit(8)), at(2))
         .unwrap();
     assert_eq!(count.0.load(Ordering::SeqCst), 1);
-    assert!(matches!(
-        watch.poll_next(&context),
-        Poll::Ready(Ok(Event::Updated { .. }))
-    ));
+    let Poll::Ready(Ok(told)) = watch.poll_next(&context) else {
+        panic!("nothing is told");
+    };
+    assert!(matches!(*told, Event::Updated { .. }));
     drop(store);
 
     assert_eq!(watch.try_next().unwrap_err(), WatchError::Closed);
@@ -399,7 +399,7 @@ fn an_update_tells_what_was_there_before() {
         .unwrap();
 
     let told = watch.try_next().unwrap().unwrap();
-    let Event::Updated { old, new } = told else {
+    let Event::Updated { old, new } = &*told else {
         panic!("{told:?}");
     };
     assert_eq!(
@@ -443,7 +443,7 @@ fn a_resource_is_encoded_once_for_all_watchers_and_anew_when_it_changes() {
             old: also_old,
             new: also_new,
         }),
-    ) = (&one, &other)
+    ) = (one.as_deref(), other.as_deref())
     else {
         unreachable!("{one:?} {other:?}");
     };
@@ -487,4 +487,37 @@ fn what_comes_into_the_sight_of_a_filter_is_created_and_what_leaves_it_destroyed
     assert_eq!(drain(&mut watch), [&["|"], &expected[..]].concat());
     let mut tail = store.watch(ripe, Bootstrap::Tail(3));
     assert_eq!(drain(&mut tail), ["-apple", "+apple", "-apple"]);
+}
+
+#[test]
+fn public_news_are_encoded_once_for_all_watchers_and_secret_ones_for_each() {
+    let mut store = with_apple();
+    let stones = Selector {
+        kind: &STONES,
+        ..all()
+    };
+    let mut publics = [(); 2].map(|()| store.watch(all(), Bootstrap::Nothing));
+    let mut secrets = [(); 2].map(|()| store.watch(stones.clone(), Bootstrap::Nothing));
+    store
+        .put("cook", "kitchen", "apple", Arc::new(Fruit(7)), at(2))
+        .unwrap();
+    store
+        .put("cook", "kitchen", "opal", Arc::new(Stone(7)), at(2))
+        .unwrap();
+    let encoded = |watch: &mut Watch, as_byte: Result<u8, &'static str>| {
+        let news = watch.try_next().unwrap().unwrap();
+        news.encoded(|_event| Ok::<_, &str>(Arc::from([as_byte?])))
+    };
+
+    let [one, other] = &mut publics;
+    let failed = {
+        let news = store.watch(all(), Bootstrap::Tail(1)).try_next().unwrap();
+        news.unwrap().encoded(|_event| Err("no form"))
+    };
+    assert_eq!(failed, Err("no form"));
+    assert_eq!(encoded(one, Ok(1)), Ok(Arc::from([1])));
+    assert_eq!(encoded(other, Ok(2)), Ok(Arc::from([1])));
+    let [one, other] = &mut secrets;
+    assert_eq!(encoded(one, Ok(1)), Ok(Arc::from([1])));
+    assert_eq!(encoded(other, Ok(2)), Ok(Arc::from([2])));
 }

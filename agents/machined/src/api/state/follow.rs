@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 use ::api::cosi::resource::{Event as WireEvent, WatchRequest, WatchResponse};
 use ::api::rbac::Roles;
 use prost::Message as _;
-use resource::{Bootstrap, Event, Selector, Watch, WatchError};
+use resource::{Bootstrap, Event, News, Selector, Sensitivity, Watch, WatchError};
 use tokio_stream::Stream;
 use tonic::Status;
 use tonic::codegen::BoxStream;
@@ -26,13 +26,21 @@ use crate::on_demand;
 /// From here on no more events join a response: far below what clients take.
 const RESPONSE_LEN: usize = 256 * 1024;
 
-/// What a client can take.
+/// How a client is told.
 #[derive(Debug, Clone, Copy)]
 struct Form {
     /// It knows the events that are no news of a resource.
     has_marks: bool,
     /// It takes several events at once.
     is_aggregated: bool,
+    /// What it is told is secret: encoded for it alone, and no copy is kept.
+    is_secret: bool,
+}
+
+impl Form {
+    fn takes(self, event: &Event) -> bool {
+        self.has_marks || !matches!(event, Event::Bootstrapped)
+    }
 }
 
 pub(super) fn watch(
@@ -86,6 +94,7 @@ pub(super) fn watch(
     let form = Form {
         has_marks: asked.api_version >= 1,
         is_aggregated: options.aggregated,
+        is_secret: kind.sensitivity == Sensitivity::Sensitive,
     };
     // Counters are read as long as this is there.
     let listens = on_demand::is_of(kind).then(|| {
@@ -139,14 +148,17 @@ impl Stream for Told {
             return Poll::Ready(Some(Ok(WatchResponse::default())));
         }
         if let Some(event) = told.present.take() {
-            return Poll::Ready(Some(Ok(WatchResponse { event: vec![event] })));
+            return Poll::Ready(Some(Ok(WatchResponse {
+                event: vec![event],
+                ..WatchResponse::default()
+            })));
         }
         loop {
             let (response, ends) = match ready!(watch.poll_next(context)) {
                 Ok(first) => gather(first, watch, told.form),
                 Err(error) => (last_word(error, told.form), true),
             };
-            if response.as_ref().is_ok_and(|said| said.event.is_empty()) {
+            if response.as_ref().is_ok_and(says_nothing) {
                 continue;
             }
             if ends || response.is_err() {
@@ -157,19 +169,16 @@ impl Stream for Told {
     }
 }
 
-/// One response: an event and, for clients that like it so, what waits behind it.
-fn gather(first: Event, watch: &mut Watch, form: Form) -> (Result<WatchResponse, Status>, bool) {
+/// One response: news and, for clients that like it so, what waits behind them.
+fn gather(first: News, watch: &mut Watch, form: Form) -> (Result<WatchResponse, Status>, bool) {
     let mut response = WatchResponse::default();
     let mut next = Some(first);
     // Counted as events come: to count all of them again for each is quadratic.
     let mut len: usize = 0;
-    while let Some(event) = next.take() {
-        if form.has_marks || !matches!(event, Event::Bootstrapped) {
-            match message::event(&event) {
-                Ok(event) => {
-                    len = len.saturating_add(event.encoded_len());
-                    response.event.push(event);
-                }
+    while let Some(news) = next.take() {
+        if form.takes(&news) {
+            match add(&mut response, &news, form) {
+                Ok(more) => len = len.saturating_add(more),
                 Err(status) => return (Err(status), true),
             }
         }
@@ -181,11 +190,31 @@ fn gather(first: Event, watch: &mut Watch, form: Form) -> (Result<WatchResponse,
     (Ok(response), false)
 }
 
+/// Adds news to a response; returns how many bytes they are.
+fn add(response: &mut WatchResponse, news: &News, form: Form) -> Result<usize, Status> {
+    if form.is_secret {
+        let event = message::event(news)?;
+        let len = event.encoded_len();
+        response.event.push(event);
+        return Ok(len);
+    }
+    let event =
+        news.encoded(|event| message::event(event).map(|event| event.encode_to_vec().into()))?;
+    let len = event.len();
+    response.encoded.push(event);
+    Ok(len)
+}
+
+fn says_nothing(response: &WatchResponse) -> bool {
+    response.event.is_empty() && response.encoded.is_empty()
+}
+
 /// Why a watch ends, in the form that the client knows.
 fn last_word(error: WatchError, form: Form) -> Result<WatchResponse, Status> {
     if form.has_marks {
         return Ok(WatchResponse {
             event: vec![message::error(&error)],
+            ..WatchResponse::default()
         });
     }
     Err(match error {
@@ -239,7 +268,9 @@ mod tests {
         while let Some(response) = told.next().await {
             said.push(match response {
                 Ok(response) => {
-                    let events = response.event.iter();
+                    // As the client reads it.
+                    let read = WatchResponse::decode(&*response.encode_to_vec()).unwrap();
+                    let events = read.event.iter();
                     Ok(events.map(WireEvent::event_type).collect())
                 }
                 Err(status) => Err(status.code()),
@@ -252,6 +283,7 @@ mod tests {
         Form {
             has_marks,
             is_aggregated,
+            is_secret: false,
         }
     }
 

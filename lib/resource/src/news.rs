@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What has happened, as one thing that all who watch share.
+//!
+//! A burst of a thousand changes reaches a hundred watchers as a thousand events, not as a hundred thousand.
+//!
+//! Owns: what an event is, how it looks through a selector, and that it is encoded once.
+//! Never: encodes; whoever sends it does. Never keeps a secret encoded.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use crate::{Metadata, Resource, Selector, Sensitivity};
+
+/// What a watcher is told.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A resource came, or was there when the watch began.
+    Created(Resource),
+    /// A resource is different now.
+    Updated {
+        /// What it was.
+        old: Resource,
+        /// What it is.
+        new: Resource,
+    },
+    /// A resource is gone; this is what it was.
+    Destroyed(Resource),
+    /// All that was there when the watch began has been told.
+    Bootstrapped,
+}
+
+impl Event {
+    fn metadata(&self) -> Option<&Metadata> {
+        match self {
+            Self::Created(resource)
+            | Self::Updated { new: resource, .. }
+            | Self::Destroyed(resource) => Some(&resource.metadata),
+            Self::Bootstrapped => None,
+        }
+    }
+}
+
+/// An event that is shared by all who are told it. A clone is the same one.
+#[derive(Debug, Clone)]
+pub struct News(Arc<Told>);
+
+#[derive(Debug)]
+struct Told {
+    event: Event,
+    /// The event in the form that clients are sent, once somebody has asked. Never a secret one.
+    encoded: OnceLock<Arc<[u8]>>,
+}
+
+impl From<Event> for News {
+    fn from(event: Event) -> Self {
+        Self(Arc::new(Told {
+            event,
+            encoded: OnceLock::new(),
+        }))
+    }
+}
+
+impl Deref for News {
+    type Target = Event;
+
+    fn deref(&self) -> &Event {
+        &self.0.event
+    }
+}
+
+impl News {
+    /// The news as a watcher sees them who looks only through `selector`: what comes into sight was
+    /// created for him, what goes out of sight destroyed.
+    pub(crate) fn seen_through(&self, selector: &Selector) -> Option<Self> {
+        if let Event::Updated { old, new } = &**self {
+            return match (selector.wants(&old.metadata), selector.wants(&new.metadata)) {
+                (true, true) => Some(self.clone()),
+                (false, true) => Some(Event::Created(new.clone()).into()),
+                (true, false) => Some(Event::Destroyed(new.clone()).into()),
+                (false, false) => None,
+            };
+        }
+        selector.wants(self.metadata()?).then(|| self.clone())
+    }
+
+    /// Returns what `encode` makes of the event. All who share public news are given what the first of them made, so
+    /// `encode` must do the same for everybody.
+    ///
+    /// # Errors
+    /// Those of `encode`, which is then asked again by the next.
+    pub fn encoded<E>(
+        &self,
+        encode: impl FnOnce(&Event) -> Result<Arc<[u8]>, E>,
+    ) -> Result<Arc<[u8]>, E> {
+        if self.is_secret() {
+            // A copy that stays would outlive the wiping of the spec.
+            return encode(self);
+        }
+        if let Some(encoded) = self.0.encoded.get() {
+            return Ok(Arc::clone(encoded));
+        }
+        let encoded = encode(self)?;
+        Ok(Arc::clone(self.0.encoded.get_or_init(|| encoded)))
+    }
+
+    fn is_secret(&self) -> bool {
+        self.metadata()
+            .is_some_and(|metadata| metadata.kind.sensitivity == Sensitivity::Sensitive)
+    }
+}
