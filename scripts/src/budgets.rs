@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use toml::{Table, Value};
@@ -127,19 +128,38 @@ fn parse(text: &str) -> Result<Named<Budget>> {
     Ok(budgets)
 }
 
+/// What measures our libraries on this machine: what it is about, and the package of the example.
+const HERE: &[(&str, &str)] = &[
+    ("measure configurations", "config"),
+    ("measure pulling an extension", "ichorctl"),
+    ("measure the machine API", "machined"),
+];
+
+/// Compiles what measures this machine.
+///
+/// # Errors
+/// When it does not build.
+pub fn compile(places: &Places) -> Result<()> {
+    for (_, package) in HERE {
+        command::run(&mut example(places, "build", package)?)?;
+    }
+    Ok(())
+}
+
+fn example(places: &Places, order: &str, package: &str) -> Result<Command> {
+    let mut cargo = Toolchain::find(places)?.cargo(places);
+    cargo.args([order, "-q", "--locked", "--profile", "host"]);
+    cargo.args(["-p", package, "--example", "measure"]);
+    Ok(cargo)
+}
+
 /// Measures what our libraries do on this machine.
 fn measure_here(places: &Places) -> Result<Named<f64>> {
     let mut measured = Named::new();
-    for (what, package) in [
-        ("measure configurations", "config"),
-        ("measure pulling an extension", "ichorctl"),
-        ("measure the machine API", "machined"),
-    ] {
+    for (what, package) in HERE {
         let step = Step::start(format!("this machine: {what}"));
-        let mut cargo = Toolchain::find(places)?.cargo(places);
-        cargo.args(["run", "-q", "--locked", "--profile", "host"]);
-        cargo.args(["-p", package, "--example", "measure"]);
-        measured.extend(read_measured(&command::output(&mut cargo)?)?);
+        let said = command::output(&mut example(places, "run", package)?)?;
+        measured.extend(read_measured(&said)?);
         step.done();
     }
     Ok(measured)

@@ -10,6 +10,7 @@ pub mod budgets;
 pub mod checks;
 pub mod client;
 pub mod command;
+pub mod idle;
 pub mod kernel;
 mod kernel_config;
 pub mod kernel_modules;

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use xtask::arch::Arch;
 use xtask::places::Places;
 use xtask::qemu::{MEMORY_MIB, Machine};
-use xtask::{boot_image, budgets, checks, kernel, programs, say, test_run, tidy, up};
+use xtask::{boot_image, budgets, checks, kernel, programs, reproduce, say, test_run, tidy, up};
 
 #[derive(Parser)]
 #[command(
@@ -92,7 +92,13 @@ enum Task {
         /// Only this architecture
         #[arg(long, value_enum)]
         arch: Option<Arch>,
+        /// Only compile what measures this machine
+        #[arg(long, conflicts_with = "arch")]
+        no_run: bool,
     },
+    /// Build the image again in another folder, and compare every byte
+    #[command(after_help = "Example: ./x reproduce --arch arm64")]
+    Reproduce(OneArch),
     /// Format, lints, the rules of the tree, and all tests, the promised numbers among them
     #[command(after_help = "Example: ./x ci")]
     Ci,
@@ -168,8 +174,15 @@ fn perform(task: Task) -> Result<()> {
             };
             run(&places, machine, yardstick)
         }
-        Task::Size { arch: Some(arch) } => budgets::run(&places, &[arch]),
-        Task::Size { arch: None } => budgets::run(&places, &Arch::ALL),
+        Task::Size { no_run: true, .. } => budgets::compile(&places),
+        Task::Size {
+            arch: Some(arch), ..
+        } => budgets::run(&places, &[arch]),
+        Task::Size { arch: None, .. } => budgets::run(&places, &Arch::ALL),
+        Task::Reproduce(of) => {
+            kernel::build(&places, of.arch)?;
+            reproduce::run(&places, of.arch)
+        }
         Task::Ci => {
             checks::format(&places, checks::Format::Check)?;
             checks::lint(&places)?;

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::arch::Arch;
+use crate::idle::Idle;
 use crate::places::Places;
 use crate::programs::Toolchain;
 use crate::say::{self, Step};
-use crate::{boot_image, budgets, kernel, programs, reproduce};
+use crate::{boot_image, budgets, kernel, programs};
 
 /// The crate whose tests boot machines.
 const MACHINE_TESTS: &str = "ichor-tests";
@@ -108,6 +109,15 @@ fn build_images(places: &Places) -> Result<()> {
 }
 
 fn in_machines(places: &Places, filter: Option<&str>) -> Result<Count> {
+    let wanted = |name: &str| filter.is_none_or(|filter| name.contains(filter));
+    // What takes long to compile and is wanted later is compiled while machines run.
+    let started =
+        |is_wanted: bool, arguments: &[&str]| is_wanted.then(|| Idle::start(places, arguments));
+    let again = started(
+        wanted(REPRODUCED),
+        &["reproduce", "--arch", Arch::Amd64.name()],
+    );
+    let measures = started(wanted(BUDGETS), &["size", "--no-run"]);
     let step = Step::start("tests in virtual machines, amd64 and arm64");
     // One machine at a time: two share the processors and miss each other's deadlines.
     let mut count = cargo_test(
@@ -117,15 +127,17 @@ fn in_machines(places: &Places, filter: Option<&str>) -> Result<Count> {
         &["--test-threads=1"],
     )?;
     step.done();
-    let wanted = |name: &str| filter.is_none_or(|filter| name.contains(filter));
-    if wanted(BUDGETS) {
-        count.add(outcome(BUDGETS, budgets::run(places, &Arch::ALL)));
+    // Nothing may run beside what is measured.
+    if let Some(again) = again {
+        count.add(outcome(REPRODUCED, again.and_then(Idle::wait)));
+    }
+    if let Some(measures) = measures {
+        let compiled = measures.and_then(Idle::wait);
+        let kept = compiled.and_then(|()| budgets::run(places, &Arch::ALL));
+        count.add(outcome(BUDGETS, kept));
     }
     if wanted(SECOND_UP) {
         count.add(outcome(SECOND_UP, second_up(places)));
-    }
-    if wanted(REPRODUCED) {
-        count.add(outcome(REPRODUCED, reproduce::run(places, Arch::Amd64)));
     }
     Ok(count)
 }
