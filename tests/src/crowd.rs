@@ -1,33 +1,20 @@
 // SPDX-License-Identifier: MPL-2.0
 //! A crowd of clients that follow a node, with its administrator's certificate.
 //!
-//! Owns: connections with mutual TLS, streams on them, and how each stream ends.
+//! Owns: connections, streams on them, and how each stream ends.
 //! Never: reads what streams say.
-
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use api::cosi::resource::state_client::StateClient;
 use api::cosi::resource::{WatchOptions, WatchRequest};
 use api::machine::machine_service_client::MachineServiceClient;
 use api::machine::{EventsRequest, LogsRequest};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use serde_yaml_ng::Value;
-use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
+use crate::administrator::{Administrator, within};
 use crate::node::{LIMIT, Node};
 
 /// Connections, and what goes on on them.
@@ -48,12 +35,10 @@ impl Crowd {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let address = node.address().parse()?;
-        let config = Arc::new(administrator(node)?);
+        let administrator = Administrator::of(node)?;
         let mut channels = Vec::new();
         for _ in 0..connections {
-            let channel = within(LIMIT, connect(address, &config));
-            channels.push(runtime.block_on(channel).context("cannot connect")?);
+            channels.push(runtime.block_on(administrator.connect())?);
         }
         Ok(Self {
             runtime,
@@ -127,11 +112,6 @@ impl Crowd {
     }
 }
 
-async fn within<T>(limit: Duration, what: impl Future<Output = Result<T>>) -> Result<T> {
-    let done = timeout(limit, what).await;
-    done.with_context(|| format!("not within {} s", limit.as_secs()))?
-}
-
 async fn open(channel: &Channel, number: usize, streams: &mut JoinSet<Option<Code>>) -> Result<()> {
     let mut machine = MachineServiceClient::new(channel.clone());
     match number % 3 {
@@ -184,45 +164,4 @@ async fn until_end<T>(mut stream: Streaming<T>) -> Option<Code> {
             Err(status) => return Some(status.code()),
         }
     }
-}
-
-async fn connect(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Channel> {
-    let tls = TlsConnector::from(Arc::clone(config));
-    let connector = tower::service_fn(move |_| {
-        let tls = tls.clone();
-        async move {
-            let stream = TcpStream::connect(address).await?;
-            let name = ServerName::from(address.ip());
-            Ok::<_, std::io::Error>(TokioIo::new(tls.connect(name, stream).await?))
-        }
-    });
-    let endpoint = Endpoint::from_static("http://node");
-    Ok(endpoint.connect_with_connector(connector).await?)
-}
-
-/// What the test's `talosconfig` says: whom to trust, and who we are.
-fn administrator(node: &Node) -> Result<ClientConfig> {
-    let file = node.file("talosconfig");
-    let text = std::fs::read_to_string(&file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
-    let document: Value = serde_yaml_ng::from_str(&text)?;
-    let contexts = document.get("contexts").and_then(Value::as_mapping);
-    let context = contexts.and_then(|contexts| contexts.values().next());
-    let field = |name: &str| -> Result<Vec<u8>> {
-        let text = context.and_then(|context| context.get(name)?.as_str());
-        let text = text.with_context(|| format!("no {name} in {}", file.display()))?;
-        Ok(STANDARD.decode(text)?)
-    };
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(&field("ca")?)?)?;
-    let chain = vec![CertificateDer::from_pem_slice(&field("crt")?)?];
-    let key = pki::Key::from_pem(&field("key")?)?;
-    let key = PrivatePkcs8KeyDer::from(key.pkcs8_der().to_vec());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain, PrivateKeyDer::Pkcs8(key))?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(config)
 }

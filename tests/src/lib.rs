@@ -7,6 +7,8 @@
 //! Owns: how a test boots a node, talks to it, and looks inside it.
 //! Never: waits for a fixed time; every wait is for an event and has a deadline.
 
+pub mod administrator;
+pub mod caller;
 pub mod cluster;
 pub mod crowd;
 pub mod ctl;
@@ -16,9 +18,12 @@ pub mod forge;
 pub mod layers;
 pub mod node;
 pub mod probe;
+pub mod requests;
 pub mod screen;
 pub mod services;
 
+pub use administrator::Administrator;
+pub use caller::{Answer, Caller, To};
 pub use cluster::Cluster;
 pub use crowd::Crowd;
 pub use ctl::Output;

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Three nodes through one endpoint: what a client asks reaches each, and what fails is one node's.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use api::common::Metadata;
+use api::methods::{Envelope, METHODS, Method};
+use bytes::Bytes;
 use ichor_tests::node::LIMIT;
-use ichor_tests::{Arch, Cluster, on_each_architecture, wait};
+use ichor_tests::requests::{Case, POWER, cases};
+use ichor_tests::{Administrator, Answer, Arch, Caller, Cluster, To, on_each_architecture, wait};
+use prost::Message;
+use tonic::Code;
 
 on_each_architecture! {
     three_nodes_answer_through_one_endpoint
@@ -21,7 +27,9 @@ fn three_nodes_answer_through_one_endpoint(arch: Arch) -> Result<()> {
     roles_go_with_the_call(&cluster)?;
     a_worker_serves_itself_alone(&cluster)?;
     streams_come_from_each(&cluster)?;
-    a_node_that_is_gone_is_an_error_of_its_own(&mut cluster)
+    every_method_is_passed_on_as_it_is_answered(&mut cluster)?;
+    a_node_that_is_gone_is_an_error_of_its_own(&mut cluster)?;
+    methods_that_end_a_machine_are_passed_on(&mut cluster)
 }
 
 fn all(cluster: &Cluster) -> Result<[&str; 3]> {
@@ -149,5 +157,107 @@ fn a_node_that_is_gone_is_an_error_of_its_own(cluster: &mut Cluster) -> Result<(
         output.stderr.contains(gone) && output.stderr.contains("Unavailable"),
         "{output:?}"
     );
+    Ok(())
+}
+
+/// A reply, as far as all replies are alike.
+#[derive(Clone, PartialEq, Message)]
+struct Reply {
+    #[prost(message, repeated, tag = "1")]
+    messages: Vec<Part>,
+}
+
+/// What one node said.
+#[derive(Clone, PartialEq, Message)]
+struct Part {
+    #[prost(message, optional, tag = "1")]
+    metadata: Option<Metadata>,
+}
+
+/// Whose answers are in some messages.
+fn named(method: &Method, messages: &[Bytes]) -> Result<Vec<Metadata>> {
+    let mut named = Vec::new();
+    for message in messages {
+        let parts = match method.envelope() {
+            Envelope::InMessages => Reply::decode(message.clone())?.messages,
+            Envelope::InEach => vec![Part::decode(message.clone())?],
+            Envelope::Nowhere => Vec::new(),
+        };
+        named.extend(parts.into_iter().filter_map(|part| part.metadata));
+    }
+    Ok(named)
+}
+
+fn every_method_is_passed_on_as_it_is_answered(cluster: &mut Cluster) -> Result<()> {
+    let addresses = all(cluster)?.map(str::to_owned);
+    let nodes = addresses.each_ref().map(String::as_str);
+    let administrator = Administrator::of(cluster.node(0)?)?;
+    let endpoint = Caller::connect(&administrator)?;
+    let other = Caller::connect(&administrator.at(cluster.node(1)?)?)?;
+    for case in cases() {
+        let path = case.method.path;
+        let direct = other.call(case.method, case.request.clone(), To::Itself, is_begun)?;
+        ensure!(direct.code == case.code, "{path}: {direct:?}");
+        let passed = endpoint.call(
+            case.method,
+            case.request.clone(),
+            To::One(nodes[1]),
+            is_begun,
+        )?;
+        ensure!(passed.code == direct.code, "{path}: {passed:?}");
+        ensure!(
+            passed.messages.is_empty() == direct.messages.is_empty(),
+            "{path}: {passed:?} is not {direct:?}"
+        );
+        for metadata in named(case.method, &passed.messages)? {
+            ensure!(metadata.hostname == nodes[1], "{path}: {metadata:?}");
+        }
+        goes_to_each(&endpoint, &case, &nodes).context(path)?;
+    }
+    Ok(())
+}
+
+fn is_begun(messages: &[Bytes]) -> bool {
+    !messages.is_empty()
+}
+
+/// Asks all nodes at once: each is named, with what it said or with why it did not.
+fn goes_to_each(endpoint: &Caller, case: &Case, nodes: &[&str; 3]) -> Result<()> {
+    let method = case.method;
+    let is_missing = |messages: &[Bytes], node: &str| {
+        let named = named(method, messages).unwrap_or_default();
+        !named.iter().any(|metadata| metadata.hostname == node)
+    };
+    let all = |messages: &[Bytes]| !nodes.iter().any(|node| is_missing(messages, node));
+    let answer: Answer = endpoint.call(method, case.request.clone(), To::Each(nodes), all)?;
+    if method.envelope() == Envelope::Nowhere {
+        ensure!(answer.code == Code::InvalidArgument, "{answer:?}");
+        return Ok(());
+    }
+    for node in nodes {
+        ensure!(!is_missing(&answer.messages, node), "no {node}: {answer:?}");
+    }
+    let parts = named(method, &answer.messages)?;
+    let refused = parts.iter().find(|part| part.hostname == nodes[1]);
+    let has_error = refused.is_some_and(|part| !part.error.is_empty());
+    ensure!(has_error == (case.code != Code::Ok), "{parts:?}");
+    Ok(())
+}
+
+fn methods_that_end_a_machine_are_passed_on(cluster: &mut Cluster) -> Result<()> {
+    let worker = cluster.address(2)?.to_owned();
+    let administrator = Administrator::of(cluster.node(0)?)?;
+    let endpoint = Caller::connect(&administrator)?;
+    for (path, node) in POWER.iter().zip([2, 0]) {
+        let method = METHODS.iter().find(|method| method.path == *path);
+        let method = method.context("no such method")?;
+        let to = match node {
+            2 => To::One(&worker),
+            _ => To::Itself,
+        };
+        let answer = endpoint.call(method, Vec::new(), to, is_begun)?;
+        ensure!(answer.code == Code::Ok, "{path}: {answer:?}");
+        cluster.node(node)?.machine.wait_exit(LIMIT)?;
+    }
     Ok(())
 }
