@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tonic::Streaming;
 
+use crate::clients::{Client, Transport};
 use crate::front::enter;
-use crate::node::{Client, Transport};
 use crate::server::{FILE, FILE_LEN, Server, UPDATES};
 
 /// Calls of `Version` in a second of one core.

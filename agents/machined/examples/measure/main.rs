@@ -21,6 +21,10 @@
     reason = "modules of the tests"
 )]
 
+#[path = "../../tests/machined/clients.rs"]
+mod clients;
+#[path = "../../tests/machined/configurations.rs"]
+mod configurations;
 #[path = "../../tests/machined/front.rs"]
 mod front;
 mod guests;

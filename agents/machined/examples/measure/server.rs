@@ -13,7 +13,9 @@ use ::api::machine;
 use config::Configuration;
 use pki::{Authority, Identity, Leaf};
 
-use crate::node::{NetState, TestNode, as_admin, configuration, eth0};
+use crate::clients::as_admin;
+use crate::configurations::configuration;
+use crate::node::{NetState, TestNode, eth0};
 
 /// The file that clients read, and its size.
 pub(crate) const FILE: &str = "/system/large";
@@ -49,7 +51,7 @@ impl Server {
         let machine = loaded.document().unwrap().machine.clone().unwrap();
         let authority = machine.ca.unwrap().authority().unwrap();
         let leaf = Leaf::client(&["os:admin"], Duration::from_secs(3600));
-        let admin = authority.issue(&leaf, crate::node::now()).unwrap();
+        let admin = authority.issue(&leaf, crate::configurations::now()).unwrap();
         Self {
             child,
             orders,

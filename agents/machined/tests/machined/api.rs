@@ -13,7 +13,9 @@ use prost::Message as _;
 use proto::service::{Exit, State};
 use tonic::Code;
 
-use crate::node::{Client, TestNode, as_admin, configuration, events, stages, status, with_role};
+use crate::clients::{Client, as_admin, events, stages, with_role};
+use crate::configurations::configuration;
+use crate::node::{TestNode, status};
 use crate::stand_ins::FLOOD_LINE;
 
 pub(crate) fn apply(data: &str, mode: Mode) -> tonic::Request<machine::ApplyConfigurationRequest> {

@@ -8,7 +8,9 @@ use ::api::machine::apply_configuration_request::Mode;
 use tonic::Code;
 
 use crate::api::{apply, running};
-use crate::node::{TestNode, cluster, configuration, with_role};
+use crate::clients::with_role;
+use crate::configurations::{cluster, configuration};
+use crate::node::TestNode;
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_document_without_effect_is_accepted_with_a_warning_that_names_it() {

@@ -13,7 +13,9 @@ use proto::net;
 use tonic::{Code, Status, Streaming};
 
 use crate::api::apply;
-use crate::node::{Client, NetState, TestNode, as_admin, configuration, with_role};
+use crate::clients::{Client, as_admin, with_role};
+use crate::configurations::configuration;
+use crate::node::{NetState, TestNode};
 use crate::source::{INSIDE, run_in_namespace};
 
 type Pieces = Streaming<::api::common::Data>;

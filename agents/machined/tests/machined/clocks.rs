@@ -14,7 +14,9 @@ use tokio::task::JoinHandle;
 use tonic::{Code, Status};
 
 use crate::api::apply;
-use crate::node::{TestNode, as_admin, configuration, with_role};
+use crate::clients::{as_admin, with_role};
+use crate::configurations::configuration;
+use crate::node::TestNode;
 
 /// How far the server's clock is ahead of ours.
 const AHEAD: Duration = Duration::from_secs(3600);

@@ -11,7 +11,8 @@ use tokio::net::TcpListener;
 use tonic::{Code, Status, Streaming};
 
 use crate::api::running;
-use crate::node::{DEADLINE, TestNode, as_admin, status, with_role};
+use crate::clients::{as_admin, with_role};
+use crate::node::{DEADLINE, TestNode, status};
 
 fn asked(seconds: i64, control_plane: &[&str]) -> HealthCheckRequest {
     HealthCheckRequest {

@@ -13,7 +13,9 @@ use proto::images::{Progress, Stage};
 use proto::service::State;
 
 use crate::api::apply;
-use crate::node::{Client, TestNode, as_admin, configuration, status};
+use crate::clients::{Client, as_admin};
+use crate::configurations::configuration;
+use crate::node::{TestNode, status};
 use crate::stand_ins::ImagedState;
 use crate::trials::tried;
 

@@ -13,8 +13,8 @@ use extension::tar::{Archive, Kind};
 use tonic::{Code, Status};
 
 use crate::api::running;
+use crate::clients::{Client, as_admin, with_role};
 use crate::looking::{all, furnished};
-use crate::node::{Client, as_admin, with_role};
 
 async fn usage(client: &mut Client, request: DiskUsageRequest) -> Vec<DiskUsageInfo> {
     let stream = client.disk_usage(as_admin(request)).await.unwrap();

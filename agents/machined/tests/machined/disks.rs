@@ -9,7 +9,8 @@ use std::os::unix::fs::symlink;
 use tonic::Code;
 
 use crate::api::running;
-use crate::node::{TestNode, with_role};
+use crate::clients::with_role;
+use crate::node::TestNode;
 
 /// Gives a node a disk.
 fn furnish(node: &TestNode) {

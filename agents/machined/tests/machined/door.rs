@@ -3,7 +3,9 @@
 //!
 //! Owns: the door in maintenance and after, and 10,000 messages that are none.
 //! Never: looks inside machined.
-use crate::node::{TestNode, as_admin, configuration, eth0};
+use crate::clients::as_admin;
+use crate::configurations::configuration;
+use crate::node::{TestNode, eth0};
 use ::api::machine;
 use pki::Certificate;
 use proto::door::{MAX_MESSAGE, Mode, Reply, Request};

@@ -21,7 +21,9 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::api::apply;
-use crate::node::{DEADLINE, TestNode, configuration, stages};
+use crate::clients::stages;
+use crate::configurations::configuration;
+use crate::node::{DEADLINE, TestNode};
 
 /// A receiver; what it was sent comes out of the channel.
 async fn receiver(at: SocketAddr, code: &'static str) -> (SocketAddr, Received) {

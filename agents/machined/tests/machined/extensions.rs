@@ -10,8 +10,10 @@ use ::api::machine::machine_status_event::MachineStage;
 use proto::service::State;
 
 use crate::api::{apply, run};
+use crate::clients::{Client, as_admin};
+use crate::configurations::configuration;
 use crate::dead_mount::DeadMount;
-use crate::node::{Client, TestNode, as_admin, configuration, status};
+use crate::node::{TestNode, status};
 use crate::trials::tried;
 
 const FILE: &str = "usr/local/etc/containers/hello.yaml";

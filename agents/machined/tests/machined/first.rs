@@ -13,8 +13,10 @@ use proto::supervisor::{Action, Mounting};
 use tonic::{Code, Request};
 
 use crate::api::apply;
+use crate::clients::Client;
+use crate::configurations::configuration;
 use crate::front::through;
-use crate::node::{Client, TestNode, configuration};
+use crate::node::TestNode;
 use crate::staging::has_state;
 use crate::trust::{admin, authority};
 

@@ -10,7 +10,8 @@ use proto::service::State;
 use tonic::Code;
 
 use crate::api::running;
-use crate::node::{as_admin, events, status};
+use crate::clients::{as_admin, events};
+use crate::node::status;
 
 #[tokio::test(flavor = "current_thread")]
 async fn rpc_029_a_container_is_found_by_its_own_name_and_kubernetes_is_refused_by_name() {

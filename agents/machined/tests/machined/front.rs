@@ -11,7 +11,8 @@ use ::api::machine::machine_service_client::MachineServiceClient;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::node::{Client, TestNode, Transport};
+use crate::clients::{Client, Transport};
+use crate::node::TestNode;
 
 impl TestNode {
     /// Opens the real door in front of this node, on a free port of loopback.

@@ -13,8 +13,9 @@ use pki::{Certificate, Identity};
 use tonic::Code;
 
 use crate::api::{apply, running};
+use crate::clients::{as_admin, with_role};
 use crate::front::through;
-use crate::node::{TestNode, as_admin, with_role};
+use crate::node::TestNode;
 use crate::trust::authority;
 
 fn asked(roles: &[&str], seconds: i64) -> machine::GenerateClientConfigurationRequest {

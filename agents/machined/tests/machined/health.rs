@@ -8,7 +8,8 @@ use proto::service::State;
 use proto::udev;
 
 use crate::api::run;
-use crate::node::{Client, TestNode, as_admin, events, status};
+use crate::clients::{Client, as_admin, events};
+use crate::node::{TestNode, status};
 use crate::stand_ins::answer_as_udevd;
 use prost::Message as _;
 

@@ -12,8 +12,9 @@ use ::api::machine::{ImageListRequest, ImagePullRequest};
 use proto::images::{Known, Progress, Stage};
 use tonic::{Code, Status};
 
+use crate::clients::{Client, as_admin, with_role};
 use crate::containers::node_with_imaged;
-use crate::node::{Client, TestNode, as_admin, with_role};
+use crate::node::TestNode;
 use crate::stand_ins::ImagedState;
 
 struct Lab {

@@ -13,7 +13,9 @@ use proto::door::{MAX_MESSAGE, Mode, Reply, Request};
 use proto::trust;
 use proto::{Greeting, Refusal};
 
-use crate::node::{DEADLINE, TestNode, as_admin, cluster, eth0};
+use crate::clients::as_admin;
+use crate::configurations::cluster;
+use crate::node::{DEADLINE, TestNode, eth0};
 
 /// Has trustd of a control plane run.
 async fn trustd_of(node: &mut TestNode) -> SocketAddr {

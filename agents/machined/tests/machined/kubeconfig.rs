@@ -17,7 +17,8 @@ use serde_yaml_ng::Value;
 use tonic::{Code, Status};
 
 use crate::api::{apply, collect, running};
-use crate::node::{Client, TestNode, as_admin, with_role};
+use crate::clients::{Client, as_admin, with_role};
+use crate::node::TestNode;
 
 /// The only file of the archive.
 async fn kubeconfig(client: &mut Client) -> Result<Value, Status> {

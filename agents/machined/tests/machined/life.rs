@@ -11,7 +11,9 @@ use prost::Message as _;
 use proto::supervisor::Action;
 
 use crate::api::{apply, running};
-use crate::node::{TestNode, as_admin, configuration, eth0, events, stages};
+use crate::clients::{as_admin, events, stages};
+use crate::configurations::configuration;
+use crate::node::{TestNode, eth0};
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_reboot_is_followed_by_its_actor_id_and_ends_at_init() {

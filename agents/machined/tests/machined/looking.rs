@@ -11,7 +11,8 @@ use ::api::machine::{FileInfo, ListRequest, ReadRequest};
 use tonic::{Code, Status, Streaming};
 
 use crate::api::{collect, running};
-use crate::node::{Client, TestNode, as_admin, with_role};
+use crate::clients::{Client, as_admin, with_role};
+use crate::node::TestNode;
 
 /// As many as may look at a time.
 const SLOTS_MAX: usize = 16;

@@ -14,8 +14,10 @@
 mod api;
 mod applying;
 mod capturing;
+mod clients;
 mod clocks;
 mod cluster_health;
+mod configurations;
 mod containers;
 mod copying;
 mod dead_mount;

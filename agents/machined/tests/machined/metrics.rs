@@ -13,7 +13,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::api::apply;
-use crate::node::{Client, DEADLINE, TestNode, configuration};
+use crate::clients::Client;
+use crate::configurations::configuration;
+use crate::node::{DEADLINE, TestNode};
 
 /// A port that nobody listens at.
 async fn free_port() -> SocketAddr {

@@ -2,7 +2,7 @@
 //! A node in a folder: the real machined, with stand-ins for init, logd, netd and udevd that speak
 //! the real protocol on real sockets.
 //!
-//! Owns: the folder, the stand-ins, and clients for both of machined's sockets.
+//! Owns: the folder, the stand-ins, and waiting for what the node does.
 //! Never: waits for a fixed time; every wait is for an event and has a deadline.
 
 use std::collections::BTreeMap;
@@ -11,16 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ::api::cluster::cluster_service_client::ClusterServiceClient;
-use ::api::cosi::resource::state_client::StateClient;
-use ::api::inspect::inspect_service_client::InspectServiceClient;
 use ::api::machine;
-use ::api::machine::machine_service_client::MachineServiceClient;
-use ::api::storage::storage_service_client::StorageServiceClient;
-use ::api::time::time_service_client::TimeServiceClient;
-use http_body_util::BodyExt as _;
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use machined::Start;
 use machined::journal::Journal;
 use machined::places::Places;
@@ -30,8 +21,8 @@ use proto::supervisor::{Action, Mounting};
 use proto::{Greeting, heapless, net, paths};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tonic::body::Body;
 
+use crate::clients::stages;
 use crate::process::Process;
 use crate::stand_ins::{ImagedState, serve_imaged};
 use crate::stand_ins::{answer_as_logd, answer_as_udevd, serve_init, serve_netd};
@@ -254,84 +245,6 @@ impl TestNode {
         self.init_news.send_modify(|version| *version += 1);
     }
 
-    /// Connects to the API.
-    pub(crate) async fn client(&self) -> Client {
-        MachineServiceClient::with_origin(self.transport().await, origin())
-    }
-
-    /// Connects to the cluster's health.
-    pub(crate) async fn cluster(&self) -> ClusterServiceClient<Transport> {
-        ClusterServiceClient::with_origin(self.transport().await, origin())
-    }
-
-    /// Connects to the disks.
-    pub(crate) async fn storage(&self) -> StorageServiceClient<Transport> {
-        StorageServiceClient::with_origin(self.transport().await, origin())
-    }
-
-    /// Connects to the clock.
-    pub(crate) async fn time(&self) -> TimeServiceClient<Transport> {
-        TimeServiceClient::with_origin(self.transport().await, origin())
-    }
-
-    /// Connects to the resources.
-    pub(crate) async fn state(&self) -> StateClient<Transport> {
-        StateClient::with_origin(self.transport().await, origin())
-    }
-
-    /// Connects to what looks inside.
-    pub(crate) async fn inspect(&self) -> InspectServiceClient<Transport> {
-        InspectServiceClient::with_origin(self.transport().await, origin())
-    }
-
-    /// Connects to the API as the dashboard on the node's screen does.
-    pub(crate) async fn reader(&self) -> Client {
-        let transport = self.transport_to("system/run/machined/reader.sock").await;
-        MachineServiceClient::with_origin(transport, origin())
-    }
-
-    pub(crate) async fn transport(&self) -> Transport {
-        self.transport_to("system/run/machined/machined.sock").await
-    }
-
-    async fn transport_to(&self, socket: &str) -> Transport {
-        let socket = self.path(socket);
-        let stream = tokio::net::UnixStream::connect(socket).await.unwrap();
-        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-            .await
-            .unwrap();
-        tokio::spawn(async move {
-            let _ended = connection.await;
-        });
-        Transport(sender)
-    }
-
-    /// Calls any method as an administrator, with an empty message, and returns its gRPC status.
-    pub(crate) async fn status_of(&self, path: &str) -> Option<String> {
-        let Transport(mut sender) = self.transport().await;
-        let request = http::Request::post(format!("http://machined{path}"))
-            .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .header("talos-role", "os:admin")
-            // One frame: not compressed, no bytes.
-            .body(Body::new(http_body_util::Full::new(
-                bytes::Bytes::from_static(&[0; 5]),
-            )))
-            .unwrap();
-        let response = sender.send_request(request).await.unwrap();
-        let (head, body) = response.into_parts();
-        let in_head = head.headers.get("grpc-status").cloned();
-        let status = match in_head {
-            Some(status) => Some(status),
-            None => {
-                let body = tokio::time::timeout(DEADLINE, body.collect()).await;
-                let trailers = body.unwrap().unwrap().trailers().cloned();
-                trailers.and_then(|trailers| trailers.get("grpc-status").cloned())
-            }
-        };
-        status.map(|status| status.to_str().unwrap().to_owned())
-    }
-
     /// Waits until something is so.
     pub(crate) async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         let wait = async {
@@ -486,113 +399,4 @@ impl Drop for TestNode {
     fn drop(&mut self) {
         let _left = std::fs::remove_dir_all(&self.root);
     }
-}
-
-/// The stages that events told, oldest first; what was told twice in a row is there once.
-pub(crate) async fn stages(client: &mut Client) -> Option<Vec<i32>> {
-    let events = events(client, "MachineStatusEvent").await;
-    let decode = |value: &[u8]| {
-        <machine::MachineStatusEvent as prost::Message>::decode(value).map(|event| event.stage)
-    };
-    let mut stages: Vec<i32> = events
-        .iter()
-        .map(|value| decode(value).ok())
-        .collect::<Option<_>>()?;
-    // Being ready or not makes an event too.
-    stages.dedup();
-    Some(stages)
-}
-
-/// The payloads of all kept events of a type, oldest first.
-pub(crate) async fn events(client: &mut Client, name: &str) -> Vec<Vec<u8>> {
-    let request = machine::EventsRequest {
-        tail_events: -1,
-        ..Default::default()
-    };
-    let mut found = Vec::new();
-    let Ok(stream) = client.events(as_admin(request)).await else {
-        return found;
-    };
-    let mut stream = stream.into_inner();
-    let pause = Duration::from_millis(100);
-    while let Ok(Ok(Some(event))) = tokio::time::timeout(pause, stream.message()).await {
-        let data = event.data.unwrap();
-        if data.type_url.ends_with(name) {
-            found.push(data.value);
-        }
-    }
-    found
-}
-
-pub(crate) fn with_role<T>(role: &str, message: T) -> tonic::Request<T> {
-    let mut request = tonic::Request::new(message);
-    request
-        .metadata_mut()
-        .insert(::api::wire::ROLE, role.parse().unwrap());
-    request
-}
-
-pub(crate) fn as_admin<T>(message: T) -> tonic::Request<T> {
-    with_role("os:admin", message)
-}
-
-pub(crate) type Client = MachineServiceClient<Transport>;
-
-/// What the paths of methods are put behind; nobody looks at it.
-fn origin() -> http::Uri {
-    http::Uri::from_static("http://machined")
-}
-
-/// One HTTP/2 connection, as apid has it.
-#[derive(Clone)]
-pub(crate) struct Transport(pub(crate) http2::SendRequest<Body>);
-
-impl tower_service::Service<http::Request<Body>> for Transport {
-    type Response = http::Response<Body>;
-    type Error = hyper::Error;
-    type Future =
-        std::pin::Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(
-        &mut self,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let answer = self.0.send_request(request);
-        Box::pin(async move { Ok(answer.await?.map(|body| Body::new(body.boxed_unsync()))) })
-    }
-}
-
-pub(crate) fn now() -> pki::UnixTime {
-    pki::UnixTime::from(std::time::SystemTime::now())
-}
-
-fn generated() -> config::Generated {
-    let bundle = config::SecretsBundle::generate(now()).unwrap();
-    let options = config::GenerateOptions::default();
-    config::generate("test", "https://10.5.0.2:6443", &bundle, &options).unwrap()
-}
-
-/// A configuration that is accepted.
-pub(crate) fn configuration(hostname: &str) -> String {
-    let mut document = generated().controlplane;
-    let machine = document.machine.as_mut().unwrap();
-    let network = machine.network.get_or_insert_default();
-    network.hostname = hostname.to_owned();
-    machine.cert_sans.push("api.example".to_owned());
-    machine
-        .sysctls
-        .insert("kernel.panic".to_owned(), "77".to_owned());
-    document.to_yaml()
-}
-
-/// The configurations of a control plane and of a worker of one cluster, which is found at `endpoint`.
-pub(crate) fn cluster(endpoint: &str) -> (String, String) {
-    let bundle = config::SecretsBundle::generate(now()).unwrap();
-    let options = config::GenerateOptions::default();
-    let generated = config::generate("test", endpoint, &bundle, &options).unwrap();
-    (generated.controlplane.to_yaml(), generated.worker.to_yaml())
 }

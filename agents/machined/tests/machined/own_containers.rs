@@ -11,8 +11,9 @@ use proto::service::State;
 use tonic::{Code, Status};
 
 use crate::api::apply;
+use crate::clients::{Client, as_admin, with_role};
 use crate::containers::node_with_imaged;
-use crate::node::{Client, TestNode, as_admin, status, with_role};
+use crate::node::{TestNode, status};
 
 const CONTAINERD: i32 = ContainerDriver::Containerd as i32;
 const CRI: i32 = ContainerDriver::Cri as i32;

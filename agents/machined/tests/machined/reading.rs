@@ -10,7 +10,9 @@ use ::api::machine::apply_configuration_request::Mode;
 use tonic::Code;
 
 use crate::api::apply;
-use crate::node::{TestNode, as_admin, configuration};
+use crate::clients::as_admin;
+use crate::configurations::configuration;
+use crate::node::TestNode;
 
 #[tokio::test]
 async fn dash_01_the_screen_reads_before_there_is_a_configuration_and_changes_nothing() {

@@ -11,8 +11,10 @@ use ::api::machine::machine_status_event::MachineStage;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use crate::api::apply;
+use crate::clients::{Client, as_admin};
+use crate::configurations::configuration;
 use crate::logbook::{Lines, Logbook, packet};
-use crate::node::{Client, DEADLINE, TestNode, as_admin, configuration};
+use crate::node::{DEADLINE, TestNode};
 
 /// A configuration with receivers of services' logs, each `endpoint` with more keys.
 fn shipping_to(base: &str, destinations: &[(String, &str)]) -> String {

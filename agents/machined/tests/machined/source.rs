@@ -13,7 +13,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_rustls::TlsAcceptor;
 
-use crate::node::{DEADLINE, TestNode, configuration};
+use crate::configurations::configuration;
+use crate::node::{DEADLINE, TestNode};
 
 /// The only name that the name server knows.
 const NAME: &str = "config.lab.example";

@@ -15,7 +15,9 @@ use proto::{Greeting, Refusal, udev};
 use tonic::{Code, Request};
 
 use crate::api::{apply, run};
-use crate::node::{Client, TestNode, configuration};
+use crate::clients::Client;
+use crate::configurations::configuration;
+use crate::node::TestNode;
 
 const STORED: &str = "system/state/config.yaml";
 const PREVIOUS: &str = "system/state/config.previous.yaml";

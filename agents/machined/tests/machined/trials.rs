@@ -11,7 +11,9 @@ use prost::Message as _;
 use tonic::{Code, Request};
 
 use crate::api::{apply, running};
-use crate::node::{Client, TestNode, configuration, events, with_role};
+use crate::clients::{Client, events, with_role};
+use crate::configurations::configuration;
+use crate::node::TestNode;
 use crate::trust::authority;
 
 const STORED: &str = "system/state/config.yaml";

@@ -13,8 +13,9 @@ use pki::{Authority, Identity, Leaf};
 use tonic::Code;
 
 use crate::api::{apply, running};
+use crate::configurations::now;
 use crate::front::through;
-use crate::node::{TestNode, now};
+use crate::node::TestNode;
 
 /// The CA of a configuration.
 pub(crate) fn authority(text: &str) -> Authority {

@@ -314,14 +314,19 @@ mod tests {
             ]
         );
         let (_, watch) = with_two();
-        assert_eq!(
-            said(watch, form(true, true)).await,
-            [
-                Ok(vec![]),
-                Ok(vec![Created, Created, Bootstrapped, Updated]),
-                Ok(vec![Errored]),
-            ]
-        );
+        let together = [
+            Ok(vec![]),
+            Ok(vec![Created, Created, Bootstrapped, Updated]),
+            Ok(vec![Errored]),
+        ];
+        assert_eq!(said(watch, form(true, true)).await, together);
+        // Secrets are encoded for each alone, and told in the same order.
+        let (_, watch) = with_two();
+        let secret = Form {
+            is_secret: true,
+            ..form(true, true)
+        };
+        assert_eq!(said(watch, secret).await, together);
         let (_, watch) = with_two();
         assert_eq!(
             said(watch, form(false, false)).await,

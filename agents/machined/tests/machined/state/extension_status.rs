@@ -11,7 +11,8 @@ use prost::Message as _;
 
 use super::{RD, all, id, list, read, yaml};
 use crate::api::run;
-use crate::node::{TestNode, as_admin, with_role};
+use crate::clients::{as_admin, with_role};
+use crate::node::TestNode;
 
 const ES: &str = "ExtensionStatuses.runtime.talos.dev";
 const SCHEMATIC: &str = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba";

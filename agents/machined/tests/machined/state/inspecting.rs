@@ -11,7 +11,8 @@ use tonic::Code;
 
 use super::{RD, all, id, list};
 use crate::api::running;
-use crate::node::{TestNode, as_admin, with_role};
+use crate::clients::{as_admin, with_role};
+use crate::node::TestNode;
 
 #[tokio::test(flavor = "current_thread")]
 async fn rpc_001_002_every_resource_belongs_to_whom_the_graph_says() {

@@ -12,7 +12,8 @@ use proto::udev::{Fault, Loaded, Reason, Reply, Request};
 
 use super::{STORED, list, yaml};
 use crate::api::{apply, run};
-use crate::node::{TestNode, as_admin};
+use crate::clients::as_admin;
+use crate::node::TestNode;
 use crate::stand_ins::answer_as_udevd;
 
 const SPECS: &str = "KernelModuleSpecs.runtime.talos.dev";

@@ -12,7 +12,8 @@ use tonic::{Code, Status};
 
 use super::{all, id, list, read};
 use crate::api::run;
-use crate::node::{Client, TestNode, as_admin, with_role};
+use crate::clients::{Client, as_admin, with_role};
+use crate::node::TestNode;
 
 const KEYS: &str = "MetaKeys.runtime.talos.dev";
 const LOADS: &str = "MetaLoads.runtime.talos.dev";
@@ -133,7 +134,7 @@ async fn without_a_partition_values_outlive_machined_and_not_the_machine() {
 async fn run_started(node: TestNode) -> (TestNode, Client) {
     node.until_maintenance().await;
     let mut client = node.client().await;
-    let text = crate::node::configuration("box");
+    let text = crate::configurations::configuration("box");
     let mode = ::api::machine::apply_configuration_request::Mode::Auto;
     let applied = client.apply_configuration(crate::api::apply(&text, mode));
     applied.await.unwrap();

@@ -18,7 +18,8 @@ use ::api::cosi::resource::{
 };
 use tonic::{Request, Status, Streaming};
 
-use crate::node::{DEADLINE, Transport, as_admin};
+use crate::clients::{Transport, as_admin};
+use crate::node::DEADLINE;
 
 const MC: &str = "MachineConfigs.config.talos.dev";
 const RD: &str = "ResourceDefinitions.meta.cosi.dev";

@@ -12,7 +12,8 @@ use prost::Message as _;
 
 use super::{HOSTNAMES, MC, RD, SERVICES, STORED, all, id, list, next, read, told, watch, yaml};
 use crate::api::{apply, run_on, running};
-use crate::node::{TestNode, as_admin, with_role};
+use crate::clients::{as_admin, with_role};
+use crate::node::TestNode;
 
 #[tokio::test(flavor = "current_thread")]
 async fn res_11_the_configuration_is_read_byte_for_byte_and_its_version_counts_changes() {

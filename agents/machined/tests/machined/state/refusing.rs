@@ -18,8 +18,9 @@ use super::{
     HOSTNAMES, MC, RD, SERVICES, STORED, all, get, id, list, next, read, to, told, watch, yaml,
 };
 use crate::api::running;
+use crate::clients::{as_admin, with_role};
 use crate::front::enter;
-use crate::node::{TestNode, as_admin, with_role};
+use crate::node::TestNode;
 use crate::trust::{admin, authority, with_roles};
 
 #[tokio::test(flavor = "current_thread")]

@@ -9,7 +9,7 @@ use ::api::machine::apply_configuration_request::Mode;
 
 use super::{HOSTNAMES, SERVICES, STORED, State, all, id, list, next, read, told, watch, yaml};
 use crate::api::{apply, running};
-use crate::node::{as_admin, with_role};
+use crate::clients::{as_admin, with_role};
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_watch_is_ready_first_then_tells_what_is_there_then_what_changes() {
