@@ -44,6 +44,7 @@ pub mod outside;
 mod perf;
 pub mod places;
 mod proc;
+mod quota;
 mod registries;
 mod resources;
 mod screen;

@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +30,9 @@ use crate::kernel_modules::Wanted;
 use crate::look::Looks;
 use crate::meta::Meta;
 use crate::ntp::Asks;
+use crate::on_demand::Listeners;
 use crate::places::Places;
+use crate::quota::Quota;
 use crate::resources::{MachineConfig, MachineStage, MachineStatus};
 use crate::sequence::Sequencer;
 use crate::services::Book;
@@ -42,6 +45,15 @@ pub(crate) const RUNTIME: &str = "runtime.MachineStatusController";
 
 /// How many controllers run before something else of machined does.
 const TURN: usize = 8;
+/// Readers of logs at one time; logd has room for half as many more, which log shipping takes.
+const LOGS_MAX: usize = 64;
+const LOGS_KEPT: usize = 16;
+/// What clients may choose resources by, all together, in KiB: a tenth of machined's memory.
+const QUERIES_MAX_KIB: usize = 5120;
+const QUERIES_KEPT_KIB: usize = 1024;
+/// After so many turns in which controllers found no end, what they say in the middle counts: an
+/// authority that is no longer accepted must not stay because others quarrel.
+const UNSETTLED_MAX: u32 = 1024;
 
 /// Everything that is known and happens.
 #[derive(Debug)]
@@ -70,6 +82,8 @@ pub(crate) struct Node {
     pub arguments: KernelArguments,
     state: Mutex<State>,
     changed: Notify,
+    /// How many turns of the controllers found no end.
+    unsettled: AtomicU32,
     /// How apid is to open its door.
     pub door: watch::Sender<Opening>,
     /// What trustd is to sign with.
@@ -90,6 +104,12 @@ pub(crate) struct Node {
     pub images: Images,
     /// Places for clients that look at files.
     pub slots: Slots,
+    /// Places for clients that read logs.
+    pub logs: Quota,
+    /// Memory for what clients choose resources by, in KiB.
+    pub queries: Quota,
+    /// The resources that are read while somebody watches them.
+    pub listeners: Listeners,
     /// How many time servers are asked.
     pub asks: Asks,
     /// Places for captures.
@@ -154,6 +174,7 @@ impl Node {
             journal,
             arguments,
             changed: Notify::new(),
+            unsettled: AtomicU32::new(0),
             door: watch::Sender::new(Opening::closed()),
             trust: watch::Sender::default(),
             join,
@@ -164,6 +185,9 @@ impl Node {
             looks: Looks::default(),
             images: Images::default(),
             slots: Slots::default(),
+            logs: Quota::new(LOGS_MAX, LOGS_KEPT),
+            queries: Quota::new(QUERIES_MAX_KIB, QUERIES_KEPT_KIB),
+            listeners: Listeners::default(),
             asks: Asks::default(),
             captures: Captures::default(),
             meta: Meta::default(),
@@ -310,8 +334,9 @@ impl Node {
         }
         // Of a door that is open, what comes in the middle of a round may be half of the old and half of
         // the new: an authority that goes, under rules that come.
+        let counts = self.counts(ran.is_settled);
         self.door.send_if_modified(|present| {
-            let is_due = ran.is_settled || present.is_closed() || opening.is_closed();
+            let is_due = counts || present.is_closed() || opening.is_closed();
             let differs = is_due && *present != opening;
             if differs {
                 *present = opening;
@@ -319,7 +344,7 @@ impl Node {
             differs
         });
         self.trust.send_if_modified(|present| {
-            let is_due = ran.is_settled || !present.is_there() || !trust.is_there();
+            let is_due = counts || !present.is_there() || !trust.is_there();
             let differs = is_due && *present != trust;
             if differs {
                 *present = trust;
@@ -327,6 +352,15 @@ impl Node {
             differs
         });
         ran.wake_at
+    }
+
+    /// Whether what the controllers say now is more than a step on the way.
+    fn counts(&self, is_settled: bool) -> bool {
+        if is_settled {
+            self.unsettled.store(0, Ordering::Relaxed);
+            return true;
+        }
+        self.unsettled.fetch_add(1, Ordering::Relaxed) >= UNSETTLED_MAX
     }
 }
 

@@ -7,7 +7,8 @@
 //! Owns: which they are, and when they are read.
 //! Never: reads them for nobody.
 
-use std::sync::{Arc, Weak};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use resource::{Kind, ResourceSpec as _};
@@ -46,15 +47,80 @@ pub(crate) fn refresh(node: &Node, kind: &Kind) {
     }
 }
 
-/// Reads a type again and again for whoever watches it, until nobody holds `listener` any more.
-pub(crate) async fn keep_fresh(node: Arc<Node>, kind: &'static Kind, listener: Weak<()>) {
-    let mut ticks = tokio::time::interval(EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+/// Who watches which of the types. However many watch one, it is read once.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners(Mutex<BTreeMap<&'static str, Listened>>);
+
+#[derive(Debug, Default)]
+struct Listened {
+    /// Each who watches has one, and we have one.
+    by: Arc<()>,
+    /// Whether a task reads it. It goes on for a moment when the last one leaves.
+    is_read: bool,
+}
+
+impl Listeners {
+    /// Adds one; says whether a task must be started.
+    fn join(&self, kind: &'static Kind) -> (Arc<()>, bool) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let listened = all.entry(kind.name).or_default();
+        let starts = !std::mem::replace(&mut listened.is_read, true);
+        (Arc::clone(&listened.by), starts)
+    }
+
+    /// Whether somebody still watches; when nobody does, the task must end.
+    fn go_on(&self, kind: &Kind) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(listened) = all.get_mut(kind.name) else {
+            return false;
+        };
+        listened.is_read = Arc::strong_count(&listened.by) > 1;
+        listened.is_read
+    }
+}
+
+/// Has a type read again and again as long as what is returned is held, if it is one of these. It was
+/// read just now.
+pub(crate) fn listen(node: &Arc<Node>, kind: &'static Kind) -> Option<Arc<()>> {
+    reader(kind)?;
+    let (listener, starts) = node.listeners.join(kind);
+    if starts {
+        tokio::spawn(keep_fresh(Arc::clone(node), kind));
+    }
+    Some(listener)
+}
+
+async fn keep_fresh(node: Arc<Node>, kind: &'static Kind) {
     loop {
-        ticks.tick().await;
-        if listener.strong_count() == 0 {
+        tokio::time::sleep(EVERY).await;
+        if !node.listeners.go_on(kind) {
             return;
         }
         refresh(&node, kind);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_watches_of_a_counter_have_it_read_by_one_task() {
+        let listeners = Listeners::default();
+        let watch = || listeners.join(MemoryStats::KIND);
+
+        let all: Vec<_> = (0..1000).map(|_| watch()).collect();
+        let starts: Vec<_> = all.iter().filter(|(_, starts)| *starts).collect();
+        assert_eq!(starts.len(), 1);
+        assert!(listeners.join(CpuStats::KIND).1, "another type has its own");
+        assert!(listeners.go_on(MemoryStats::KIND));
+        drop(all);
+
+        // Who comes before the task has seen that nobody is there is read for by it.
+        let (late, starts) = watch();
+        assert!(!starts && listeners.go_on(MemoryStats::KIND));
+        drop(late);
+        assert!(!listeners.go_on(MemoryStats::KIND));
+        assert!(watch().1, "the next one begins anew");
     }
 }

@@ -134,12 +134,17 @@ async fn tell<T: Topic>(node: &Node, connection: &Connection) -> io::Result<()> 
         {
             let now = topic.borrow_and_update().clone();
             let mut buffer = Zeroizing::new(vec![0; T::MESSAGE_MAX]);
-            let len = now
-                .encode(&mut buffer)
-                .map_err(|_| io::ErrorKind::InvalidInput)?;
-            connection
-                .send(buffer.get(..len).unwrap_or_default())
-                .await?;
+            match now.encode(&mut buffer) {
+                Ok(len) => {
+                    let message = buffer.get(..len).unwrap_or_default();
+                    connection.send(message).await?;
+                }
+                // A connection that ends would be made again, and end again, for ever.
+                Err(error) => node.journal.console(format_args!(
+                    "{}: cannot be told what is new, it keeps what it has: {error}",
+                    T::NAME
+                )),
+            }
         }
         tokio::select! {
             changed = topic.changed() => {

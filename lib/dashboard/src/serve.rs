@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The longest answer, in bytes: thousands of processes. What is longer is refused and said so; on the node's own screen it
 /// would not fit the memory there is.
 const ANSWER_MAX: usize = 4 * 1024 * 1024;
+/// Resources of one type that are looked at, and counted.
+const LISTED_MAX: usize = 4096;
 /// How long a node that is away is left alone.
 const PAUSE: Duration = Duration::from_secs(3);
 /// How many lines of a service's log are asked for at first.
@@ -223,13 +225,19 @@ impl Asker {
                 options: None,
             });
             let mut stream = state.list(request).await?.into_inner();
-            let mut found = Vec::new();
+            let (mut found, mut len) = (Vec::new(), 0_usize);
             while let Some(message) = stream.message().await? {
                 let Some(resource) = message.resource else {
                     continue;
                 };
                 let id = resource.metadata.unwrap_or_default().id;
-                found.push((id, resource.spec.unwrap_or_default().yaml_spec));
+                let yaml = resource.spec.unwrap_or_default().yaml_spec;
+                len = len.saturating_add(id.len()).saturating_add(yaml.len());
+                found.push((id, yaml));
+                // A node may be anybody's: what it says without end is not listened to without end.
+                if len > ANSWER_MAX || found.len() > LISTED_MAX {
+                    break;
+                }
             }
             Ok(found)
         };

@@ -82,7 +82,13 @@ pub struct Store {
     /// By namespace, then by type.
     shelves: BTreeMap<&'static str, BTreeMap<&'static str, Shelf>>,
     sinks: Vec<Sink>,
+    /// When there are so many sinks, those that nobody watches any more are dropped: without news they
+    /// would stay, with all that their clients asked by.
+    sweep_at: usize,
 }
+
+/// As few sinks are not worth looking at.
+const SWEEP_MIN: usize = 64;
 
 impl Store {
     /// Returns a store with nothing in it.
@@ -363,6 +369,10 @@ impl Store {
             Bootstrap::Tail(count) => self.tail(&selector, count),
         };
         let (sink, watch) = crate::watch::open(selector, first);
+        if self.sinks.len() >= self.sweep_at {
+            self.sinks.retain(Sink::is_watched);
+            self.sweep_at = self.sinks.len().saturating_mul(2).max(SWEEP_MIN);
+        }
         self.sinks.push(sink);
         watch
     }

@@ -109,6 +109,11 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
+    /// Whether anybody may still take something from here.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.queue.strong_count() > 0
+    }
+
     /// Offers news; `false` when nobody will ever take any from here again.
     pub(crate) fn offer(&self, news: &News) -> bool {
         let Some(queue) = self.queue.upgrade() else {

@@ -356,6 +356,26 @@ fn a_dropped_watch_costs_nothing_more() {
 }
 
 #[test]
+fn watches_that_were_dropped_do_not_keep_what_they_chose_by_until_there_is_news() {
+    let mut store = with_apple();
+    let chosen = Arc::new(());
+    let mut most = 0;
+
+    for _ in 0..1000 {
+        let held = Arc::clone(&chosen);
+        let filter = Filter::new(move |_metadata| Arc::strong_count(&held) > 0);
+        let selector = Selector {
+            filter: Some(filter),
+            ..all()
+        };
+        drop(store.watch(selector, Bootstrap::Nothing));
+        most = most.max(Arc::strong_count(&chosen));
+    }
+
+    assert!(most < 100, "{most} are kept");
+}
+
+#[test]
 fn a_watch_can_begin_with_the_last_events_as_far_as_they_are_kept() {
     let mut store = with_apple();
     store

@@ -221,19 +221,26 @@ pub(crate) async fn updates(server: &mut Server) -> f64 {
         let mut tasks = JoinSet::new();
         for mut stream in streams.drain(..) {
             tasks.spawn(async move {
-                let mut seen = 0;
+                let (mut seen, mut len) = (0, 0);
                 while seen < UPDATES {
-                    seen += stream.message().await.unwrap().unwrap().events.len();
+                    let told = stream.message().await.unwrap().unwrap();
+                    seen += told.events.len();
+                    len += told.events.iter().map(bytes::Bytes::len).sum::<usize>();
                 }
                 assert_eq!(seen, UPDATES, "each is told once");
-                stream
+                (stream, len)
             });
         }
-        streams = tasks.join_all().await;
+        let mut len = 0;
+        for (stream, told) in tasks.join_all().await {
+            streams.push(stream);
+            len += told;
+        }
         taken.push(began.elapsed());
         println!(
-            "updates: {:?}, {:?} of the node's processors",
+            "updates: {:?} for {} MB, {:?} of the node's processors",
             began.elapsed(),
+            len / 1_000_000,
             server.used() - before
         );
     }

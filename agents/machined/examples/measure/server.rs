@@ -51,7 +51,9 @@ impl Server {
         let machine = loaded.document().unwrap().machine.clone().unwrap();
         let authority = machine.ca.unwrap().authority().unwrap();
         let leaf = Leaf::client(&["os:admin"], Duration::from_secs(3600));
-        let admin = authority.issue(&leaf, crate::configurations::now()).unwrap();
+        let admin = authority
+            .issue(&leaf, crate::configurations::now())
+            .unwrap();
         Self {
             child,
             orders,

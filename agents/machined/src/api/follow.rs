@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::machine::{DmesgRequest, EventsRequest, LogsRequest};
+use api::rbac::Roles;
 use api::{common, machine};
 use proto::Refusal;
 use tokio::sync::mpsc;
@@ -24,6 +25,7 @@ use crate::events::{Event, From, RING_MAX};
 use crate::news::Error;
 use crate::news::logs::{AtEnd, Reader};
 use crate::node::Node;
+use crate::quota::Share;
 
 /// Pieces between the reader and the network.
 const AHEAD: usize = 1;
@@ -33,6 +35,7 @@ const OWN_NAMESPACES: &[&str] = &["", "system"];
 
 pub(super) async fn logs(
     node: &Arc<Node>,
+    roles: Roles,
     request: &LogsRequest,
 ) -> Result<BoxStream<common::Data>, Status> {
     if !OWN_NAMESPACES.contains(&request.namespace.as_str()) {
@@ -49,7 +52,8 @@ pub(super) async fn logs(
     }
     // Anything below zero is all of it.
     let lines = u32::try_from(request.tail_lines).unwrap_or(u32::MAX);
-    open(node, &log_of(node, &request.id), lines, request.follow).await
+    let log = log_of(node, &request.id);
+    open(node, roles, &log, lines, request.follow).await
 }
 
 /// The log that is meant: a container may be called by its own name, unless a service has it.
@@ -66,19 +70,26 @@ fn log_of(node: &Node, id: &str) -> String {
 
 pub(super) async fn dmesg(
     node: &Arc<Node>,
+    roles: Roles,
     request: DmesgRequest,
 ) -> Result<BoxStream<common::Data>, Status> {
     // `tail` means: only what comes from now on.
     let lines = if request.tail { 0 } else { u32::MAX };
-    open(node, proto::log::KERNEL, lines, request.follow).await
+    open(node, roles, proto::log::KERNEL, lines, request.follow).await
 }
 
 async fn open(
     node: &Arc<Node>,
+    roles: Roles,
     log: &str,
     lines: u32,
     follow: bool,
 ) -> Result<BoxStream<common::Data>, Status> {
+    let place = node.logs.take(Share::of(roles), 1).ok_or_else(|| {
+        Status::resource_exhausted(
+            "too many clients read logs of this node; try again when one is done",
+        )
+    })?;
     let reader = match Reader::open(&node.places, log, lines).await {
         Ok(reader) => reader,
         Err(Error::Refused(Refusal::NotFound)) => {
@@ -90,7 +101,10 @@ async fn open(
     };
     let at_end = if follow { AtEnd::Wait } else { AtEnd::Stop };
     let (sender, receiver) = mpsc::channel(AHEAD);
-    tokio::spawn(pump(reader, at_end, sender));
+    tokio::spawn(async move {
+        pump(reader, at_end, sender).await;
+        drop(place);
+    });
     Ok(Box::pin(ReceiverStream::new(receiver)))
 }
 

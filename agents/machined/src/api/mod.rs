@@ -29,6 +29,7 @@ mod time;
 use std::sync::Arc;
 
 use ::api::machine::machine_service_server::MachineService;
+use ::api::rbac::Roles;
 use ::api::{common, machine};
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
@@ -128,7 +129,8 @@ impl MachineService for Api {
     }
 
     async fn logs(&self, request: Request<machine::LogsRequest>) -> Reply<BoxStream<common::Data>> {
-        follow::logs(&self.node, &request.into_inner())
+        let roles = roles(&request);
+        follow::logs(&self.node, roles, &request.into_inner())
             .await
             .map(Response::new)
     }
@@ -137,7 +139,8 @@ impl MachineService for Api {
         &self,
         request: Request<machine::DmesgRequest>,
     ) -> Reply<BoxStream<common::Data>> {
-        follow::dmesg(&self.node, request.into_inner())
+        let roles = roles(&request);
+        follow::dmesg(&self.node, roles, request.into_inner())
             .await
             .map(Response::new)
     }
@@ -297,4 +300,10 @@ impl MachineService for Api {
             .await
             .map(Response::new)
     }
+}
+
+/// What the gate found out about the caller.
+fn roles<T>(request: &Request<T>) -> Roles {
+    let found = request.extensions().get::<Roles>().copied();
+    found.unwrap_or(Roles::NONE)
 }

@@ -5,12 +5,13 @@
 //! Never: makes a client wait for a thread; one too many is refused.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic::codegen::BoxStream;
+
+use crate::quota::{Quota, Share};
 
 /// A third of the threads that machined may have (`pids_max` of init's table), and with
 /// [`LEVELS_MAX`](super::walk::LEVELS_MAX) a third of its descriptors.
@@ -30,11 +31,11 @@ pub(crate) enum Look {
 
 /// Places for clients that look at files.
 #[derive(Debug, Clone)]
-pub(crate) struct Slots(Arc<Semaphore>);
+pub(crate) struct Slots(Quota);
 
 impl Default for Slots {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(SLOTS_MAX)))
+        Self(Quota::new(SLOTS_MAX, FOR_CONTENTS))
     }
 }
 
@@ -78,15 +79,11 @@ impl Slots {
     }
 
     fn take(&self, look: Look) -> Result<OwnedSemaphorePermit, Status> {
-        let spared = match look {
-            Look::Names => FOR_CONTENTS,
-            Look::Contents => 0,
+        let (share, spared) = match look {
+            Look::Names => (Share::Common, FOR_CONTENTS),
+            Look::Contents => (Share::Whole, 0),
         };
-        // Nobody else takes one in between: requests are begun by one thread.
-        let place = (self.0.available_permits() > spared)
-            .then(|| Arc::clone(&self.0).try_acquire_owned().ok())
-            .flatten();
-        place.ok_or_else(|| {
+        self.0.take(share, 1).ok_or_else(|| {
             Status::resource_exhausted(format!(
                 "{} clients look at files of this node; try again when one is done",
                 SLOTS_MAX.saturating_sub(spared)

@@ -2,9 +2,10 @@
 //! The addresses by which others know this node.
 //!
 //! Owns: `NodeAddress`: `current` as it is, `routed`, to which others find a way, `accumulative` with
-//! all there ever were, `default`, which stays while it exists; and of all but the last what each
+//! the last there were, `default`, which stays while it exists; and of all but the last what each
 //! filter leaves.
-//! Never: counts loopback or link-local addresses.
+//! Never: counts loopback or link-local addresses, or remembers without end: a host on the link can
+//! make up prefixes for ever, and each address is a name in the API's certificate.
 
 use std::net::IpAddr;
 
@@ -16,6 +17,9 @@ use crate::resources::{AddressStatus, NodeAddress, NodeAddressFilter, Prefix};
 const SCOPE_LINK: u8 = 253;
 /// `IFA_F_TENTATIVE | IFA_F_DADFAILED`: not usable, or not yet.
 const NOT_USABLE: u32 = 0x40 | 0x08;
+
+/// How many addresses are remembered besides those that the node has.
+const REMEMBERED_MAX: usize = 64;
 
 pub(super) fn controller() -> Controller {
     let mut ever: Vec<Prefix> = Vec::new();
@@ -36,12 +40,9 @@ pub(super) fn controller() -> Controller {
             // IPv4 first, then by value: the same whatever the order of links.
             current.sort();
             current.dedup();
-            for address in &current {
-                if !ever.contains(address) {
-                    ever.push(*address);
-                }
-            }
-            ever.sort();
+            remember(&mut ever, &current);
+            let mut accumulative = ever.clone();
+            accumulative.sort();
             if default.is_none_or(|kept| !current.contains(&kept)) {
                 default = current.first().copied().or(default);
             }
@@ -53,7 +54,7 @@ pub(super) fn controller() -> Controller {
             for (id, all) in [
                 ("current", &current),
                 ("routed", &current),
-                ("accumulative", &ever),
+                ("accumulative", &accumulative),
             ] {
                 for filter in view.list::<NodeAddressFilter>() {
                     let left = all
@@ -67,6 +68,15 @@ pub(super) fn controller() -> Controller {
             Ok(())
         })),
     }
+}
+
+/// Adds what is new, and forgets what was here the longest time ago.
+fn remember(ever: &mut Vec<Prefix>, current: &[Prefix]) {
+    let mut gone = std::mem::take(ever);
+    gone.retain(|address| !current.contains(address));
+    let forgotten = gone.len().saturating_sub(REMEMBERED_MAX);
+    ever.extend(gone.into_iter().skip(forgotten));
+    ever.extend_from_slice(current);
 }
 
 /// Whether a filter leaves an address.

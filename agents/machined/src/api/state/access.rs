@@ -12,6 +12,8 @@ use crate::resources;
 
 /// As much of a name as a refusal repeats: names come from outside and travel in a header.
 const NAME_MAX: usize = 128;
+/// Bytes of an id: the longest are made of a path, of at most 255 bytes a name.
+const ID_MAX: usize = 4096;
 
 /// Decides about reading a type in a namespace.
 ///
@@ -38,6 +40,19 @@ pub(super) fn read(
         ))
     })?;
     Ok((namespace, kind))
+}
+
+/// Checks an id that is asked for: no resource has a longer one, and a watch keeps it.
+///
+/// # Errors
+/// It is too long; this is the answer.
+pub(super) fn check_id(id: &str) -> Result<(), Status> {
+    if id.len() > ID_MAX {
+        return Err(Status::invalid_argument(format!(
+            "id: longer than {ID_MAX} bytes"
+        )));
+    }
+    Ok(())
 }
 
 /// Nobody writes through the API.

@@ -15,6 +15,7 @@ use ::api::cosi::resource::{Event as WireEvent, WatchRequest, WatchResponse};
 use ::api::rbac::Roles;
 use prost::Message as _;
 use resource::{Bootstrap, Event, News, Selector, Sensitivity, Watch, WatchError};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_stream::Stream;
 use tonic::Status;
 use tonic::codegen::BoxStream;
@@ -50,7 +51,9 @@ pub(super) fn watch(
 ) -> Result<BoxStream<WatchResponse>, Status> {
     let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
     let options = asked.options.unwrap_or_default();
-    let filter = query::filter(&options.label_query, options.id_query.as_ref())?;
+    asked.id.as_deref().map_or(Ok(()), access::check_id)?;
+    let query = query::read(&options.label_query, options.id_query.as_ref())?;
+    let (filter, held) = super::hold(node, roles, query)?;
     if asked.id.is_some() && filter.is_some() {
         return Err(Status::unimplemented(
             "label_query, id_query: a watch of one resource has nothing to choose from",
@@ -96,19 +99,14 @@ pub(super) fn watch(
         is_aggregated: options.aggregated,
         is_secret: kind.sensitivity == Sensitivity::Sensitive,
     };
-    // Counters are read as long as this is there.
-    let listens = on_demand::is_of(kind).then(|| {
-        let listens = Arc::new(());
-        let listener = Arc::downgrade(&listens);
-        tokio::spawn(on_demand::keep_fresh(Arc::clone(node), kind, listener));
-        listens
-    });
     Ok(Box::pin(Told {
         watch: Some(watch),
         form,
         said: Said::Nothing,
         present,
-        _listens: listens,
+        _held: held,
+        // Counters are read as long as this is there.
+        _listener: on_demand::listen(node, kind),
     }))
 }
 
@@ -123,8 +121,10 @@ struct Told {
     said: Said,
     /// The one resource that is watched, as it was at the beginning.
     present: Option<WireEvent>,
+    /// What its query holds in memory.
+    _held: Option<OwnedSemaphorePermit>,
     /// Tells who reads counters that somebody wants them.
-    _listens: Option<Arc<()>>,
+    _listener: Option<Arc<()>>,
 }
 
 /// How far a watch has come.
@@ -262,7 +262,8 @@ mod tests {
             form,
             said: Said::Nothing,
             present: None,
-            _listens: None,
+            _held: None,
+            _listener: None,
         };
         let mut said = Vec::new();
         while let Some(response) = told.next().await {

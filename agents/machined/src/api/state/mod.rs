@@ -15,12 +15,16 @@ use ::api::cosi::resource::{
     ListRequest, ListResponse, UpdateRequest, UpdateResponse, WatchRequest, WatchResponse,
 };
 use ::api::rbac::Roles;
-use resource::Resource;
+use resource::{Filter, Resource};
+use tokio::sync::OwnedSemaphorePermit;
 use tonic::codegen::BoxStream;
-use tonic::{Request, Response};
+use tonic::{Request, Response, Status};
 
-use super::{Api, Reply};
+use self::query::Query;
+use super::{Api, Reply, roles};
+use crate::node::Node;
 use crate::on_demand;
+use crate::quota::Share;
 
 #[tonic::async_trait]
 impl State for Api {
@@ -28,6 +32,7 @@ impl State for Api {
         let roles = roles(&request);
         let asked = request.into_inner();
         let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
+        access::check_id(&asked.id)?;
         on_demand::refresh(&self.node, kind);
         let found = self
             .node
@@ -46,7 +51,8 @@ impl State for Api {
         let asked = request.into_inner();
         let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
         let options = asked.options.unwrap_or_default();
-        let filter = query::filter(&options.label_query, options.id_query.as_ref())?;
+        let query = query::read(&options.label_query, options.id_query.as_ref())?;
+        let (filter, _held) = hold(&self.node, roles, query)?;
         on_demand::refresh(&self.node, kind);
         let found: Vec<Resource> = self
             .node
@@ -86,8 +92,24 @@ impl State for Api {
     }
 }
 
-/// What the gate found out about the caller.
-fn roles<T>(request: &Request<T>) -> Roles {
-    let found = request.extensions().get::<Roles>().copied();
-    found.unwrap_or(Roles::NONE)
+/// The filter of a query, and its place in the memory that all of them share.
+///
+/// # Errors
+/// There is none left; this is the answer.
+fn hold(
+    node: &Node,
+    roles: Roles,
+    query: Option<Query>,
+) -> Result<(Option<Filter>, Option<OwnedSemaphorePermit>), Status> {
+    let Some(query) = query else {
+        return Ok((None, None));
+    };
+    let kib = u32::try_from(query.cost.div_ceil(1024)).unwrap_or(u32::MAX);
+    let held = node.queries.take(Share::of(roles), kib);
+    let held = held.ok_or_else(|| {
+        Status::resource_exhausted(
+            "too many clients choose by label or id; try again when one is done",
+        )
+    })?;
+    Ok((Some(query.filter), Some(held)))
 }

@@ -4,7 +4,7 @@
 //! A resource is wanted when all terms of one of the label queries hold, and its id matches.
 //!
 //! Owns: what a term means.
-//! Never: lets a pattern cost more than a little memory, or time that grows faster than its text.
+//! Never: lets a query cost more than a little memory, or time that grows faster than its text.
 
 use std::collections::BTreeMap;
 
@@ -16,16 +16,27 @@ use tonic::Status;
 
 /// What a pattern may take once it is taken apart, in bytes: ids are short, and so are patterns of
 /// them. Matching costs this times the length of an id at most.
-const PATTERN_MAX: usize = 64 * 1024;
+const PATTERN_MAX: usize = 16 * 1024;
+/// Terms of all label queries together, and the bytes of their text: a term is much smaller on the wire
+/// than in memory.
+const TERMS_MAX: usize = 64;
+const TEXT_MAX: usize = 4 * 1024;
+
+/// What a caller wants.
+#[derive(Debug)]
+pub(super) struct Query {
+    /// Whether it wants a resource.
+    pub filter: Filter,
+    /// What that holds in memory at most, in bytes.
+    pub cost: usize,
+}
 
 /// Reads queries; nothing for those that want everything.
 ///
 /// # Errors
-/// A query makes no sense; this is the answer.
-pub(super) fn filter(
-    labels: &[LabelQuery],
-    ids: Option<&IdQuery>,
-) -> Result<Option<Filter>, Status> {
+/// A query makes no sense or is too large; this is the answer.
+pub(super) fn read(labels: &[LabelQuery], ids: Option<&IdQuery>) -> Result<Option<Query>, Status> {
+    check_size(labels)?;
     let labels: Vec<LabelQuery> = labels
         .iter()
         .filter(|query| !query.terms.is_empty())
@@ -39,10 +50,28 @@ pub(super) fn filter(
     if labels.is_empty() && ids.is_none() {
         return Ok(None);
     }
-    Ok(Some(Filter::new(move |metadata: &Metadata| {
+    let cost = if ids.is_some() { PATTERN_MAX } else { 0 };
+    let filter = Filter::new(move |metadata: &Metadata| {
         let any = labels.is_empty() || labels.iter().any(|query| holds(query, &metadata.labels));
         any && ids.as_ref().is_none_or(|ids| ids.is_match(&metadata.id))
-    })))
+    });
+    Ok(Some(Query {
+        filter,
+        cost: cost.saturating_add(TEXT_MAX.saturating_mul(4)),
+    }))
+}
+
+fn check_size(labels: &[LabelQuery]) -> Result<(), Status> {
+    let terms = || labels.iter().flat_map(|query| &query.terms);
+    let values = terms().map(|term| term.value.len().max(1));
+    let texts = terms().flat_map(|term| term.value.iter().chain([&term.key]));
+    let (count, len) = (values.sum::<usize>(), texts.map(String::len).sum::<usize>());
+    if count > TERMS_MAX || len > TEXT_MAX || labels.len() > TERMS_MAX {
+        return Err(Status::invalid_argument(format!(
+            "label_query: more than {TERMS_MAX} terms or values, or than {TEXT_MAX} bytes of text"
+        )));
+    }
+    Ok(())
 }
 
 fn pattern(query: &IdQuery) -> Result<Regex, Status> {
@@ -164,7 +193,7 @@ mod tests {
             }],
         };
         for (op, code) in [(1, Code::InvalidArgument), (99, Code::Unimplemented)] {
-            let refused = filter(&[query(op)], None).unwrap_err();
+            let refused = read(&[query(op)], None).unwrap_err();
             assert_eq!(refused.code(), code);
             assert!(refused.message().contains("label_query"));
         }
@@ -173,11 +202,42 @@ mod tests {
             let ids = IdQuery {
                 regexp: regexp.to_owned(),
             };
-            let refused = filter(&[], Some(&ids)).unwrap_err();
+            let refused = read(&[], Some(&ids)).unwrap_err();
             assert_eq!(refused.code(), Code::InvalidArgument, "{regexp}");
             assert!(refused.message().starts_with("id_query"));
         }
-        let none = filter(&[LabelQuery::default()], Some(&IdQuery::default()));
+        let none = read(&[LabelQuery::default()], Some(&IdQuery::default()));
         assert!(none.unwrap().is_none());
+    }
+
+    #[test]
+    fn a_query_that_is_larger_in_memory_than_on_the_wire_is_refused() {
+        let empty = || term("", Operation::Exists, &[], false);
+        let many = |count: usize| LabelQuery {
+            terms: (0..count).map(|_| empty()).collect(),
+        };
+        let long = "l".repeat(TEXT_MAX);
+        for (labels, fits) in [
+            (vec![many(TERMS_MAX)], true),
+            (vec![many(TERMS_MAX + 1)], false),
+            (vec![many(TERMS_MAX), many(1)], false),
+            (vec![LabelQuery::default(); TERMS_MAX + 1], false),
+            (
+                vec![LabelQuery {
+                    terms: vec![term("a", Operation::In, &[""; TERMS_MAX + 1], false)],
+                }],
+                false,
+            ),
+            (
+                vec![LabelQuery {
+                    terms: vec![term(&long, Operation::Equal, &["a"], false)],
+                }],
+                false,
+            ),
+        ] {
+            let code = read(&labels, None).err().map(|status| status.code());
+            let expected = (!fits).then_some(Code::InvalidArgument);
+            assert_eq!(code, expected, "{} queries", labels.len());
+        }
     }
 }

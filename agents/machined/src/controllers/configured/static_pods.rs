@@ -4,6 +4,8 @@
 //! Owns: `StaticPod`.
 //! Never: runs one.
 
+use std::collections::BTreeSet;
+
 use config::Value;
 use resource::{Controller, Desired, Failure, View};
 
@@ -16,6 +18,7 @@ pub(super) fn controller() -> Controller {
 }
 
 fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
+    let mut ids = BTreeSet::new();
     let pods = machine(view).map_or(&[][..], |machine| &machine.pods);
     for pod in pods {
         let metadata = |key| under(pod, "metadata").and_then(|found| under(found, key));
@@ -27,7 +30,15 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
             Some(Value::Text(namespace)) => namespace.as_str(),
             Some(_) | None => "default",
         };
-        desired.put(format!("{namespace}-{name}"), StaticPod { pod: free(pod) });
+        let id = format!("{namespace}-{name}");
+        // That is the documents' id. Pods of two namespaces can share one; none is to get lost.
+        let is_new = ids.insert(id.clone());
+        let id = if is_new {
+            id
+        } else {
+            format!("{namespace}/{name}")
+        };
+        desired.put(id, StaticPod { pod: free(pod) });
     }
     Ok(())
 }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MPL-2.0
+//! How much clients may hold of something at one time.
+//!
+//! Owns: counting, and keeping some of it for administrators and operators.
+//! Never: makes anybody wait: who asks for too much is refused.
+
+use std::sync::Arc;
+
+use ::api::rbac::{Role, Roles};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// A number of places.
+#[derive(Debug, Clone)]
+pub(crate) struct Quota {
+    places: Arc<Semaphore>,
+    /// So many are not for everybody.
+    kept: usize,
+}
+
+/// Who asks for a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// Anybody.
+    Common,
+    /// Those for whom some places are kept.
+    Whole,
+}
+
+impl Share {
+    /// Readers keep nobody from a place who may do more than they.
+    pub(crate) fn of(roles: Roles) -> Self {
+        if roles.contains(Role::Admin) || roles.contains(Role::Operator) {
+            Self::Whole
+        } else {
+            Self::Common
+        }
+    }
+}
+
+impl Quota {
+    /// `all` places, `kept` of which are not for everybody.
+    pub(crate) fn new(all: usize, kept: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(all)),
+            kept,
+        }
+    }
+
+    /// Takes `count` places until what is returned is dropped; nothing when there are not so many.
+    pub(crate) fn take(&self, share: Share, count: u32) -> Option<OwnedSemaphorePermit> {
+        let kept = match share {
+            Share::Common => self.kept,
+            Share::Whole => 0,
+        };
+        let needed = usize::try_from(count).ok()?.checked_add(kept)?;
+        // Nobody else takes one in between: requests are begun by one thread.
+        let fits = self.places.available_permits() >= needed;
+        fits.then(|| Arc::clone(&self.places).try_acquire_many_owned(count).ok())?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_places_are_not_for_everybody_and_come_back() {
+        let quota = Quota::new(4, 1);
+
+        let common = quota.take(Share::Common, 3);
+        assert!(common.is_some());
+        assert!(quota.take(Share::Common, 1).is_none());
+        let last = quota.take(Share::Whole, 1);
+        assert!(last.is_some());
+        assert!(quota.take(Share::Whole, 1).is_none());
+        drop(common);
+
+        assert!(quota.take(Share::Common, 3).is_none());
+        assert!(quota.take(Share::Whole, 3).is_some());
+    }
+
+    #[test]
+    fn readers_have_the_common_share() {
+        for (role, share) in [
+            (Role::Reader, Share::Common),
+            (Role::Operator, Share::Whole),
+            (Role::Admin, Share::Whole),
+        ] {
+            assert_eq!(Share::of(Roles::of(&[role])), share);
+        }
+        assert_eq!(Share::of(Roles::NONE), Share::Common);
+    }
+}
