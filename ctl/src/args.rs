@@ -338,7 +338,7 @@ pub(crate) struct Events {
 
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
-    /// The service
+    /// The service; or controller-runtime, kernel or syslogd
     pub(crate) service: String,
     /// Go on with what comes
     #[arg(short, long)]

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use ichor_tests::node::{LIMIT, host_listener};
-use ichor_tests::{Arch, Node, Setup, on_each_architecture};
+use ichor_tests::{Arch, Node, Setup, on_each_architecture, wait};
 use std::io::{BufRead, BufReader, Write};
 use xtask::places::Places;
 
@@ -21,6 +21,7 @@ fn a_node_goes_from_nothing_to_running_and_answers_every_command(arch: Arch) -> 
 
     look_at_services(&node)?;
     look_at_logs(&node)?;
+    look_at_controllers(&mut node)?;
     look_at_the_machine(&node)?;
     control_services(&node)?;
     look_at_many_nodes(&node)?;
@@ -102,6 +103,53 @@ fn look_at_logs(node: &Node) -> Result<()> {
     node.follow(&["logs", "machined", "--follow"], &["phase"])?;
     node.follow(&["dmesg", "--follow"], &["Linux version 6.12"])?;
     Ok(())
+}
+
+/// DIAG-21 and NET-21: what controllers do is a log of the documents' form, which is silent when all is
+/// done, whoever looks at the node; the console has it when the configuration says so.
+fn look_at_controllers(node: &mut Node) -> Result<()> {
+    const FIELDS: &str = " {\"component\": \"controller-runtime\", \"controller\": \"";
+    let log = ["logs", "controller-runtime"];
+    let silent = wait::until(LIMIT, || {
+        let before = node.ctl(&log)?.ok()?;
+        for kind in ["cpustats", "memorystats", "adjtimestatus", "services"] {
+            node.ctl(&["get", kind])?.ok()?;
+        }
+        let after = node.ctl(&log)?.ok()?;
+        let more = after.strip_prefix(&before).unwrap_or(&after);
+        ensure!(more.is_empty(), "controllers still do something: {more}");
+        Ok(after)
+    })?;
+    ensure!(
+        silent.contains("HostnameStatuses.net.talos.dev"),
+        "{silent}"
+    );
+    for line in silent.lines() {
+        let mut words = line.splitn(4, ' ');
+        let mut word = || words.next().unwrap_or_default();
+        let (_node, date, level, text) = (word(), word(), word(), word());
+        ensure!(
+            date.len() == "2024-04-17T18:32:16.690Z".len()
+                && date.ends_with('Z')
+                && ["DEBUG", "INFO", "WARN", "ERROR"].contains(&level)
+                && text.contains(FIELDS)
+                && text.ends_with('}'),
+            "{line}"
+        );
+    }
+    let last = node.ctl(&[&log[..], &["--tail", "1"]].concat())?.ok()?;
+    ensure!(silent.lines().last() == last.lines().last(), "{last}");
+    let console = node.machine.console_text();
+    ensure!(!console.contains(FIELDS), "{console}");
+
+    node.patch("debug: true\nmachine:\n  sysctls:\n    kernel.panic: \"61\"\n")?;
+    let shown = format!("[talos] resource updated{FIELDS}runtime.KernelParam");
+    node.machine.wait_for(&shown, LIMIT)?;
+    node.patch("debug: false\n")?;
+    node.follow(
+        &["logs", "controller-runtime", "--follow"],
+        &["KernelParamStatuses.runtime.talos.dev"],
+    )
 }
 
 fn look_at_the_machine(node: &Node) -> Result<()> {

@@ -4,7 +4,7 @@
 //! Owns: the sizes of rings and their sum.
 //! Never: grows a ring: what does not fit pushes out the oldest lines of the same log.
 
-use proto::log::{KERNEL, LINE_MAX, SYSLOG};
+use proto::log::{APPEND_MAX, CONTROLLERS, KERNEL, LINE_MAX, SYSLOG};
 use proto::supervisor::SERVICES_MAX;
 
 /// The most bytes one log is given in one turn. A page: small enough that sixty-four flooding
@@ -19,10 +19,11 @@ const _: () = assert!(
     GAP_BYTES >= LINE_MAX + TURN_MAX + 16,
     "an append must fit the gap"
 );
+const _: () = assert!(APPEND_MAX <= TURN_MAX, "what is appended is one turn");
 
-/// The most logs: every service that init can have, the kernel, and programs that have no log of
-/// their own.
-pub const LOGS_MAX: usize = SERVICES_MAX + 2;
+/// The most logs: every service that init can have, the kernel, programs that have no log of their
+/// own, and the controllers of machined.
+pub const LOGS_MAX: usize = SERVICES_MAX + 3;
 
 /// A log whose size is its own.
 struct Row {
@@ -41,6 +42,11 @@ const ROWS: &[Row] = &[
     Row {
         name: "machined",
         capacity: 256 * 1024,
+    },
+    // A line for each resource that a controller writes: a boot is some hundred of them.
+    Row {
+        name: CONTROLLERS,
+        capacity: 128 * 1024,
     },
     // One line for each refused client; somebody may be trying.
     Row {

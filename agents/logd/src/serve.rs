@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What readers ask.
+//! What readers ask, and the one log whose lines come with a request.
 //!
 //! Owns: the answers of `proto::log`, and which readers wait for more.
 //! Never: keeps bytes for a reader: a reader that waits is a cursor.
@@ -7,7 +7,8 @@
 use proto::greeting;
 use proto::heapless::Vec;
 use proto::log::{
-    Begun, CHUNK_MAX, Chunk, From, GROWN_MAX, Grown, Index, KERNEL, Length, LogName, Reply, Request,
+    APPEND_MAX, Begun, CHUNK_MAX, CONTROLLERS, Chunk, From, GROWN_MAX, Grown, Index, KERNEL,
+    Length, LogName, Reply, Request,
 };
 use proto::paths::UID_ROOT;
 use proto::supervisor::SERVICES_MAX;
@@ -20,7 +21,8 @@ use crate::shelf::{Log, Shelf};
 use crate::stamp;
 
 /// The most readers at once. machined opens one connection for each stream of the API, and one for
-/// each service whose log is shown on the console: all of them together leave room for operators.
+/// each service whose log is shown on the console, and one to append: all of them together leave room
+/// for operators.
 pub const READERS_MAX: usize = SERVICES_MAX + 32;
 
 /// The server of logd's socket.
@@ -55,7 +57,7 @@ type Page = [u8; CHUNK_MAX];
 impl Shelf {
     /// Answers one request; `None` when the reader is to wait.
     fn answer<'a>(
-        &self,
+        &mut self,
         reader: &mut Reader,
         request: Request<'_>,
         page: &'a mut Page,
@@ -98,6 +100,10 @@ impl Shelf {
                     return Ok(None);
                 }
             },
+            Request::Append(lines) => {
+                self.append_lines(lines.bytes)?;
+                Reply::Appended(())
+            }
             Request::Follow(From { log, cursor }) => {
                 let (shelf, log, ring) = self.readable(log)?;
                 if cursor == ring.header().total {
@@ -111,6 +117,21 @@ impl Shelf {
                 Reply::Chunk(chunk(log, ring, cursor, Times::OfDay, page)?)
             }
         }))
+    }
+
+    /// Adds lines to the log of the controllers, unless more has come than a log may be given.
+    fn append_lines(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        if bytes.len() > APPEND_MAX || bytes.last() != Some(&b'\n') {
+            return Err(Refusal::Malformed);
+        }
+        let place = self.find(CONTROLLERS).ok_or(Refusal::NotFound)?;
+        let log = self.get_mut(place).ok_or(Refusal::NotFound)?;
+        if !log.share.allows(clock::since_start_ms()) {
+            return Err(Refusal::Full);
+        }
+        log.share.spend(bytes.len());
+        self.add(place, bytes);
+        Ok(())
     }
 
     /// The log `name` with its ring.

@@ -9,7 +9,7 @@ use core::mem::MaybeUninit;
 
 use heapless::Vec;
 use proto::Name;
-use proto::log::{KERNEL, SYSLOG};
+use proto::log::{CONTROLLERS, KERNEL, SYSLOG};
 use sys::fd::{AsFd as _, OwnedFd};
 use sys::fs::{AtFlags, Mode, OFlags, RawDir};
 use sys::io::{self, Errno};
@@ -22,6 +22,15 @@ use crate::share::Share;
 
 /// The log of what logd itself has to say: it is its own reader, so it never writes to its pipe.
 pub const OWN: &str = "logd";
+
+/// Logs that are always there.
+const FIXED: [&str; 4] = [KERNEL, OWN, SYSLOG, CONTROLLERS];
+
+/// Whether a log gets its lines from elsewhere than a service's pipe.
+#[must_use]
+pub fn has_no_service(name: &str) -> bool {
+    name != OWN && FIXED.contains(&name)
+}
 
 /// One log.
 #[derive(Debug)]
@@ -73,7 +82,7 @@ impl Shelf {
             grew: false,
         };
         // These first: they always have a place.
-        for name in [KERNEL, OWN, SYSLOG] {
+        for name in FIXED {
             let _ = shelf.find_or_add(name, now_ms);
         }
         let names = shelf.kept_names()?;
@@ -165,7 +174,7 @@ impl Shelf {
         let (place, log) = self
             .places()
             .filter(|(_, log)| log.pipe.is_none())
-            .filter(|(_, log)| ![KERNEL, OWN, SYSLOG].contains(&log.name.as_str()))
+            .filter(|(_, log)| !FIXED.contains(&log.name.as_str()))
             .min_by_key(|(_, log)| log.born)?;
         let _ = sys::fs::unlinkat(&self.folder, log.name.as_str(), AtFlags::empty());
         *self.logs.get_mut(place)? = None;

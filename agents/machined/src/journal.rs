@@ -87,7 +87,7 @@ fn to_own_log(text: &str) {
 }
 
 /// The front of `text`, at most `max` bytes, cut between characters.
-fn cut(text: &str, max: usize) -> &str {
+pub(crate) fn cut(text: &str, max: usize) -> &str {
     let end = text
         .char_indices()
         .map(|(at, character)| at.saturating_add(character.len_utf8()))

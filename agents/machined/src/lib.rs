@@ -19,6 +19,7 @@ mod capture;
 mod clock;
 mod configuration;
 mod containers;
+mod controller_log;
 mod controllers;
 mod difference;
 mod door;
@@ -114,6 +115,7 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     // Before the controllers: they must not see a node that runs without its configuration.
     let resumed = life::resume(&node);
     tokio::spawn(Arc::clone(&node).run_controllers());
+    tokio::spawn(controller_log::deliver(Arc::clone(&node)));
     tokio::spawn(news::init::watch(Arc::clone(&node)));
     tokio::spawn(news::network::watch(Arc::clone(&node)));
     services::health::watch(&node);

@@ -14,12 +14,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::machine;
-use resource::{Dependency, Engine, Now, Ran, ResourceSpec, Store};
+use resource::{Dependency, Engine, Now, Ran, ResourceSpec, Store, Writer};
 use tokio::sync::{Notify, watch};
 
 use crate::browse::Slots;
 use crate::capture::Captures;
 use crate::containers::Images;
+use crate::controller_log::{Console, ControllerLog};
 use crate::controllers::Outlets;
 use crate::door::Opening;
 use crate::events::{self, Ring};
@@ -78,6 +79,8 @@ pub(crate) struct Node {
     pub places: Places,
     /// Where lines go.
     pub journal: Journal,
+    /// What controllers do.
+    pub controllers: ControllerLog,
     /// How the kernel was started.
     pub arguments: KernelArguments,
     state: Mutex<State>,
@@ -172,6 +175,7 @@ impl Node {
             }),
             places,
             journal,
+            controllers: ControllerLog::default(),
             arguments,
             changed: Notify::new(),
             unsettled: AtomicU32::new(0),
@@ -218,17 +222,13 @@ impl Node {
 
     /// Makes one resource be what `spec` says.
     pub(crate) fn put<T: ResourceSpec>(&self, owner: &'static str, id: &str, spec: T) {
-        let now = clock::now().wall;
-        let namespace = T::KIND.namespace;
-        let put = self
-            .state()
-            .store
-            .put(owner, namespace, id, Arc::new(spec), now);
-        if let Err(error) = put {
-            self.journal
-                .log(format_args!("cannot write {}/{id}: {error}", T::KIND.name));
-        }
-        self.touch();
+        self.write(owner, |writer| {
+            let put = writer.put(T::KIND.namespace, id, Arc::new(spec));
+            if let Err(error) = put {
+                self.journal
+                    .log(format_args!("cannot write {}/{id}: {error}", T::KIND.name));
+            }
+        });
     }
 
     /// Makes all resources of a source be exactly `wanted`.
@@ -237,21 +237,34 @@ impl Node {
         owner: &'static str,
         wanted: BTreeMap<String, T>,
     ) {
-        let now = clock::now().wall;
-        {
-            let store = &mut self.state().store;
-            let present: BTreeSet<String> =
-                store.list::<T>().map(|r| r.metadata.id.clone()).collect();
+        let present: BTreeSet<String> = {
+            let store = &self.state().store;
+            store.list::<T>().map(|r| r.metadata.id.clone()).collect()
+        };
+        self.write(owner, |writer| {
             for id in present {
                 if !wanted.contains_key(&id) {
                     // A finalizer delays it; the next news tries again.
-                    let _gone = store.tear_down(owner, T::KIND.namespace, T::KIND, &id, now);
+                    let _gone = writer.tear_down(T::KIND.namespace, T::KIND, &id);
                 }
             }
             for (id, spec) in wanted {
-                let _put = store.put(owner, T::KIND.namespace, &id, Arc::new(spec), now);
+                let _put = writer.put(T::KIND.namespace, &id, Arc::new(spec));
             }
-        }
+        });
+    }
+
+    /// Writes for a source, tells what that changed, and has the controllers run soon.
+    fn write(&self, owner: &'static str, write: impl FnOnce(&mut Writer<'_>)) {
+        let now = clock::now().wall;
+        let mut changes = Vec::new();
+        let console = {
+            let store = &mut self.state().store;
+            write(&mut Writer::new(store, owner, now, &mut changes));
+            Console::wanted(store)
+        };
+        self.controllers
+            .changed(&self.journal, &changes, now, console);
         self.touch();
     }
 
@@ -321,13 +334,15 @@ impl Node {
         run: impl FnOnce(&mut Engine, &mut Store, Now) -> Ran,
     ) -> Option<Duration> {
         let now = clock::now();
-        let (ran, opening, trust) = {
+        let (ran, console, opening, trust) = {
             let mut guard = self.state();
             let state = &mut *guard;
             let ran = run(&mut state.engine, &mut state.store, now);
+            let console = Console::wanted(&state.store);
             let opening = door::opening(&state.store);
-            (ran, opening, trust::told(&state.store))
+            (ran, console, opening, trust::told(&state.store))
         };
+        self.controllers.ran(&self.journal, &ran, now, console);
         for (controller, failure, _retry) in &ran.failures {
             self.journal
                 .log(format_args!("controller {controller} failed: {failure}"));

@@ -74,6 +74,7 @@ fn cmd_084_diag_04_a_bundle_has_a_folder_for_each_node_with_everything_but_secre
             for (name, part) in [
                 ("version.txt", "v9.8.7"),
                 ("dmesg.log", "kern: info: the first\nkern: info: the last\n"),
+                ("controller-runtime.log", "one\ntwo\nthree"),
                 ("service-logs/apid.log", "one\ntwo\nthree"),
                 ("service-logs/broken.log", "one"),
                 ("resources/Services.v1alpha1.talos.dev.yaml", "id: udevd"),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What logd is asked over `/run/ichor/logd.sock`. Only user 0 may ask.
 //!
-//! The reader pulls: logd keeps nothing for a reader, so a slow one can never hold up a writer.
+//! What services say comes from their pipes; one log has its lines from here. The reader pulls: logd keeps nothing for a reader, so a slow one can never hold up a writer.
 //! A cursor is the count of bytes ever written to a log before the place it names. Logs hold
 //! whole lines; a line longer than [`LINE_MAX`] is cut there.
 //!
@@ -19,6 +19,9 @@ pub const KERNEL: &str = "kernel";
 /// The log of what programs say with syslog(3).
 pub const SYSLOG: &str = "syslogd";
 
+/// The log of what machined's controllers do. It is no service's output: machined has one of its own.
+pub const CONTROLLERS: &str = "controller-runtime";
+
 /// The most logs in one `Grown`: those that are left out come with the next.
 pub const GROWN_MAX: usize = 16;
 
@@ -27,6 +30,9 @@ pub const CHUNK_MAX: usize = 7 * 1024;
 
 /// The longest line kept, its newline counted, in bytes.
 pub const LINE_MAX: usize = 4096;
+
+/// The most bytes in one `Append`: the longest line fits, and it is one turn of logd's.
+pub const APPEND_MAX: usize = 4096;
 
 messages! {
     /// What logd is asked.
@@ -50,6 +56,10 @@ messages! {
         /// Which logs have grown since an earlier answer; answered only when there is one. Answer:
         /// `Grown`. Idempotent.
         7 => Grown(Since),
+        /// Adds lines to the log [`CONTROLLERS`]. Answer: `Appended`; `Malformed` unless they are whole
+        /// lines of [`APPEND_MAX`] bytes at most; `Full` when more has come than a log may be given: ask
+        /// again later. Not idempotent: who asks again after a lost reply may have them there twice.
+        8 => Append(Lines<'a>),
     }
 }
 
@@ -69,6 +79,8 @@ messages! {
         5 => Chunk(Chunk<'a>),
         /// Answers `Grown`.
         6 => Grown(Grown),
+        /// Answers `Append`.
+        7 => Appended(()),
     }
 }
 
@@ -82,7 +94,7 @@ pub struct Index {
 /// A log's name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogName {
-    /// A service's name, or [`KERNEL`].
+    /// A service's name, or [`KERNEL`], [`SYSLOG`] or [`CONTROLLERS`].
     pub name: Name,
 }
 
@@ -127,6 +139,13 @@ pub struct From<'a> {
     pub log: &'a str,
     /// The first byte wanted.
     pub cursor: u64,
+}
+
+/// Whole lines, each with its newline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lines<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
 }
 
 /// The lines of a log that there were when it was asked for them, the first of them with it: a

@@ -199,6 +199,17 @@ fn a_full_chunk_of_log_fits_a_message() {
 }
 
 #[test]
+fn the_longest_lines_that_are_appended_fit_a_message() {
+    let bytes = [b'x'; log::APPEND_MAX];
+    let append = log::Request::Append(log::Lines { bytes: &bytes });
+    let mut buffer = [0; MAX_MESSAGE];
+
+    let len = append.encode(&mut buffer).unwrap();
+
+    assert_eq!(log::Request::decode(&buffer[..len]), Ok(append));
+}
+
+#[test]
 fn the_longest_list_of_grown_logs_fits_a_message() {
     let name: Name = "x".repeat(NAME_MAX).as_str().try_into().unwrap();
     let length = log::Length {

@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::reconcile::{Body, Controller, Desired, Failure, Strength, View};
-use crate::{Kind, Now, Output, Store, StoreError};
+use crate::{Change, Kind, Now, Output, Store, StoreError, Writer};
 
 /// The first delay of a failing controller.
 const RETRY_FIRST: Duration = Duration::from_millis(500);
@@ -85,6 +85,10 @@ pub struct Dependency {
 pub struct Ran {
     /// Who failed, why, and when it is tried again.
     pub failures: Vec<(&'static str, Failure, Duration)>,
+    /// Who failed the time before and did not now.
+    pub recoveries: Vec<&'static str>,
+    /// What controllers changed, in the order in which they did.
+    pub changes: Vec<Change>,
     /// How many calls were made.
     pub calls: usize,
     /// When to run again even if nothing changes, on the monotonic clock.
@@ -230,9 +234,7 @@ impl Engine {
                 }
                 quiet = 0;
                 ran.calls = ran.calls.saturating_add(1);
-                if let Err((failure, at)) = seat.call(store, now) {
-                    ran.failures.push((seat.controller.name, failure, at));
-                }
+                seat.call(store, now, &mut ran);
             } else {
                 quiet = quiet.saturating_add(1);
             }
@@ -288,7 +290,7 @@ impl Seat {
             .collect()
     }
 
-    fn call(&mut self, store: &mut Store, now: Now) -> Result<(), (Failure, Duration)> {
+    fn call(&mut self, store: &mut Store, now: Now, ran: &mut Ran) {
         self.hold(store, now);
         let mut desired = Desired::default();
         let view = View {
@@ -300,7 +302,8 @@ impl Seat {
             Body::Pure(body) => body(&view, &mut desired),
             Body::Acting(body) => body(&view, &mut desired),
         };
-        let result = result.and_then(|()| self.write(store, desired, now));
+        let changes = &mut ran.changes;
+        let result = result.and_then(|()| self.write(store, desired, now, changes));
         // After our own writes to finalizers: they are no news to us.
         if result.is_ok() {
             self.let_go(store, now);
@@ -308,16 +311,17 @@ impl Seat {
         self.seen = Some(self.input_generations(store));
         match result {
             Ok(()) => {
-                self.retry_at = None;
+                if self.retry_at.take().is_some() {
+                    ran.recoveries.push(self.controller.name);
+                }
                 self.delay = RETRY_FIRST;
-                Ok(())
             }
             Err(failure) => {
                 let at = now.monotonic.saturating_add(self.delay);
                 self.retry_at = Some(at);
                 self.wake_at = None;
                 self.delay = self.delay.saturating_mul(2).min(RETRY_MAX);
-                Err((failure, at))
+                ran.failures.push((self.controller.name, failure, at));
             }
         }
     }
@@ -359,7 +363,13 @@ impl Seat {
     }
 
     /// Makes the store hold exactly what is wanted of this controller's outputs.
-    fn write(&mut self, store: &mut Store, desired: Desired, now: Now) -> Result<(), Failure> {
+    fn write(
+        &mut self,
+        store: &mut Store,
+        desired: Desired,
+        now: Now,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), Failure> {
         let name = self.controller.name;
         self.wake_at = desired.wake_at;
         let undeclared = desired.wanted.keys().find(|(namespace, kind, _)| {
@@ -387,13 +397,15 @@ impl Seat {
                 .map(|metadata| metadata.id.clone())
                 .collect();
             for id in unwanted {
-                let gone = store.tear_down(name, output.namespace, output.kind, &id, now.wall)?;
+                let mut writer = Writer::new(store, name, now.wall, changes);
+                let gone = writer.tear_down(output.namespace, output.kind, &id)?;
                 waiting |= !gone;
             }
         }
+        let mut writer = Writer::new(store, name, now.wall, changes);
         for ((namespace, _, id), spec) in desired.wanted {
-            match store.put(name, namespace, &id, spec, now.wall) {
-                Ok(_changed) => {}
+            match writer.put(namespace, &id, spec) {
+                Ok(()) => {}
                 // It comes back when the last holder of its predecessor has let go.
                 Err(StoreError::WrongPhase) => waiting = true,
                 Err(error) => return Err(error.into()),

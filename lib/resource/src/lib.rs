@@ -10,6 +10,7 @@
 //! Never: knows what any type of resource means, or lets two writers at one type of a namespace.
 #![forbid(unsafe_code)]
 
+mod change;
 mod engine;
 mod kind;
 mod news;
@@ -18,6 +19,7 @@ mod resource;
 mod store;
 mod watch;
 
+pub use change::{Change, Deed, Writer};
 pub use engine::{Dependency, Engine, Ran, RegisterError, Relation};
 pub use kind::{AnySpec, Column, Encoded, Kind, ResourceSpec, Sensitivity};
 pub use news::{Event, News};

@@ -155,7 +155,14 @@ fn more_services_than_there_is_room_for_push_out_removed_ones_only() {
     let names = reader.names();
 
     assert_eq!(names.len(), LOGS_MAX);
-    for name in ["kernel", "logd", "syslogd", "first", "ext-99"] {
+    for name in [
+        "kernel",
+        "logd",
+        "syslogd",
+        "controller-runtime",
+        "first",
+        "ext-99",
+    ] {
         assert!(names.iter().any(|known| known == name), "{name}");
     }
     assert_eq!(

@@ -30,7 +30,17 @@ fn lines_come_back_whole_and_in_order() {
         "first\nsecond\nthird\n"
     );
     assert_eq!(reader.follow("two", 0, "other\n").0, "other\n");
-    assert_eq!(reader.names(), ["kernel", "logd", "syslogd", "one", "two"]);
+    assert_eq!(
+        reader.names(),
+        [
+            "kernel",
+            "logd",
+            "syslogd",
+            "controller-runtime",
+            "one",
+            "two"
+        ]
+    );
     assert_eq!(reader.read("one", 6).0, "second\nthird\n");
     assert_eq!(reader.read("one", 19), (String::new(), 19));
 }

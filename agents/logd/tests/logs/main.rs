@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod controllers;
 mod growing;
 mod lasting;
 mod lines;

@@ -14,6 +14,7 @@ use api::machine::{DmesgRequest, EventsRequest, LogsRequest};
 use api::rbac::Roles;
 use api::{common, machine};
 use proto::Refusal;
+use proto::log::{CONTROLLERS, KERNEL, SYSLOG};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -56,8 +57,14 @@ pub(super) async fn logs(
     open(node, roles, &log, lines, request.follow).await
 }
 
-/// The log that is meant: a container may be called by its own name, unless a service has it.
+/// Logs that are no service's.
+const NO_SERVICES: &[&str] = &[KERNEL, SYSLOG, CONTROLLERS];
+
+/// The log that is meant: a container may be called by its own name, unless that is another log's.
 fn log_of(node: &Node, id: &str) -> String {
+    if NO_SERVICES.contains(&id) {
+        return id.to_owned();
+    }
     let container = format!("{}{id}", containers::PREFIX);
     let state = node.state();
     let is_container = state.services.get(id).is_none() && state.services.get(&container).is_some();
@@ -75,7 +82,7 @@ pub(super) async fn dmesg(
 ) -> Result<BoxStream<common::Data>, Status> {
     // `tail` means: only what comes from now on.
     let lines = if request.tail { 0 } else { u32::MAX };
-    open(node, roles, proto::log::KERNEL, lines, request.follow).await
+    open(node, roles, KERNEL, lines, request.follow).await
 }
 
 async fn open(

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use proto::log::SYSLOG;
+use proto::log::{CONTROLLERS, SYSLOG};
 use serde_json::{Map, Value};
 
 /// The longest message: what a UDP packet takes over IPv6, with some room (65,535 bytes less its
@@ -98,10 +98,10 @@ pub(crate) fn of_service(
     tags: &Map<String, Value>,
 ) -> Vec<u8> {
     let text = String::from_utf8_lossy(line);
-    let structured = if service == SYSLOG {
-        Structured::of_syslog(&text)
-    } else {
-        Structured::parse(&text)
+    let structured = match service {
+        SYSLOG => Structured::of_syslog(&text),
+        CONTROLLERS => Structured::of_controllers(&text),
+        _ => Structured::parse(&text),
     };
     let (mut fields, message, level, at) = match structured {
         Some(Structured {
@@ -182,6 +182,23 @@ impl Structured {
                 .collect(),
             message: text.to_owned(),
             level: level_of(priority),
+            at: Some(at.to_owned()),
+        })
+    }
+}
+
+impl Structured {
+    /// Reads a line of the log of controllers: `time LEVEL text {fields}`.
+    fn of_controllers(line: &str) -> Option<Self> {
+        let (at, rest) = line.split_once(' ')?;
+        let (word, rest) = rest.split_once(' ')?;
+        let (message, _) = rest.split_once(" {")?;
+        let fields = rest.get(message.len()..)?;
+        is_date(at).then_some(())?;
+        Some(Self {
+            fields: serde_json::from_str(fields).ok()?,
+            message: message.to_owned(),
+            level: level(word)?,
             at: Some(at.to_owned()),
         })
     }
@@ -319,6 +336,34 @@ mod tests {
         assert_eq!(odd.get("talos-level").unwrap(), "info");
         assert_eq!(odd.get("level").unwrap(), "loud");
         assert_eq!(odd.get("time").unwrap(), "now");
+    }
+
+    #[test]
+    fn diag_21_lines_of_controllers_have_their_level_time_and_fields() {
+        let line = "2026-01-02T03:04:05.123Z WARN controller failed {\"component\": \
+                    \"controller-runtime\", \"error\": \"a {b}\"}";
+        let message = of_service("controller-runtime", line.as_bytes(), at(0), &Map::new());
+
+        let message: Value = serde_json::from_slice(&message).unwrap();
+        let expected = serde_json::json!({
+            "component": "controller-runtime",
+            "error": "a {b}",
+            "msg": "controller failed",
+            "talos-level": "warn",
+            "talos-service": "controller-runtime",
+            "talos-time": "2026-01-02T03:04:05.123Z",
+        });
+        assert_eq!(message, expected);
+        for odd in [
+            "",
+            "no date {}",
+            "2026-01-02T03:04:05Z LOUD a {}",
+            "2026-01-02T03:04:05Z INFO a {",
+        ] {
+            let message = of_service("controller-runtime", odd.as_bytes(), at(0), &Map::new());
+            let message: Value = serde_json::from_slice(&message).unwrap();
+            assert_eq!(message.get("msg").unwrap(), odd);
+        }
     }
 
     #[test]

@@ -35,6 +35,15 @@ async fn rpc_029_a_container_is_found_by_its_own_name_and_kubernetes_is_refused_
     })
     .await;
     assert!(ask("apid", containerd, "system").await.is_none());
+    // No container takes the name of a log that is no service's.
+    node.set_service(status("ctr-controller-runtime", State::Running, 41));
+    node.set_service(status("ctr-last", State::Running, 42));
+    node.until("the last container", async || {
+        let refused = ask("last", containerd, "system").await.unwrap();
+        refused.message().contains("\"ctr-last\"").then_some(())
+    })
+    .await;
+    assert!(ask("controller-runtime", containerd, "").await.is_none());
     let cri = ask("web", common::ContainerDriver::Cri, "k8s.io").await;
     assert_eq!(cri.unwrap().code(), Code::Unimplemented);
     let cri = ask("apid", common::ContainerDriver::Cri, "system").await;

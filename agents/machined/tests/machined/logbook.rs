@@ -5,6 +5,7 @@
 //! Never: waits without a deadline.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use machined::seqpacket::{self, Connection, Listener};
@@ -39,6 +40,10 @@ impl Log {
 pub(crate) struct Logbook {
     logs: Arc<Mutex<BTreeMap<String, Log>>>,
     growth: watch::Sender<u64>,
+    /// What machined appended. It is not among the logs: tests of receivers say every line themselves.
+    appended: watch::Sender<String>,
+    /// Whether connections end in place of an answer to lines.
+    pub deaf: Arc<AtomicBool>,
 }
 
 impl Logbook {
@@ -50,6 +55,8 @@ impl Logbook {
         let book = Self {
             logs: Arc::default(),
             growth: watch::Sender::new(0),
+            appended: watch::Sender::default(),
+            deaf: Arc::default(),
         };
         let served = book.clone();
         node.agents.push(tokio::spawn(async move {
@@ -79,6 +86,16 @@ impl Logbook {
         });
     }
 
+    /// Waits until machined has appended lines of which something is so; returns all lines.
+    pub(crate) async fn until_appended(&self, so: impl Fn(&str) -> bool) -> String {
+        let mut appended = self.appended.subscribe();
+        let found = tokio::time::timeout(DEADLINE, appended.wait_for(|text| so(text)));
+        if let Ok(found) = found.await {
+            return found.unwrap().clone();
+        }
+        panic!("not appended: {}", *self.appended.borrow());
+    }
+
     /// Adds a line of the kernel.
     pub(crate) fn say_as_kernel(&self, sequence: u64, text: &str) {
         let line = format!("user: warning: [@{sequence:013}{:016}]: {text}", 6_252_819);
@@ -90,6 +107,15 @@ impl Logbook {
         let mut out = vec![0; proto::MAX_MESSAGE];
         while let Ok(Some(bytes)) = connection.receive(&mut buffer).await {
             let len = match log::Request::decode(bytes).unwrap() {
+                log::Request::Append(lines) => {
+                    let text = str::from_utf8(lines.bytes).unwrap();
+                    assert!(text.len() <= log::APPEND_MAX && text.ends_with('\n'));
+                    self.appended.send_modify(|all| all.push_str(text));
+                    if self.deaf.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    log::Reply::Appended(()).encode(&mut out)
+                }
                 log::Request::Hello(_) => log::Reply::Welcome(Greeting::OURS).encode(&mut out),
                 log::Request::Raw(place) => self.read(place, &mut out),
                 log::Request::Grown(since) => {

@@ -19,6 +19,7 @@ mod clocks;
 mod cluster_health;
 mod configurations;
 mod containers;
+mod controllers;
 mod copying;
 mod dead_mount;
 mod disks;

@@ -181,7 +181,8 @@ pub(crate) const FLOOD_LINE: &[u8] = b"flood line\n";
 const FLOOD_TWO: &[u8] = b"flood line\nflood line\n";
 
 pub(crate) fn answer_as_logd(bytes: &[u8], out: &mut [u8]) -> usize {
-    let known = |name: &str| ["kernel", "machined", "logd", "apid"].contains(&name);
+    let known = ["kernel", "machined", "logd", "apid", log::CONTROLLERS];
+    let known = |name: &str| known.contains(&name);
     let reply = match log::Request::decode(bytes).unwrap() {
         log::Request::Hello(_) => log::Reply::Welcome(Greeting::OURS),
         log::Request::Tail(tail) if tail.log == FLOOD => log::Reply::Begun(log::Begun {
@@ -215,6 +216,7 @@ pub(crate) fn answer_as_logd(bytes: &[u8], out: &mut [u8]) -> usize {
         log::Request::Follow(from) => chunk(from.cursor),
         // Nothing ever grows.
         log::Request::Grown(_) => return 0,
+        log::Request::Append(_) => log::Reply::Appended(()),
         log::Request::Tail(_) | log::Request::Log(_) | log::Request::Raw(_) => {
             log::Reply::Refused(Refusal::NotFound)
         }

@@ -48,6 +48,9 @@ pub(super) enum Piece {
     File(&'static str),
 }
 
+/// The log of what the node's controllers do, which is no service's.
+const CONTROLLERS: &str = "controller-runtime";
+
 /// What the kernel tells in files. Those that a kernel does not have are absent.
 const FILES: [&str; 4] = [
     "/proc/pressure/cpu",
@@ -62,6 +65,8 @@ impl Piece {
         match self {
             Self::Version => "version.txt".to_owned(),
             Self::Dmesg => "dmesg.log".to_owned(),
+            // Beside the kernel's: it is the node's, too.
+            Self::Log(name) if name == CONTROLLERS => format!("{CONTROLLERS}.log"),
             Self::Log(service) => format!("service-logs/{}.log", crate::zip::harmless(service)),
             Self::Resources(kind) => format!("resources/{}.yaml", crate::zip::harmless(&kind.name)),
             Self::Dependencies => "dependencies.dot".to_owned(),
@@ -130,7 +135,8 @@ impl Node {
 
     /// Finds out what there is to ask for, and what that failed for.
     pub(super) async fn plan(&self) -> (Vec<Piece>, Vec<(String, Failure)>) {
-        let mut pieces = vec![Piece::Version, Piece::Dmesg];
+        let controllers = Piece::Log(CONTROLLERS.to_owned());
+        let mut pieces = vec![Piece::Version, Piece::Dmesg, controllers];
         let mut failures = Vec::new();
         match self.services().await {
             Ok(ids) => pieces.extend(ids.into_iter().map(Piece::Log)),

@@ -258,7 +258,7 @@ pub struct Reader {
 
 impl Reader {
     pub fn send(&self, request: &Request<'_>) {
-        let mut message = [0; 256];
+        let mut message = [0; MAX_MESSAGE];
         let len = request.encode(&mut message).unwrap();
         seqpacket::send(&self.socket, &message[..len]).unwrap();
     }
