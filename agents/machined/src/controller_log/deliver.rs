@@ -17,8 +17,12 @@ use crate::node::Node;
 /// How long it waits when it has said too much: logd has room for some lines again then.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long it waits when machined has just started, and the node is to answer soon.
+const START_PAUSE: Duration = Duration::from_secs(3);
+
 /// Delivers for ever.
 pub(crate) async fn deliver(node: Arc<Node>) {
+    tokio::time::sleep(START_PAUSE).await;
     let mut retry = Retry::of("logd");
     let mut lines = node.controllers.next().await;
     loop {

@@ -2,14 +2,14 @@
 //! One line of the log.
 //!
 //! Owns: its form, which is the documents', and that it fits a line of logd's.
-//! Never: has a newline from what it tells of: in JSON there is none.
+//! Never: has a newline from what it tells of: in JSON there is none. Never: is written before somebody
+//! takes it, because a boot has better things to do.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use proto::log::CONTROLLERS;
-use resource::{Change, Failure};
-use serde_json::Value;
+use resource::{Change, Deed, Failure};
 
 use crate::clock::Took;
 use crate::journal::cut;
@@ -43,53 +43,84 @@ impl Level {
     }
 }
 
+/// What a field says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    Name(&'static str),
+    Text(String),
+    Number(u64),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Name(name) => name,
+            Self::Text(text) => text.as_str(),
+            Self::Number(number) => return write!(f, "{number}"),
+        };
+        f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
+    }
+}
+
 /// One line, without its date. It is written as the console shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     level: Level,
-    message: String,
+    message: &'static str,
     fields: Vec<(&'static str, Value)>,
     /// Whether the console is shown it, whatever the configuration says.
     pub(super) is_for_console: bool,
 }
 
 impl Entry {
-    fn new(level: Level, message: impl Into<String>) -> Self {
+    fn new(level: Level, message: &'static str) -> Self {
         Self {
             level,
-            message: message.into(),
-            fields: vec![("component", CONTROLLERS.into())],
+            message,
+            fields: vec![("component", Value::Name(CONTROLLERS))],
             is_for_console: level == Level::Error,
         }
     }
 
-    fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.fields.push((name, value.into()));
+    fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.fields.push((name, value));
         self
     }
 
     /// A resource was written.
     pub(super) fn changed(change: &Change) -> Self {
-        Self::new(Level::Debug, format!("resource {}", change.deed))
-            .with("controller", change.owner)
-            .with("namespace", change.namespace)
-            .with("type", change.kind.name)
-            .with("id", cut(&change.id, ID_MAX))
+        let message = match change.deed {
+            Deed::Created => "resource created",
+            Deed::Updated => "resource updated",
+            Deed::TornDown => "resource torn down",
+            Deed::Destroyed => "resource destroyed",
+        };
+        Self::new(Level::Debug, message)
+            .with("controller", Value::Name(change.owner))
+            .with("namespace", Value::Name(change.namespace))
+            .with("type", Value::Name(change.kind.name))
+            .with("id", Value::Text(cut(&change.id, ID_MAX).to_owned()))
     }
 
     /// A controller failed.
-    pub(super) fn failed(level: Level, name: &str, failure: &Failure, retry_in: Duration) -> Self {
+    pub(super) fn failed(
+        level: Level,
+        name: &'static str,
+        failure: &Failure,
+        retry_in: Duration,
+    ) -> Self {
+        let why = cut(&failure.to_string(), REASON_MAX).to_owned();
         Self::new(level, "controller failed")
-            .with("controller", name)
-            .with("error", cut(&failure.to_string(), REASON_MAX))
-            .with("retry_in", Took(retry_in).to_string())
+            .with("controller", Value::Name(name))
+            .with("error", Value::Text(why))
+            .with("retry_in", Value::Text(Took(retry_in).to_string()))
     }
 
     /// A controller does not fail any more.
-    pub(super) fn recovered(name: &str, failures: u32) -> Self {
+    pub(super) fn recovered(name: &'static str, failures: u32) -> Self {
         Self::new(Level::Info, "controller succeeded again")
-            .with("controller", name)
-            .with("failures", failures)
+            .with("controller", Value::Name(name))
+            .with("failures", Value::Number(failures.into()))
     }
 
     /// Lines had to go before logd could take them.
@@ -98,7 +129,7 @@ impl Entry {
             Level::Warn,
             "lines were lost: they came faster than they could be kept",
         )
-        .with("lines", lines)
+        .with("lines", Value::Number(lines))
     }
 
     /// The line of the log, without its newline.

@@ -74,7 +74,7 @@ impl ControllerLog {
     /// Tells of a run of the engine.
     pub(crate) fn ran(&self, journal: &Journal, ran: &Ran, now: Now, console: Console) {
         let entries = self.inside().ledger.entries(ran, now.monotonic);
-        self.add(journal, &entries, now.wall, console);
+        self.add(journal, entries, now.wall, console);
     }
 
     /// Tells of what a source wrote.
@@ -85,24 +85,19 @@ impl ControllerLog {
         now: SystemTime,
         console: Console,
     ) {
-        let entries: Vec<Entry> = ledger::of_changes(changes).collect();
-        self.add(journal, &entries, now, console);
+        let entries = ledger::of_changes(changes).collect();
+        self.add(journal, entries, now, console);
     }
 
-    fn add(&self, journal: &Journal, entries: &[Entry], now: SystemTime, console: Console) {
+    fn add(&self, journal: &Journal, entries: Vec<Entry>, now: SystemTime, console: Console) {
         if entries.is_empty() {
             return;
         }
-        {
-            let queue = &mut self.inside().queue;
-            for entry in entries {
-                queue.push(entry.line(now));
-            }
-        }
-        self.grown.notify_one();
         for entry in entries.iter().filter(|entry| console.shows(entry)) {
             journal.pass_on(format_args!("[talos] {entry}"));
         }
+        self.inside().queue.extend(now, entries);
+        self.grown.notify_one();
     }
 
     /// Takes lines for one message to logd, as soon as there are some.

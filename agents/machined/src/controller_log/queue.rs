@@ -12,34 +12,25 @@ use proto::log::{APPEND_MAX, LINE_MAX};
 use super::entry::Entry;
 use crate::journal::cut;
 
-/// The most bytes. All that a configuration changes fits, should logd be away just then.
-const BYTES_MAX: usize = 128 * 1024;
+/// The most lines. All that a configuration changes fits, should logd be away just then.
+const LINES_MAX: usize = 1024;
 
-/// The lines, oldest first.
+/// The lines, oldest first, with their moments.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    lines: VecDeque<String>,
-    bytes: usize,
+    entries: VecDeque<(SystemTime, Entry)>,
     lost: u64,
 }
 
 impl Queue {
-    /// Adds a line; when there are too many, the oldest go.
-    pub(super) fn push(&mut self, line: String) {
-        let mut line = line;
-        line.truncate(cut(&line, LINE_MAX.saturating_sub(1)).len());
-        line.push('\n');
-        self.bytes = self.bytes.saturating_add(line.len());
-        self.lines.push_back(line);
-        while self.bytes > BYTES_MAX && self.pop().is_some() {
+    /// Adds lines of one moment; when there are too many, the oldest go.
+    pub(super) fn extend(&mut self, at: SystemTime, entries: Vec<Entry>) {
+        self.entries
+            .extend(entries.into_iter().map(|entry| (at, entry)));
+        while self.entries.len() > LINES_MAX {
+            self.entries.pop_front();
             self.lost = self.lost.saturating_add(1);
         }
-    }
-
-    fn pop(&mut self) -> Option<String> {
-        let line = self.lines.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(line.len());
-        Some(line)
     }
 
     /// Takes as many lines as one message takes.
@@ -49,11 +40,15 @@ impl Queue {
             taken = Entry::lost(std::mem::take(&mut self.lost)).line(now);
             taken.push('\n');
         }
-        while let Some(next) = self.lines.front() {
-            if taken.len().saturating_add(next.len()) > APPEND_MAX {
+        while let Some((at, entry)) = self.entries.front() {
+            let line = entry.line(*at);
+            let line = cut(&line, LINE_MAX.saturating_sub(1));
+            if taken.len().saturating_add(line.len()) >= APPEND_MAX {
                 break;
             }
-            taken.push_str(&self.pop().unwrap_or_default());
+            taken.push_str(line);
+            taken.push('\n');
+            self.entries.pop_front();
         }
         (!taken.is_empty()).then_some(taken)
     }
@@ -61,14 +56,25 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    fn moment(number: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+            .checked_add(Duration::from_millis(number))
+            .unwrap()
+    }
+
+    fn entry() -> Entry {
+        Entry::recovered("test.Controller", 1)
+    }
 
     #[test]
     fn lines_come_in_order_as_many_as_a_message_takes() {
         let mut queue = Queue::default();
-        let lines: Vec<String> = (0..100).map(|number| format!("{number:0>99}")).collect();
-        for line in &lines {
-            queue.push(line.clone());
+        for number in 0..100 {
+            queue.extend(moment(number), vec![entry()]);
         }
 
         let mut taken = Vec::new();
@@ -77,28 +83,18 @@ mod tests {
             taken.push(message);
         }
 
-        assert_eq!(taken.len(), 3);
+        assert!(taken.len() > 1, "it is more than one message");
+        let lines: Vec<String> = (0..100).map(|n| entry().line(moment(n))).collect();
         assert_eq!(taken.concat(), format!("{}\n", lines.join("\n")));
-        assert_eq!(queue.bytes, 0);
-    }
-
-    #[test]
-    fn the_longest_line_is_cut_to_what_a_message_takes() {
-        let mut queue = Queue::default();
-        queue.push("x".repeat(LINE_MAX * 2));
-
-        let taken = queue.take(SystemTime::UNIX_EPOCH).unwrap();
-        assert_eq!(taken.len(), APPEND_MAX);
     }
 
     #[test]
     fn when_logd_is_away_the_oldest_lines_go_and_are_counted_in_the_log() {
         let mut queue = Queue::default();
-        for number in 0..10_000_u32 {
-            queue.push(format!("{number:0>99}"));
+        for number in 0..10_000 {
+            queue.extend(moment(number), vec![entry()]);
         }
-        assert!(queue.bytes <= BYTES_MAX);
-        let kept = queue.lines.len();
+        assert_eq!(queue.entries.len(), LINES_MAX);
 
         let first = queue.take(SystemTime::UNIX_EPOCH).unwrap();
         let mut lines = first.lines();
@@ -107,11 +103,10 @@ mod tests {
             said.starts_with("1970-01-01T00:00:00.000Z WARN lines were lost"),
             "{said}"
         );
-        assert!(
-            said.ends_with(&format!("\"lines\": {}}}", 10_000 - kept)),
-            "{said}"
-        );
-        assert_eq!(lines.next().unwrap(), format!("{:0>99}", 10_000 - kept));
+        let lost = 10_000 - LINES_MAX;
+        assert!(said.ends_with(&format!("\"lines\": {lost}}}")), "{said}");
+        let oldest = entry().line(moment(u64::try_from(lost).unwrap()));
+        assert_eq!(lines.next().unwrap(), oldest);
         // It is said once.
         assert!(!queue.take(SystemTime::UNIX_EPOCH).unwrap().contains("lost"));
     }

@@ -12,8 +12,10 @@ use ::api::machine::machine_status_event::MachineStage;
 use regex_lite::Regex;
 
 use crate::api::apply;
+use crate::clients::as_admin;
+use crate::configurations::configuration;
 use crate::logbook::Logbook;
-use crate::node::{NetState, TestNode, as_admin, configuration, eth0};
+use crate::node::{NetState, TestNode, eth0};
 
 /// A line of the documents' form.
 const FORM: &str = r#"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARN|ERROR) [a-z][^{]* \{"component": "controller-runtime", "controller": "[a-zA-Z0-9]+\.[a-zA-Z]+", .*\}$"#;

@@ -32,7 +32,6 @@ impl State for Api {
         let roles = roles(&request);
         let asked = request.into_inner();
         let (namespace, kind) = access::read(roles, &asked.namespace, &asked.r#type)?;
-        access::check_id(&asked.id)?;
         on_demand::refresh(&self.node, kind);
         let found = self
             .node
