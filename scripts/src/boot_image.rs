@@ -102,7 +102,11 @@ fn write(path: &Path, archive: &Archive) -> Result<()> {
         make_folder(folder)?;
     }
     let bytes = archive.emit().context("cannot make the archive")?;
-    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    // A machine may be starting from the one that is there.
+    let staged = path.with_extension(format!("new-{}", std::process::id()));
+    std::fs::write(&staged, bytes)
+        .and_then(|()| std::fs::rename(&staged, path))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -75,6 +75,14 @@ fn of_the_machine(name: &str) -> Option<Vec<u8>> {
             ..Default::default()
         }
         .encode_to_vec(),
+        "GenerateClientConfiguration" => machine::GenerateClientConfigurationRequest {
+            roles: vec!["os:reader".to_owned()],
+            crt_ttl: Some(prost_types::Duration {
+                seconds: 3600,
+                nanos: 0,
+            }),
+        }
+        .encode_to_vec(),
         "List" => machine::ListRequest {
             root: folder(),
             ..Default::default()

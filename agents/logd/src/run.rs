@@ -7,7 +7,7 @@
 use core::fmt::Write as _;
 
 use heapless::Vec;
-use proto::log::{KERNEL, SYSLOG};
+use proto::log::{KERNEL, NO_SERVICES, SYSLOG};
 use proto::paths::{FIRST_LISTENER_FD, INIT_SOCKET, LOG_RINGS, READY_FD};
 use sys::event::{PollFd, PollFlags, Timespec, poll};
 use sys::fd::OwnedFd;
@@ -21,7 +21,7 @@ use crate::capacity::{LOGS_MAX, TURN_MAX, is_name};
 use crate::clock;
 use crate::lines;
 use crate::serve::Readers;
-use crate::shelf::{Shelf, has_no_service};
+use crate::shelf::Shelf;
 use crate::stamp;
 use crate::supervisor::{self, Init, News};
 use crate::syslog::{self, MESSAGE_MAX};
@@ -196,7 +196,7 @@ impl Logd {
 
     /// Puts the output of a service on the shelf.
     fn take_pipe(&mut self, name: &str, pipe: OwnedFd) {
-        if !is_name(name) || has_no_service(name) {
+        if !is_name(name) || NO_SERVICES.contains(&name) {
             self.shelf
                 .say(format_args!("a service has a name that no log can have"));
             return;

@@ -20,9 +20,8 @@ use crate::ring::Ring;
 use crate::shelf::{Log, Shelf};
 use crate::stamp;
 
-/// The most readers at once. machined opens one connection for each stream of the API, and one for
-/// each service whose log is shown on the console, and one to append: all of them together leave room
-/// for operators.
+/// The most readers at once. machined opens 64 for clients at most, 17 to ship logs and one to append;
+/// what is left is for services that the console shows, which ask again when there is no room.
 pub const READERS_MAX: usize = SERVICES_MAX + 32;
 
 /// The server of logd's socket.

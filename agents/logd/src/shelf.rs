@@ -26,12 +26,6 @@ pub const OWN: &str = "logd";
 /// Logs that are always there.
 const FIXED: [&str; 4] = [KERNEL, OWN, SYSLOG, CONTROLLERS];
 
-/// Whether a log gets its lines from elsewhere than a service's pipe.
-#[must_use]
-pub fn has_no_service(name: &str) -> bool {
-    name != OWN && FIXED.contains(&name)
-}
-
 /// One log.
 #[derive(Debug)]
 pub struct Log {

@@ -42,6 +42,7 @@ mod node;
 mod ntp;
 mod on_demand;
 pub mod outside;
+mod patience;
 mod perf;
 pub mod places;
 mod proc;

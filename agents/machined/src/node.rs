@@ -9,7 +9,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +31,7 @@ use crate::look::Looks;
 use crate::meta::Meta;
 use crate::ntp::Asks;
 use crate::on_demand::Listeners;
+use crate::patience::Patience;
 use crate::places::Places;
 use crate::quota::Quota;
 use crate::resources::{MachineConfig, MachineStage, MachineStatus};
@@ -46,15 +46,15 @@ pub(crate) const RUNTIME: &str = "runtime.MachineStatusController";
 
 /// How many controllers run before something else of machined does.
 const TURN: usize = 8;
-/// Readers of logs at one time; logd has room for half as many more, which log shipping takes.
-const LOGS_MAX: usize = 64;
-const LOGS_KEPT: usize = 16;
+/// Clients that read logs at one time. logd has room for 32 more: 17 are log shipping's, one appends,
+/// and the rest is for services that the console shows.
+const LOG_READERS_MAX: usize = 64;
+/// So many of them are for administrators and operators alone.
+const LOG_READERS_KEPT: usize = 16;
 /// What clients may choose resources by, all together, in KiB: a tenth of machined's memory.
 const QUERIES_MAX_KIB: usize = 5120;
+/// So much of it is for administrators and operators alone.
 const QUERIES_KEPT_KIB: usize = 1024;
-/// After so many turns in which controllers found no end, what they say in the middle counts: an
-/// authority that is no longer accepted must not stay because others quarrel.
-const UNSETTLED_MAX: u32 = 1024;
 
 /// Everything that is known and happens.
 #[derive(Debug)]
@@ -85,8 +85,8 @@ pub(crate) struct Node {
     pub arguments: KernelArguments,
     state: Mutex<State>,
     changed: Notify,
-    /// How many turns of the controllers found no end.
-    unsettled: AtomicU32,
+    /// With controllers that find no end.
+    patience: Patience,
     /// How apid is to open its door.
     pub door: watch::Sender<Opening>,
     /// What trustd is to sign with.
@@ -178,7 +178,7 @@ impl Node {
             controllers: ControllerLog::default(),
             arguments,
             changed: Notify::new(),
-            unsettled: AtomicU32::new(0),
+            patience: Patience::default(),
             door: watch::Sender::new(Opening::closed()),
             trust: watch::Sender::default(),
             join,
@@ -189,7 +189,7 @@ impl Node {
             looks: Looks::default(),
             images: Images::default(),
             slots: Slots::default(),
-            logs: Quota::new(LOGS_MAX, LOGS_KEPT),
+            logs: Quota::new(LOG_READERS_MAX, LOG_READERS_KEPT),
             queries: Quota::new(QUERIES_MAX_KIB, QUERIES_KEPT_KIB),
             listeners: Listeners::default(),
             asks: Asks::default(),
@@ -349,7 +349,7 @@ impl Node {
         }
         // Of a door that is open, what comes in the middle of a round may be half of the old and half of
         // the new: an authority that goes, under rules that come.
-        let counts = self.counts(ran.is_settled);
+        let counts = self.patience.is_over(ran.is_settled);
         self.door.send_if_modified(|present| {
             let is_due = counts || present.is_closed() || opening.is_closed();
             let differs = is_due && *present != opening;
@@ -367,15 +367,6 @@ impl Node {
             differs
         });
         ran.wake_at
-    }
-
-    /// Whether what the controllers say now is more than a step on the way.
-    fn counts(&self, is_settled: bool) -> bool {
-        if is_settled {
-            self.unsettled.store(0, Ordering::Relaxed);
-            return true;
-        }
-        self.unsettled.fetch_add(1, Ordering::Relaxed) >= UNSETTLED_MAX
     }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! How much clients may hold of something at one time.
 //!
-//! Owns: counting, and keeping some of it for administrators and operators.
+//! Owns: counting, and keeping some of it for those who count more: administrators and operators, or
+//! whoever the owner of the places says.
 //! Never: makes anybody wait: who asks for too much is refused.
 
 use std::sync::Arc;
@@ -17,12 +18,12 @@ pub(crate) struct Quota {
     kept: usize,
 }
 
-/// Who asks for a place.
+/// Which places a request may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Share {
-    /// Anybody.
+    /// Those that are for everybody.
     Common,
-    /// Those for whom some places are kept.
+    /// All, those that are kept among them.
     Whole,
 }
 

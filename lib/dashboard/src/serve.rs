@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The longest answer, in bytes: thousands of processes. What is longer is refused and said so; on the node's own screen it
 /// would not fit the memory there is.
 const ANSWER_MAX: usize = 4 * 1024 * 1024;
-/// Resources of one type that are looked at, and counted.
+/// The most resources of one type that are looked at. What are more are not shown.
 const LISTED_MAX: usize = 4096;
 /// How long a node that is away is left alone.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -236,7 +236,8 @@ impl Asker {
                 found.push((id, yaml));
                 // A node may be anybody's: what it says without end is not listened to without end.
                 if len > ANSWER_MAX || found.len() > LISTED_MAX {
-                    break;
+                    let why = format!("{kind}: too many to be looked at");
+                    return Err(Status::resource_exhausted(why));
                 }
             }
             Ok(found)

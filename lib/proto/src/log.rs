@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What logd is asked over `/run/ichor/logd.sock`. Only user 0 may ask.
 //!
-//! What services say comes from their pipes; one log has its lines from here. The reader pulls: logd keeps nothing for a reader, so a slow one can never hold up a writer.
+//! What services say comes from their pipes; the log [`CONTROLLERS`] alone has its lines from here.
+//! The reader pulls: logd keeps nothing for a reader, so a slow one can never hold up a writer.
 //! A cursor is the count of bytes ever written to a log before the place it names. Logs hold
 //! whole lines; a line longer than [`LINE_MAX`] is cut there.
 //!
@@ -21,6 +22,9 @@ pub const SYSLOG: &str = "syslogd";
 
 /// The log of what machined's controllers do. It is no service's output: machined has one of its own.
 pub const CONTROLLERS: &str = "controller-runtime";
+
+/// Logs that are no service's output; no service has such a name.
+pub const NO_SERVICES: [&str; 3] = [KERNEL, SYSLOG, CONTROLLERS];
 
 /// The most logs in one `Grown`: those that are left out come with the next.
 pub const GROWN_MAX: usize = 16;

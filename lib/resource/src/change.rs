@@ -4,7 +4,6 @@
 //! Owns: looking before a write, so that it is known what it did.
 //! Never: has anything of a spec, which may be a secret.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -21,17 +20,6 @@ pub enum Deed {
     TornDown,
     /// It is gone.
     Destroyed,
-}
-
-impl fmt::Display for Deed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Created => "created",
-            Self::Updated => "updated",
-            Self::TornDown => "torn down",
-            Self::Destroyed => "destroyed",
-        })
-    }
 }
 
 /// One change to one resource.

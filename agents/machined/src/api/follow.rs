@@ -14,7 +14,7 @@ use api::machine::{DmesgRequest, EventsRequest, LogsRequest};
 use api::rbac::Roles;
 use api::{common, machine};
 use proto::Refusal;
-use proto::log::{CONTROLLERS, KERNEL, SYSLOG};
+use proto::log::{KERNEL, NO_SERVICES};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -56,9 +56,6 @@ pub(super) async fn logs(
     let log = log_of(node, &request.id);
     open(node, roles, &log, lines, request.follow).await
 }
-
-/// Logs that are no service's.
-const NO_SERVICES: &[&str] = &[KERNEL, SYSLOG, CONTROLLERS];
 
 /// The log that is meant: a container may be called by its own name, unless that is another log's.
 fn log_of(node: &Node, id: &str) -> String {

@@ -125,11 +125,8 @@ impl Entry {
 
     /// Lines had to go before logd could take them.
     pub(super) fn lost(lines: u64) -> Self {
-        Self::new(
-            Level::Warn,
-            "lines were lost: they came faster than they could be kept",
-        )
-        .with("lines", Value::Number(lines))
+        Self::new(Level::Warn, "lines were lost before logd took them")
+            .with("lines", Value::Number(lines))
     }
 
     /// The line of the log, without its newline.

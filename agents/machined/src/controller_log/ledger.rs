@@ -164,7 +164,12 @@ mod tests {
                 id: "node".to_owned(),
             };
 
-            assert_eq!(of_changes(&[change]).count(), said, "{} {deed}", kind.name);
+            assert_eq!(
+                of_changes(&[change]).count(),
+                said,
+                "{} {deed:?}",
+                kind.name
+            );
         }
     }
 

@@ -213,4 +213,25 @@ mod tests {
         assert_eq!(addresses(&bench, "current"), Vec::<String>::new());
         assert!(bench.store.get::<NodeAddress>("default").is_none());
     }
+
+    #[test]
+    fn prefixes_that_are_made_up_without_end_are_not_remembered_without_end() {
+        let mut bench = Bench::of(controller());
+        bench.say("eth0/own", address("10.5.0.2", 0));
+
+        for number in 0..1000 {
+            let made_up = format!("fd00:{number:x}::2");
+            bench.say("eth0/made-up", address(&made_up, 0));
+            bench.run();
+        }
+
+        let ever = addresses(&bench, "accumulative");
+        assert_eq!(ever.len(), REMEMBERED_MAX + 2);
+        for kept in ["10.5.0.2", "fd00:3e7::2", "fd00:3e6::2"] {
+            assert!(
+                ever.iter().any(|address| address.starts_with(kept)),
+                "no {kept} in {ever:?}"
+            );
+        }
+    }
 }

@@ -166,9 +166,7 @@ impl Structured {
             at,
         })
     }
-}
 
-impl Structured {
     /// Reads a line of the log of syslog(3): `time facility.level text`.
     fn of_syslog(line: &str) -> Option<Self> {
         let (at, rest) = line.split_once(' ')?;
@@ -185,9 +183,7 @@ impl Structured {
             at: Some(at.to_owned()),
         })
     }
-}
 
-impl Structured {
     /// Reads a line of the log of controllers: `time LEVEL text {fields}`.
     fn of_controllers(line: &str) -> Option<Self> {
         let (at, rest) = line.split_once(' ')?;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What machined promises of whose logs are meant, and of events about the node itself.
+//! What machined promises of whose logs are meant, who may read how many, and of events about the node
+//! itself.
 //!
 //! Owns: names, drivers and namespaces of logs; the event of the node's addresses.
 //! Never: reads a log.
@@ -10,7 +11,7 @@ use proto::service::State;
 use tonic::Code;
 
 use crate::api::running;
-use crate::clients::{as_admin, events};
+use crate::clients::{as_admin, events, with_role};
 use crate::node::status;
 
 #[tokio::test(flavor = "current_thread")]
@@ -48,6 +49,33 @@ async fn rpc_029_a_container_is_found_by_its_own_name_and_kubernetes_is_refused_
     assert_eq!(cri.unwrap().code(), Code::Unimplemented);
     let cri = ask("apid", common::ContainerDriver::Cri, "system").await;
     assert!(cri.unwrap().message().contains("driver cri"));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn readers_who_follow_logs_keep_no_administrator_from_them() {
+    let (_node, mut client) = running().await;
+    let follow = || machine::LogsRequest {
+        id: "apid".to_owned(),
+        driver: common::ContainerDriver::Containerd.into(),
+        namespace: "system".to_owned(),
+        follow: true,
+        ..Default::default()
+    };
+
+    let mut followed = Vec::new();
+    let refused = loop {
+        match client.logs(with_role("os:reader", follow())).await {
+            Ok(stream) => followed.push(stream),
+            Err(refused) => break refused,
+        }
+        assert!(followed.len() < 96, "logd has no more room");
+    };
+
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+    assert!(client.logs(as_admin(follow())).await.is_ok());
+    let kernel = machine::DmesgRequest::default();
+    let refused = client.dmesg(with_role("os:reader", kernel)).await;
+    assert_eq!(refused.unwrap_err().code(), Code::ResourceExhausted);
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -91,6 +91,14 @@ mod tests {
     }
 
     #[test]
+    fn an_id_that_no_resource_has_is_refused_for_its_length() {
+        assert!(check_id(&"i".repeat(ID_MAX)).is_ok());
+        let refused = check_id(&"i".repeat(ID_MAX + 1)).unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(refused.message().starts_with("id: longer than"));
+    }
+
+    #[test]
     fn sensitive_types_are_for_administrators_though_the_method_is_for_readers() {
         let denied = Some(Code::PermissionDenied);
         for (roles, namespace, kind, expected) in [

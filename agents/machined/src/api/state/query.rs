@@ -57,6 +57,7 @@ pub(super) fn read(labels: &[LabelQuery], ids: Option<&IdQuery>) -> Result<Optio
     });
     Ok(Some(Query {
         filter,
+        // A term and each of its values are a few words of memory beside their text.
         cost: cost.saturating_add(TEXT_MAX.saturating_mul(4)),
     }))
 }

@@ -246,6 +246,17 @@ mod tests {
     }
 
     #[test]
+    fn pods_of_two_namespaces_whose_ids_are_the_same_are_both_there() {
+        let found = follows(configuration(
+            "machine:\n",
+            "machine:\n    pods: [{metadata: {name: b-c, namespace: a}}, {metadata: {name: c, namespace: a-b}}]\n",
+        ));
+
+        assert!(found["StaticPod/a-b-c"].contains("name: b-c"), "{found:?}");
+        assert!(found["StaticPod/a-b/c"].contains("name: c"), "{found:?}");
+    }
+
+    #[test]
     fn a_worker_has_nothing_of_a_control_plane() {
         let found = follows(worker());
 

@@ -19,7 +19,7 @@ use crate::resources::{AddressSpec, LinkSpec, OperatorSpec, ResolverSpec, RouteS
 pub(super) fn links() -> Controller {
     merging::<LinkSpec>("network.LinkMergeController", |view, desired| {
         let mut merged: BTreeMap<&str, LinkSpec> = BTreeMap::new();
-        for (id, wish) in named::<LinkSpec>(view) {
+        for (id, wish) in with_ids::<LinkSpec>(view) {
             match merged.get_mut(id) {
                 Some(present) => present.add(wish),
                 None => {
@@ -66,7 +66,7 @@ pub(super) fn resolvers() -> Controller {
 }
 
 /// All wishes with their ids after merging, the lowest layer first.
-fn named<'a, T: Layered>(view: &View<'a>) -> impl Iterator<Item = (&'a str, &'a T)> {
+fn with_ids<'a, T: Layered>(view: &View<'a>) -> impl Iterator<Item = (&'a str, &'a T)> {
     let wishes = by_layer::<T>(view).into_iter();
     wishes.map(|wish| {
         (
@@ -78,7 +78,7 @@ fn named<'a, T: Layered>(view: &View<'a>) -> impl Iterator<Item = (&'a str, &'a 
 
 /// Of each id the highest wish: the last one that is put counts.
 fn each<T: Layered + Clone>(view: &View<'_>, desired: &mut Desired) {
-    for (id, wish) in named::<T>(view) {
+    for (id, wish) in with_ids::<T>(view) {
         desired.put(id, wish.clone());
     }
 }

@@ -7,6 +7,8 @@
 use ::api::cosi::resource::{EventType, IdQuery, LabelQuery, LabelTerm, ListOptions, WatchOptions};
 use ::api::machine::apply_configuration_request::Mode;
 
+use tonic::Code;
+
 use super::{HOSTNAMES, SERVICES, STORED, State, all, id, list, next, read, told, watch, yaml};
 use crate::api::{apply, running};
 use crate::clients::{as_admin, with_role};
@@ -154,4 +156,34 @@ async fn rsrc_105_107_counters_are_new_whenever_somebody_looks() {
     );
     let memory = read(&mut state, "perf", "MemoryStats.perf.talos.dev", "latest").await;
     assert!(yaml(&memory.unwrap()).starts_with("total: "));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn readers_who_choose_by_patterns_hold_so_much_memory_and_no_more() {
+    let (node, _client) = running().await;
+    let mut state = node.state().await;
+    let choosing = || {
+        let options = WatchOptions {
+            id_query: Some(IdQuery {
+                regexp: "^a".to_owned(),
+            }),
+            ..WatchOptions::default()
+        };
+        watch("network", HOSTNAMES, None, options)
+    };
+
+    let mut held = Vec::new();
+    let refused = loop {
+        match state.watch(with_role("os:reader", choosing())).await {
+            Ok(stream) => held.push(stream),
+            Err(refused) => break refused,
+        }
+        assert!(held.len() < 250, "nothing is refused");
+    };
+
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+    assert!(held.len() > 100, "{} fit", held.len());
+    assert!(state.watch(as_admin(choosing())).await.is_ok());
+    let all = watch("network", HOSTNAMES, None, WatchOptions::default());
+    assert!(state.watch(with_role("os:reader", all)).await.is_ok());
 }
