@@ -18,6 +18,10 @@
     reason = "modules of other tests"
 )]
 
+#[path = "../../../agents/machined/tests/machined/clients.rs"]
+mod clients;
+#[path = "../../../agents/machined/tests/machined/configurations.rs"]
+mod configurations;
 #[path = "../../../agents/machined/tests/machined/node.rs"]
 mod node;
 #[path = "../../../agents/machined/tests/machined/process.rs"]
@@ -37,7 +41,9 @@ use tokio::time::timeout;
 use tonic::body::Body;
 use tower_service::Service as _;
 
-use node::{Client, DEADLINE, TestNode, Transport, as_admin, configuration};
+use clients::{Client, Transport, as_admin};
+use configurations::configuration;
+use node::{DEADLINE, TestNode};
 
 /// Requests of each method, twice.
 const RUNS: u64 = 30;
