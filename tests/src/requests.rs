@@ -6,7 +6,7 @@
 
 use api::cosi::resource as state;
 use api::methods::{METHODS, Method};
-use api::{machine, time};
+use api::{common, machine, time};
 use prost::Message as _;
 use tonic::Code;
 
@@ -15,6 +15,9 @@ pub const POWER: &[&str] = &[
     "/machine.MachineService/Reboot",
     "/machine.MachineService/Shutdown",
 ];
+
+/// A key of META that nobody uses.
+const META_KEY: u32 = 0x0d;
 
 /// The service of trustd, which has a door of its own and asks for a token.
 const TRUSTD: &str = "securityapi.SecurityService";
@@ -83,6 +86,10 @@ fn of_the_machine(name: &str) -> Option<Vec<u8>> {
             }),
         }
         .encode_to_vec(),
+        "ImageList" => machine::ImageListRequest {
+            namespace: common::ContainerdNamespace::NsSystem.into(),
+        }
+        .encode_to_vec(),
         "List" => machine::ListRequest {
             root: folder(),
             ..Default::default()
@@ -94,9 +101,18 @@ fn of_the_machine(name: &str) -> Option<Vec<u8>> {
             ..Default::default()
         }
         .encode_to_vec(),
+        "MetaDelete" => machine::MetaDeleteRequest { key: META_KEY }.encode_to_vec(),
         "MetaWrite" => machine::MetaWriteRequest {
-            key: 0x0d,
+            key: META_KEY,
             value: b"written through an endpoint".to_vec(),
+        }
+        .encode_to_vec(),
+        "Netstat" => machine::NetstatRequest {
+            l4proto: Some(machine::netstat_request::L4proto {
+                tcp: true,
+                ..Default::default()
+            }),
+            ..Default::default()
         }
         .encode_to_vec(),
         "PacketCapture" => machine::PacketCaptureRequest {
@@ -148,6 +164,10 @@ fn expected(method: &Method) -> Code {
         // Nothing is named, and nothing is no name.
         "ApplyConfiguration" | "GenerateConfiguration" | "ImagePull" => Code::InvalidArgument,
         "Restart" | "ServiceRestart" | "ServiceStart" | "ServiceStop" => Code::NotFound,
+        // It was not written before; the table has it in front of `MetaWrite`.
+        "MetaDelete" => Code::NotFound,
+        // Machines of tests have no time server.
+        "Time" | "TimeCheck" => Code::Unavailable,
         // Resources are written by nobody but the node.
         "Create" | "Destroy" | "Update" => Code::PermissionDenied,
         _ => Code::Ok,
