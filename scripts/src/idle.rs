@@ -27,10 +27,10 @@ impl Idle {
     /// # Errors
     /// When it cannot be started.
     pub fn start(places: &Places, arguments: &[&str]) -> Result<Self> {
-        let program = std::env::current_exe().context("cannot tell which program this is")?;
+        // Not this program itself: when its tests were built, another one came into its place.
         let child = Command::new("chrt")
             .args(["--idle", "0"])
-            .arg(program)
+            .arg(places.root.join("x"))
             .args(arguments)
             .current_dir(&places.root)
             .stdin(Stdio::null())
@@ -65,5 +65,45 @@ impl Drop for Idle {
             let _gone = child.kill();
             let _status = child.wait();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn with_x(text: &str) -> (tempfile::TempDir, Places) {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("x");
+        std::fs::write(&script, text).unwrap();
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let places = Places {
+            root: folder.path().to_path_buf(),
+            out: folder.path().join("out"),
+            target: folder.path().join("target"),
+            cache: folder.path().join("cache"),
+        };
+        (folder, places)
+    }
+
+    #[test]
+    fn it_runs_when_nobody_else_wants_to_and_a_failure_is_said_with_its_words() {
+        let (_folder, places) = with_x("#!/bin/sh\nchrt --pid $$ >&2\necho $1 fails >&2\nexit 3\n");
+
+        let failed = Idle::start(&places, &["this"]).unwrap().wait();
+
+        let said = failed.unwrap_err().to_string();
+        assert!(said.contains("./x this: exit status: 3"), "{said}");
+        assert!(said.contains("SCHED_IDLE"), "{said}");
+        assert!(said.contains("this fails"), "{said}");
+    }
+
+    #[test]
+    fn what_ends_well_is_no_failure() {
+        let (_folder, places) = with_x("#!/bin/sh\nexit 0\n");
+
+        assert!(Idle::start(&places, &["this"]).unwrap().wait().is_ok());
     }
 }

@@ -197,7 +197,7 @@ impl Text {
     /// The text of a terminal of so many columns and rows, from vcs(4).
     #[must_use]
     pub fn of(text: &str, columns: usize, rows: usize) -> Self {
-        let letters = text.chars().chain(std::iter::repeat(' '));
+        let letters = text.chars().flat_map(cells).chain(std::iter::repeat(' '));
         Self {
             columns,
             letters: letters.take(columns.saturating_mul(rows)).collect(),
@@ -217,9 +217,28 @@ impl Text {
     }
 }
 
+/// The cells that were read as one letter: a byte of vcs(4) is a cell, and what the kernel's messages have in
+/// UTF-8 stands on the screen byte by byte.
+fn cells(letter: char) -> Vec<char> {
+    if letter == char::REPLACEMENT_CHARACTER {
+        return vec![letter];
+    }
+    let mut bytes = [0; 4];
+    let bytes = letter.encode_utf8(&mut bytes).bytes();
+    bytes.map(char::from).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_duration_below_a_millisecond_takes_a_cell_more_in_the_kernels_messages() {
+        let text = Text::of("8\u{b5}sabcd\u{fffd}x", 4, 2);
+
+        assert_eq!(text.lines(), "8\u{c2}\u{b5}s\nabcd");
+        assert_eq!(Text::of("a\u{fffd}bc", 4, 1).lines(), "a\u{fffd}bc");
+    }
 
     /// Two letters of two by two pixels: one with ink in a corner, one with ink on top of another colour.
     fn picture(swapped: bool) -> Vec<u8> {
