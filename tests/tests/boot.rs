@@ -123,6 +123,8 @@ fn look_at_controllers(node: &mut Node) -> Result<()> {
             after.contains("HostnameStatuses.net.talos.dev"),
             "the log: {after}"
         );
+        let last = node.ctl(&[&log[..], &["--tail", "1"]].concat())?.ok()?;
+        ensure!(after.lines().last() == last.lines().last(), "{last}");
         Ok(after)
     })?;
     for line in silent.lines() {
@@ -138,8 +140,6 @@ fn look_at_controllers(node: &mut Node) -> Result<()> {
             "{line}"
         );
     }
-    let last = node.ctl(&[&log[..], &["--tail", "1"]].concat())?.ok()?;
-    ensure!(silent.lines().last() == last.lines().last(), "{last}");
     let console = node.machine.console_text();
     ensure!(!console.contains(FIELDS), "{console}");
 
