@@ -14,6 +14,8 @@ use crate::api::{collect, running};
 use crate::clients::{Client, as_admin, with_role};
 use crate::node::TestNode;
 
+/// As many files as somebody careless has in a folder. (A million were tried once: 24 s, and less than 8 MiB.)
+const VERY_MANY: u32 = 200_000;
 /// As many as may look at a time.
 const SLOTS_MAX: usize = 16;
 
@@ -293,6 +295,33 @@ async fn names_are_for_readers_and_contents_for_admins() {
     let text = client.read(as_admin(ReadRequest { path })).await.unwrap();
     let text = collect(text.into_inner()).await;
     assert!(String::from_utf8(text).unwrap().contains("box.lab.example"));
+}
+
+/// That little of it is remembered is `walk`'s own promise: a test beside others cannot tell whose memory it sees.
+#[tokio::test(flavor = "current_thread")]
+async fn a_list_of_very_many_files_is_whole_and_others_are_answered_meanwhile() {
+    let (node, mut client) = running().await;
+    std::fs::create_dir(node.path("many")).unwrap();
+    for number in 0..VERY_MANY {
+        std::fs::File::create(node.path(&format!("many/{number}"))).unwrap();
+    }
+    let mut other = node.client().await;
+
+    let mut stream = client
+        .list(as_admin(at("/many")))
+        .await
+        .unwrap()
+        .into_inner();
+    let mut count = 0;
+    while stream.message().await.unwrap().is_some() {
+        count += 1;
+        if count % (VERY_MANY / 10) == 0 {
+            other.version(as_admin(())).await.unwrap();
+        }
+    }
+
+    // The folder itself is one of them.
+    assert_eq!(count, VERY_MANY + 1);
 }
 
 /// A file without an end, and a folder that takes long: both cost a place each, and the place is
