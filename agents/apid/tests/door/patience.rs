@@ -7,6 +7,7 @@
 //! Owns: the limits of connections, seen on real sockets.
 //! Never: waits for real minutes.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -147,6 +148,42 @@ async fn a_full_house_turns_the_next_away_at_once_and_goes_on_for_those_inside()
         }
     };
     timeout(PATIENCE, room).await.unwrap();
+}
+
+#[tokio::test]
+async fn ten_thousand_connections_that_say_nothing_hold_up_nobody_who_is_inside() {
+    let house = House::running().await;
+    let identity = house.client_with(&["os:reader"]);
+    let channel = house.channel(Some(&identity)).await.unwrap();
+    let mut inside = MachineServiceClient::new(channel);
+    inside.version(()).await.unwrap();
+
+    // Twice as many at a time as may shake hands: more than the kernel keeps for a listener would make this
+    // client wait, and nobody else.
+    let mut silent = VecDeque::new();
+    for number in 1..=10_000 {
+        let connected = timeout(PATIENCE, TcpStream::connect(house.address)).await;
+        silent.push_back(connected.unwrap().unwrap());
+        if silent.len() > 64 {
+            silent.pop_front();
+        }
+        if number % 500 == 0 {
+            let answer = timeout(PATIENCE, inside.version(())).await;
+            answer.unwrap().unwrap();
+        }
+    }
+    drop(silent);
+
+    let next = async {
+        loop {
+            if let Ok(channel) = house.channel(Some(&identity)).await
+                && MachineServiceClient::new(channel).version(()).await.is_ok()
+            {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, next).await.unwrap();
 }
 
 #[tokio::test]
