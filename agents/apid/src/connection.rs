@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use agent::journal;
+use agent::porch::Place;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -16,7 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -61,19 +62,19 @@ impl Hall {
         self.spare.prepare().await;
     }
 
-    /// Takes one caller in, or not. `porch` is its place while it shakes hands.
+    /// Takes one caller in, or not. `place` is where it stands while it shakes hands.
     pub(crate) async fn receive(
         self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
-        porch: OwnedSemaphorePermit,
+        place: Place,
     ) {
         let since = Instant::now();
         let mut watching = self.entrance.clone();
         let Some((entrance, tls)) = opened(&mut watching).await else {
             return;
         };
-        let Some(stream) = shake_hands(&TlsAcceptor::from(tls), stream, peer).await else {
+        let Some(stream) = met(&place, TlsAcceptor::from(tls), stream, peer).await else {
             return;
         };
         let certificate = stream
@@ -91,10 +92,10 @@ impl Hall {
                 ));
             }
         };
-        let Ok(_place) = Arc::clone(&self.room).try_acquire_owned() else {
+        let Ok(_seat) = Arc::clone(&self.room).try_acquire_owned() else {
             return journal::say(format_args!("refused {}: too many connections", name(peer)));
         };
-        drop(porch);
+        drop(place);
         let guest = Arc::new(Guest {
             caller,
             peer,
@@ -128,25 +129,47 @@ async fn opened(
     timeout(limits::HANDSHAKE_TIMEOUT, opening).await.ok()?
 }
 
+/// Waits for the caller to speak, and shakes hands.
+async fn met(
+    place: &Place,
+    tls: TlsAcceptor,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> Option<TlsStream<TcpStream>> {
+    let meeting = async {
+        if place.heard(&stream).await? {
+            place.hold(shake_hands(&tls, stream, peer)).await
+        } else {
+            Ok(None)
+        }
+    };
+    match timeout(limits::HANDSHAKE_TIMEOUT, meeting).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(why)) => {
+            journal::say(format_args!("refused {}: {why}", name(peer)));
+            None
+        }
+        Err(_) => {
+            journal::say(format_args!("refused {}: too slow", name(peer)));
+            None
+        }
+    }
+}
+
 /// Shakes hands; who fails is told by a TLS alert.
 async fn shake_hands(
     tls: &TlsAcceptor,
     stream: TcpStream,
     peer: SocketAddr,
 ) -> Option<TlsStream<TcpStream>> {
-    let handshake = tls.accept(stream).into_fallible();
-    match timeout(limits::HANDSHAKE_TIMEOUT, handshake).await {
-        Ok(Ok(stream)) => Some(stream),
-        Ok(Err((error, stream))) => {
+    match tls.accept(stream).into_fallible().await {
+        Ok(stream) => Some(stream),
+        Err((error, stream)) => {
             // Who hangs up at once is a health check, not a story.
             if error.kind() != std::io::ErrorKind::UnexpectedEof {
                 journal::say(format_args!("refused {}: {error}", name(peer)));
             }
             let _ = timeout(limits::LINGER, linger(stream)).await;
-            None
-        }
-        Err(_) => {
-            journal::say(format_args!("refused {}: too slow", name(peer)));
             None
         }
     }

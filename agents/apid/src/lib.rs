@@ -34,14 +34,14 @@ mod upstream;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use agent::journal;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use agent::{listen, porch};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::connection::Hall;
 use crate::entrance::Entrance;
@@ -104,7 +104,11 @@ const fn port() -> u16 {
 /// # Errors
 /// [`Fatal`]; init starts apid again.
 pub async fn run(places: Places, ready: Option<OwnedFd>) -> Result<Infallible, Fatal> {
-    let listener = listen(places.listen).await.map_err(Fatal::Listen)?;
+    let listener = match places.listen {
+        Some(address) => TcpListener::bind(address).await,
+        None => listen::everywhere(port()).await,
+    };
+    let listener = listener.map_err(Fatal::Listen)?;
     serve(listener, places, ready).await
 }
 
@@ -127,47 +131,9 @@ pub async fn serve(
         let _ = sys::io::write(&ready, b"\n");
     }
     tokio::select! {
-        never = accept(listener, hall) => match never {},
+        never = porch::open(listener, limits::HANDSHAKES_MAX, |stream, peer, place| {
+            Arc::clone(&hall).receive(stream, peer, place)
+        }) => match never {},
         _ = news => Err(Fatal::NewsEnded),
     }
-}
-
-/// Listens on every address. A kernel without IPv6 is fine.
-async fn listen(asked: Option<SocketAddr>) -> io::Result<TcpListener> {
-    match asked {
-        Some(address) => TcpListener::bind(address).await,
-        None => match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port())).await {
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                TcpListener::bind((Ipv4Addr::UNSPECIFIED, port())).await
-            }
-            other => other,
-        },
-    }
-}
-
-/// Takes callers, never more at once than there is room for; the others wait in the kernel.
-async fn accept(listener: TcpListener, hall: Arc<Hall>) -> Infallible {
-    let porch = Arc::new(Semaphore::new(limits::HANDSHAKES_MAX));
-    loop {
-        let Ok(place) = Arc::clone(&porch).acquire_owned().await else {
-            // The semaphore is never closed.
-            continue;
-        };
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                prepare(&stream);
-                tokio::spawn(Arc::clone(&hall).receive(stream, peer, place));
-            }
-            Err(error) => {
-                // Out of descriptors or memory: it passes, but not at once.
-                journal::say(format_args!("cannot accept a connection: {error}"));
-                tokio::time::sleep(limits::ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-/// Small answers should leave at once.
-fn prepare(stream: &TcpStream) {
-    let _ = stream.set_nodelay(true);
 }

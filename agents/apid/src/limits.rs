@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-/// Connections whose TLS handshake is under way. Strangers can fill only this, and only for
-/// [`HANDSHAKE_TIMEOUT`] each.
+/// Connections whose TLS handshake is under way. Strangers can fill only this, for [`HANDSHAKE_TIMEOUT`]
+/// each, and for much less while others wait ([`agent::porch`]).
 pub(crate) const HANDSHAKES_MAX: usize = 32;
 /// Connections that came in: about 40 kB each, so a few megabytes at worst.
 pub(crate) const CONNECTIONS_MAX: usize = 64;
@@ -73,5 +73,3 @@ pub(crate) const PEER_PING: (Duration, Duration) =
     (Duration::from_secs(10), Duration::from_secs(10));
 /// How long a connection to another node is kept without calls.
 pub(crate) const PEER_IDLE: Duration = Duration::from_secs(60);
-/// The pause after `accept` failed, which it does for want of memory or descriptors.
-pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

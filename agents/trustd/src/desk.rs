@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use agent::journal;
+use agent::porch::Place;
 use api::securityapi::security_service_server::{SecurityService, SecurityServiceServer};
 use api::securityapi::{CertificateRequest, CertificateResponse};
 use api::wire;
@@ -25,10 +26,11 @@ use tonic::{Request, Response, Status};
 use crate::office::Office;
 use crate::{limits, sign};
 
-/// Serves one caller, or not.
+/// Serves one caller, or not. It stands at its `place` to the end: nobody knows who it is.
 pub(crate) async fn receive(
     stream: TcpStream,
     peer: SocketAddr,
+    place: Place,
     office: watch::Receiver<Option<Arc<Office>>>,
 ) {
     // Nothing to say: what a node does that is refused a connection, it does again.
@@ -36,10 +38,17 @@ pub(crate) async fn receive(
         return;
     };
     let from = peer.ip().to_canonical();
-    let _ = stream.set_nodelay(true);
-    match timeout(limits::CONNECTION_TIMEOUT, converse(stream, from, office)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => journal::say(format_args!("refused {from}: {error}")),
+    let conversation = async {
+        if place.heard(&stream).await? {
+            place.hold(converse(stream, from, office)).await
+        } else {
+            Ok(Ok(()))
+        }
+    };
+    match timeout(limits::CONNECTION_TIMEOUT, conversation).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => journal::say(format_args!("refused {from}: {error}")),
+        Ok(Err(why)) => journal::say(format_args!("refused {from}: {why}")),
         Err(_) => journal::say(format_args!("refused {from}: too slow")),
     }
 }

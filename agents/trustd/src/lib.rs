@@ -17,15 +17,12 @@ mod sign;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
-use agent::journal;
+use agent::{listen, porch};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
-
-use crate::office::Office;
+use tokio::sync::watch;
 
 /// Where nodes ask, and where machined tells.
 #[derive(Debug, Clone)]
@@ -72,7 +69,11 @@ const PORT: u16 = api::wire::TRUSTD_PORT;
 /// # Errors
 /// [`Fatal`]; init starts trustd again.
 pub async fn run(places: Places, ready: Option<OwnedFd>) -> Result<Infallible, Fatal> {
-    let listener = listen(places.listen).await.map_err(Fatal::Listen)?;
+    let listener = match places.listen {
+        Some(address) => TcpListener::bind(address).await,
+        None => listen::everywhere(PORT).await,
+    };
+    let listener = listener.map_err(Fatal::Listen)?;
     serve(listener, places, ready).await
 }
 
@@ -92,45 +93,9 @@ pub async fn serve(
         let _ = sys::io::write(&ready, b"\n");
     }
     tokio::select! {
-        never = accept(listener, office) => match never {},
+        never = porch::open(listener, limits::CONNECTIONS_MAX, |stream, peer, place| {
+            desk::receive(stream, peer, place, office.clone())
+        }) => match never {},
         _ = news => Err(Fatal::NewsEnded),
-    }
-}
-
-/// Listens on every address. A kernel without IPv6 is fine.
-async fn listen(asked: Option<SocketAddr>) -> io::Result<TcpListener> {
-    match asked {
-        Some(address) => TcpListener::bind(address).await,
-        None => match TcpListener::bind((Ipv6Addr::UNSPECIFIED, PORT)).await {
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).await
-            }
-            other => other,
-        },
-    }
-}
-
-/// Takes callers, never more at once than there is room for; the others wait in the kernel.
-async fn accept(listener: TcpListener, office: watch::Receiver<Option<Arc<Office>>>) -> Infallible {
-    let places = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            // The semaphore is never closed.
-            continue;
-        };
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                let office = office.clone();
-                tokio::spawn(async move {
-                    desk::receive(stream, peer, office).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                // Out of descriptors or memory: it passes, but not at once.
-                journal::say(format_args!("cannot accept a connection: {error}"));
-                tokio::time::sleep(limits::ACCEPT_PAUSE).await;
-            }
-        }
     }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 /// Connections at one time: each is over after one request. A cluster that starts all its workers at
 /// once is served within seconds.
 pub(crate) const CONNECTIONS_MAX: usize = 32;
-/// How long a connection may last, from the first byte to the last: a handshake and one request.
+/// How long a connection may last, from the first byte to the last: a handshake and one request. It is much
+/// less while others wait ([`agent::porch`]).
 pub(crate) const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long who has a wrong token waits to hear it. It keeps its place for so long, so all callers
 /// together make 32 guesses in a second; a token has 64 bits at least.
@@ -22,5 +23,3 @@ pub(crate) const MESSAGE_MAX: usize = 24 * 1024;
 pub(crate) const WINDOW: u32 = 64 * 1024;
 /// Names in one certificate, as many as a node tells apid of itself.
 pub(crate) const NAMES_MAX: usize = 64;
-/// The pause after `accept` failed, which it does for want of memory or descriptors.
-pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

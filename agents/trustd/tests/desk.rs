@@ -304,3 +304,18 @@ async fn whoever_is_silent_or_talks_nonsense_is_gone_at_the_deadline() {
     let took = began_at.elapsed().as_secs();
     assert!((14..17).contains(&took), "{took}");
 }
+
+#[tokio::test]
+async fn strangers_that_hold_every_place_hold_up_a_node_by_moments() {
+    let office = Office::open().await;
+    let key = Key::generate(Algorithm::Ed25519).unwrap();
+    // With fifteen seconds for each these would take two minutes.
+    let mut held = Vec::new();
+    for _ in 0..300 {
+        held.push(TcpStream::connect(office.address).await.unwrap());
+    }
+
+    let asked = timeout(PATIENCE, office.ask(Some(TOKEN), csr(&key, &[])));
+
+    asked.await.unwrap().unwrap();
+}

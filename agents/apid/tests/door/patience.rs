@@ -186,6 +186,53 @@ async fn ten_thousand_connections_that_say_nothing_hold_up_nobody_who_is_inside(
     timeout(PATIENCE, next).await.unwrap();
 }
 
+/// Connections that say `words` and nothing more.
+async fn strangers(house: &House, count: usize, words: &[u8]) -> Vec<TcpStream> {
+    let mut held = Vec::new();
+    for _ in 0..count {
+        let mut stream = TcpStream::connect(house.address).await.unwrap();
+        stream.write_all(words).await.unwrap();
+        held.push(stream);
+    }
+    held
+}
+
+#[tokio::test]
+async fn strangers_that_hold_every_place_hold_up_the_next_caller_by_moments() {
+    let house = House::running().await;
+    let identity = house.client_with(&["os:reader"]);
+    // With ten seconds for each these would take a minute and a half, and half a minute.
+    for (count, words) in [(300, &b""[..]), (80, b"\x16")] {
+        let held = strangers(&house, count, words).await;
+
+        let next = timeout(Duration::from_secs(10), house.channel(Some(&identity)));
+        let channel = next.await.unwrap().unwrap();
+
+        MachineServiceClient::new(channel)
+            .version(())
+            .await
+            .unwrap();
+        drop(held);
+    }
+}
+
+#[tokio::test]
+async fn strangers_that_say_nothing_stay_while_there_is_room() {
+    let house = House::running().await;
+    let identity = house.client_with(&["os:reader"]);
+    let mut held = strangers(&house, 24, b"").await;
+
+    for _ in 0..40 {
+        house.channel(Some(&identity)).await.unwrap();
+    }
+
+    for stream in &mut held {
+        let mut byte = [0];
+        let hung_up = stream.try_read(&mut byte);
+        assert_eq!(hung_up.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    }
+}
+
 #[tokio::test]
 async fn a_handshake_a_byte_at_a_time_is_closed_at_the_deadline() {
     let house = House::running().await;

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Where callers stand until it is known who they are.
+//!
+//! There are few places, because anybody can take one. Nobody is sent away while there is room; when
+//! there is none and somebody comes, who has said nothing makes room first, and then who has been at
+//! it for longest. So strangers that hold all places hold up the next caller by moments.
+//!
+//! Owns: the places, and who gives up theirs.
+//! Never: reads what a caller says, or keeps more of them than there are places.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sys::io::Errno;
+use sys::net::{RecvFlags, recv};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::journal;
+
+/// How long who says nothing stays when others wait. A client speaks as soon as it is connected: its
+/// first bytes follow its last ones of the connection's handshake.
+const SILENT_STAY: Duration = Duration::from_millis(50);
+/// How long who speaks stays when others wait: two round trips over a bad line, and the arithmetic of a
+/// slow board.
+const SPEAKING_STAY: Duration = Duration::from_secs(1);
+/// The pause after `accept` failed, which it does for want of memory or descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Takes callers for ever, never more at once than there are `places`; the others wait in the kernel.
+/// `receive` gets each with its place and keeps the place until it knows the caller.
+pub async fn open<F>(
+    listener: TcpListener,
+    places: usize,
+    mut receive: impl FnMut(TcpStream, SocketAddr, Place) -> F,
+) -> Infallible
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let porch = Arc::new(Porch::new(places));
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Small answers should leave at once.
+                let _ = stream.set_nodelay(true);
+                let place = porch.enter().await;
+                tokio::spawn(receive(stream, peer, place));
+            }
+            Err(error) => {
+                // It passes, but not at once.
+                journal::say(format_args!("cannot accept a connection: {error}"));
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Porch {
+    queue: Mutex<Queue>,
+    /// Somebody left, or spoke after it was asked to leave.
+    changed: Notify,
+}
+
+impl Porch {
+    fn new(places: usize) -> Self {
+        Self {
+            queue: Mutex::new(Queue {
+                places,
+                next: 0,
+                callers: BTreeMap::new(),
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a place, and has somebody leave for it.
+    async fn enter(self: &Arc<Self>) -> Place {
+        loop {
+            let now = Instant::now();
+            let again = match self.queue().enter(now) {
+                Answer::Entered { number, asked } => {
+                    return Place {
+                        porch: Arc::clone(self),
+                        number,
+                        asked,
+                    };
+                }
+                Answer::Full { again } => again,
+            };
+            let time = async {
+                match again {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = time => {}
+            }
+        }
+    }
+}
+
+/// One caller's place; whoever drops it leaves.
+#[derive(Debug)]
+pub struct Place {
+    porch: Arc<Porch>,
+    number: u64,
+    asked: Arc<Notify>,
+}
+
+impl Place {
+    /// Waits until the caller has said something. `false`: it left without a word.
+    ///
+    /// # Errors
+    /// It said nothing, and others wait.
+    pub async fn heard(&self, stream: &TcpStream) -> Result<bool, MadeRoom> {
+        self.porch.queue().listen_to(self.number);
+        let mut byte = [0];
+        let spoke = tokio::select! {
+            biased;
+            heard = stream.peek(&mut byte) => matches!(heard, Ok(1..)),
+            // What came in this moment is not known to the runtime yet.
+            () = self.asked_to_leave() => match has_spoken(stream) {
+                true => true,
+                false => return Err(MadeRoom),
+            },
+        };
+        if spoke {
+            self.porch.queue().spoke(self.number);
+            self.porch.changed.notify_one();
+        }
+        Ok(spoke)
+    }
+
+    /// Goes on with `work` for as long as the caller may stay.
+    ///
+    /// # Errors
+    /// It took long, and others wait.
+    pub async fn hold<T>(&self, work: impl Future<Output = T>) -> Result<T, MadeRoom> {
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = self.asked_to_leave() => Err(MadeRoom),
+        }
+    }
+
+    async fn asked_to_leave(&self) {
+        while !self.porch.queue().is_asked(self.number) {
+            self.asked.notified().await;
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.porch.queue().callers.remove(&self.number);
+        self.porch.changed.notify_one();
+    }
+}
+
+/// Why a caller is let go before anything is wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MadeRoom;
+
+impl fmt::Display for MadeRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("too slow while others wait")
+    }
+}
+
+fn has_spoken(stream: &TcpStream) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    loop {
+        match recv(stream, &mut [0][..], flags) {
+            Ok((count, _)) => return count > 0,
+            Err(Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Who stands there; the lower the number, the longer.
+#[derive(Debug)]
+struct Queue {
+    places: usize,
+    next: u64,
+    callers: BTreeMap<u64, Caller>,
+}
+
+#[derive(Debug)]
+struct Caller {
+    since: Instant,
+    standing: Standing,
+    is_asked: bool,
+    asked: Arc<Notify>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Nobody listens to it yet: it stays.
+    Unheard,
+    Silent,
+    Speaking,
+}
+
+impl Standing {
+    /// How long it may stay when others wait.
+    const fn stay(self) -> Option<Duration> {
+        match self {
+            Self::Unheard => None,
+            Self::Silent => Some(SILENT_STAY),
+            Self::Speaking => Some(SPEAKING_STAY),
+        }
+    }
+}
+
+enum Answer {
+    Entered {
+        number: u64,
+        asked: Arc<Notify>,
+    },
+    /// Somebody was asked to leave, now or before, or nobody may be asked before `again`.
+    Full {
+        again: Option<Instant>,
+    },
+}
+
+impl Queue {
+    fn enter(&mut self, now: Instant) -> Answer {
+        if self.callers.len() >= self.places {
+            return Answer::Full {
+                again: self.make_room(now),
+            };
+        }
+        let number = self.next;
+        self.next = self.next.wrapping_add(1);
+        let asked = Arc::new(Notify::new());
+        let caller = Caller {
+            since: now,
+            standing: Standing::Unheard,
+            is_asked: false,
+            asked: Arc::clone(&asked),
+        };
+        self.callers.insert(number, caller);
+        Answer::Entered { number, asked }
+    }
+
+    /// Asks one to leave, unless one was asked already; or says when one can be asked.
+    fn make_room(&mut self, now: Instant) -> Option<Instant> {
+        if self.callers.values().any(|caller| caller.is_asked) {
+            return None;
+        }
+        let mut soonest = None;
+        for standing in [Standing::Silent, Standing::Speaking] {
+            let stay = standing.stay()?;
+            let oldest = self
+                .callers
+                .values_mut()
+                .find(|caller| caller.standing == standing);
+            let Some(caller) = oldest else {
+                continue;
+            };
+            let until = caller.since.checked_add(stay)?;
+            if until <= now {
+                caller.is_asked = true;
+                caller.asked.notify_one();
+                return None;
+            }
+            soonest = Some(soonest.map_or(until, |soonest: Instant| soonest.min(until)));
+        }
+        soonest
+    }
+
+    fn listen_to(&mut self, number: u64) {
+        if let Some(caller) = self.callers.get_mut(&number) {
+            caller.standing = Standing::Silent;
+        }
+    }
+
+    fn spoke(&mut self, number: u64) {
+        if let Some(caller) = self.callers.get_mut(&number) {
+            caller.standing = Standing::Speaking;
+            caller.is_asked = false;
+        }
+    }
+
+    fn is_asked(&self, number: u64) -> bool {
+        self.callers
+            .get(&number)
+            .is_some_and(|caller| caller.is_asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Enters, and is listened to.
+    fn entered(queue: &mut Queue, now: Instant) -> u64 {
+        match queue.enter(now) {
+            Answer::Entered { number, .. } => {
+                queue.listen_to(number);
+                number
+            }
+            Answer::Full { .. } => panic!("there is room"),
+        }
+    }
+
+    fn refused(queue: &mut Queue, now: Instant) -> Option<Instant> {
+        match queue.enter(now) {
+            Answer::Entered { .. } => panic!("there is no room"),
+            Answer::Full { again } => again,
+        }
+    }
+
+    fn queue(places: usize) -> Queue {
+        Porch::new(places).queue.into_inner().unwrap()
+    }
+
+    #[test]
+    fn nobody_has_to_leave_while_there_is_room() {
+        let now = Instant::now();
+        let mut queue = queue(3);
+
+        let all = [now, now + SPEAKING_STAY, now + SPEAKING_STAY * 9]
+            .map(|later| entered(&mut queue, later));
+
+        assert!(all.iter().all(|number| !queue.is_asked(*number)));
+    }
+
+    #[test]
+    fn who_says_nothing_leaves_first_and_the_oldest_of_them() {
+        let now = Instant::now();
+        let mut queue = queue(3);
+        let speaking = entered(&mut queue, now);
+        queue.spoke(speaking);
+        let oldest = entered(&mut queue, now);
+        let other = entered(&mut queue, now);
+
+        // Not at once: its first bytes may be on their way.
+        assert_eq!(refused(&mut queue, now), Some(now + SILENT_STAY));
+        assert!(!queue.is_asked(oldest));
+        assert_eq!(refused(&mut queue, now + SILENT_STAY), None);
+        assert!(queue.is_asked(oldest) && !queue.is_asked(other) && !queue.is_asked(speaking));
+        // One leaves for one who comes.
+        assert_eq!(refused(&mut queue, now + SPEAKING_STAY), None);
+        assert!(!queue.is_asked(other) && !queue.is_asked(speaking));
+    }
+
+    #[test]
+    fn who_spoke_after_all_stays_and_another_is_asked() {
+        let now = Instant::now();
+        let mut queue = queue(2);
+        let first = entered(&mut queue, now);
+        let second = entered(&mut queue, now);
+        refused(&mut queue, now + SILENT_STAY);
+        assert!(queue.is_asked(first));
+
+        queue.spoke(first);
+        refused(&mut queue, now + SILENT_STAY);
+
+        assert!(!queue.is_asked(first) && queue.is_asked(second));
+    }
+
+    #[test]
+    fn who_speaks_leaves_after_a_while_and_who_is_not_listened_to_stays() {
+        let now = Instant::now();
+        let mut queue = queue(2);
+        let Answer::Entered { number: kept, .. } = queue.enter(now) else {
+            panic!("there is room");
+        };
+        let speaking = entered(&mut queue, now);
+        queue.spoke(speaking);
+
+        assert_eq!(
+            refused(&mut queue, now + SILENT_STAY),
+            Some(now + SPEAKING_STAY)
+        );
+        assert_eq!(refused(&mut queue, now + SPEAKING_STAY), None);
+        assert!(queue.is_asked(speaking) && !queue.is_asked(kept));
+    }
+}
