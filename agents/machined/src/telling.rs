@@ -12,6 +12,7 @@ use proto::{EncodeError, Greeting, Refusal, paths};
 use tokio::sync::{Semaphore, watch};
 use zeroize::Zeroizing;
 
+use crate::journal::Journal;
 use crate::node::Node;
 use crate::seqpacket::{Connection, Listener};
 
@@ -121,14 +122,19 @@ async fn talk<T: Topic>(node: &Node, connection: &Connection) -> io::Result<()> 
                 answer::<T>(connection, Answer::Welcome).await?;
             }
             Some(Asked::Subscribe) if !greeted => refuse(Refusal::NotGreeted).await?,
-            Some(Asked::Subscribe) => return tell::<T>(node, connection).await,
+            Some(Asked::Subscribe) => {
+                return tell(T::of(node), &node.journal, connection).await;
+            }
         }
     }
 }
 
 /// Tells it, again and again, until the peer hangs up.
-async fn tell<T: Topic>(node: &Node, connection: &Connection) -> io::Result<()> {
-    let mut topic = T::of(node);
+async fn tell<T: Topic>(
+    mut topic: watch::Receiver<T>,
+    journal: &Journal,
+    connection: &Connection,
+) -> io::Result<()> {
     let mut said = [0; 1];
     loop {
         {
@@ -140,7 +146,7 @@ async fn tell<T: Topic>(node: &Node, connection: &Connection) -> io::Result<()> 
                     connection.send(message).await?;
                 }
                 // A connection that ends would be made again, and end again, for ever.
-                Err(error) => node.journal.console(format_args!(
+                Err(error) => journal.console(format_args!(
                     "{}: cannot be told what is new, it keeps what it has: {error}",
                     T::NAME
                 )),
@@ -155,5 +161,79 @@ async fn tell<T: Topic>(node: &Node, connection: &Connection) -> io::Result<()> 
             // A subscriber says no more: its end, or anything it says, ends this.
             _ended = connection.receive(&mut said) => return Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sys::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    use tokio::sync::Notify;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// What is told: as many bytes, all the same, and how often it was tried.
+    #[derive(Clone)]
+    struct Bytes(usize, Arc<Notify>);
+
+    impl Topic for Bytes {
+        const NAME: &'static str = "bytes";
+        const USER: u32 = 0;
+        const MESSAGE_MAX: usize = 16;
+
+        fn of(_: &Node) -> watch::Receiver<Self> {
+            watch::channel(Self(0, Arc::default())).1
+        }
+
+        fn asked(_: &[u8]) -> Option<Asked> {
+            None
+        }
+
+        fn answer(_: Answer, _: &mut [u8]) -> Result<usize, EncodeError> {
+            Ok(0)
+        }
+
+        fn encode(&self, buffer: &mut [u8]) -> Result<usize, EncodeError> {
+            self.1.notify_one();
+            let part = buffer.get_mut(..self.0).ok_or(EncodeError)?;
+            part.fill(7);
+            Ok(self.0)
+        }
+    }
+
+    fn line() -> (Connection, Connection) {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        (
+            Connection::over(ours).unwrap(),
+            Connection::over(theirs).unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_to_be_told_costs_neither_the_line_nor_what_comes_after_it() {
+        let tried = Arc::new(Notify::new());
+        let told = |len| Bytes(len, Arc::clone(&tried));
+        let (say, topic) = watch::channel(told(3));
+        let (ours, theirs) = line();
+        let telling = tokio::spawn(async move { tell(topic, &Journal::Test, &ours).await });
+        let mut buffer = [0; 16];
+        let mut heard = async || {
+            let message = timeout(PATIENCE, theirs.receive(&mut buffer)).await;
+            message.unwrap().unwrap().map(<[u8]>::len)
+        };
+        assert_eq!(heard().await, Some(3));
+
+        tried.notified().await;
+        assert!(say.send(told(17)).is_ok());
+        timeout(PATIENCE, tried.notified()).await.unwrap();
+        assert!(say.send(told(5)).is_ok());
+
+        assert_eq!(heard().await, Some(5));
+        drop(theirs);
+        timeout(PATIENCE, telling).await.unwrap().unwrap().unwrap();
     }
 }
