@@ -20,8 +20,11 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::files::read_bytes;
 use crate::places::Places;
 
+/// The longest file, in bytes: a configuration, and a line in front of it.
+const FILE_MAX: u64 = config::MAX_BYTES as u64 + 256;
 /// What the first line of a configuration that is to be tried says, before the seconds.
 const WITHIN: &str = "# ichor: goes back unless it is confirmed within seconds: ";
 
@@ -213,7 +216,7 @@ pub(crate) fn end_trial(places: &Places) -> io::Result<()> {
 }
 
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match std::fs::read(path) {
+    match read_bytes(path, FILE_MAX) {
         Ok(source) => Ok(Some(source)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -287,6 +290,23 @@ mod tests {
             let mode = std::fs::metadata(path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    /// A file without an end on the partition stopped machined at every start.
+    #[test]
+    fn what_is_longer_than_any_configuration_is_not_read() {
+        let folder = Folder::new();
+        let places = Places::under(folder.path());
+        store(&places, &vec![b'#'; config::MAX_BYTES]).unwrap();
+        assert!(stored(&places).unwrap().is_some());
+
+        let file = std::fs::File::options()
+            .write(true)
+            .open(places.configuration());
+        file.unwrap().set_len(1 << 40).unwrap();
+
+        let error = stored(&places).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge, "{error}");
     }
 
     #[test]
