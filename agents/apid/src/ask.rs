@@ -13,11 +13,12 @@ use api::wire::Code;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::limits;
 use crate::question::{Broken, Late, Question};
 use crate::refused::Refused;
+use crate::room::Room;
 
 /// A body on its way to a node.
 #[derive(Debug)]
@@ -88,12 +89,9 @@ impl Body for Ask {
 }
 
 /// Reads a whole body, for several nodes: the slowest of them must not hold up the others.
-pub(crate) async fn hold(
-    mut question: Question<Incoming>,
-    room: &Arc<Semaphore>,
-) -> Result<Whole, Refused> {
+pub(crate) async fn hold(mut question: Question<Incoming>, room: &Room) -> Result<Whole, Refused> {
     let late = question.late();
-    let mut permit = take_room(room, 0)?;
+    let mut permit = room.none()?;
     let mut held = BytesMut::new();
     while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut question).poll_frame(cx)).await
     {
@@ -106,28 +104,13 @@ pub(crate) async fn hold(
                      a time, with metadata `node`",
                 ));
             }
-            permit.merge(take_room(room, data.len())?);
+            permit.merge(room.take(data.len())?);
             held.extend_from_slice(&data);
         }
     }
     Ok(Whole {
         bytes: held.freeze(),
         _room: Arc::new(permit),
-    })
-}
-
-/// Takes room for `len` bytes that are to be held.
-pub(crate) fn take_room(
-    room: &Arc<Semaphore>,
-    len: usize,
-) -> Result<OwnedSemaphorePermit, Refused> {
-    let len = u32::try_from(len).unwrap_or(u32::MAX);
-    Arc::clone(room).try_acquire_many_owned(len).map_err(|_| {
-        Refused::new(
-            Code::ResourceExhausted,
-            "this node holds as many messages for several nodes as it can: try again, or ask \
-             fewer nodes at a time",
-        )
     })
 }
 

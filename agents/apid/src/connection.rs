@@ -4,6 +4,7 @@
 //! Owns: the handshake, the limits of the connection, and when it has to end.
 //! Never: outlives the trust it was made under by more than the grace.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ use crate::limits;
 use crate::lookup::Lookup;
 use crate::peers::Peers;
 use crate::proxy::Guest;
+use crate::room::Rooms;
+use crate::unread::Unread;
 use crate::upstream::Spare;
 
 /// What all connections share.
@@ -39,7 +42,8 @@ pub(crate) struct Hall {
     spare: Spare,
     peers: Arc<Peers>,
     room: Arc<Semaphore>,
-    held: Arc<Semaphore>,
+    rooms: Arc<Rooms>,
+    unread: Arc<Unread>,
 }
 
 impl Hall {
@@ -48,13 +52,20 @@ impl Hall {
         machined: PathBuf,
         lookup: Lookup,
     ) -> Self {
+        let unread = Arc::new(Unread::default());
         Self {
             entrance,
             spare: Spare::new(machined),
             peers: Arc::new(Peers::new(lookup)),
             room: Arc::new(Semaphore::new(limits::CONNECTIONS_MAX)),
-            held: Arc::new(Semaphore::new(limits::HELD_MAX)),
+            rooms: Arc::new(Rooms::new(Arc::clone(&unread))),
+            unread,
         }
+    }
+
+    /// Closes the connections of those who do not read, when there is too much of it, for ever.
+    pub(crate) async fn watch(&self) -> Infallible {
+        Arc::clone(&self.unread).watch().await
     }
 
     /// Connects to machined for the next caller, so that its first call need not wait for it.
@@ -103,7 +114,8 @@ impl Hall {
             entrance: self.entrance.clone(),
             upstream: self.spare.take(),
             peers: Arc::clone(&self.peers),
-            held: Arc::clone(&self.held),
+            rooms: Arc::clone(&self.rooms),
+            account: Arc::new(self.unread.open()),
         });
         let next = Arc::clone(&self);
         tokio::spawn(async move { next.prepare().await });
@@ -203,10 +215,12 @@ async fn converse(
     };
     let rules = rules(guest.caller);
     let counted = Arc::clone(&activity);
+    let account = Arc::clone(&guest.account);
+    let peer = guest.peer;
     let service = service_fn(move |request: Request<Incoming>| {
         let (guest, busy) = (Arc::clone(&guest), Busy::new(&counted));
         // What a call needs until its reply begins is freed then: replies may go on for days.
-        Box::pin(async move { Ok::<_, std::convert::Infallible>(guest.call(request, busy).await) })
+        Box::pin(async move { Ok::<_, Infallible>(guest.call(request, busy).await) })
     });
     let mut connection = std::pin::pin!(rules.serve_connection(TokioIo::new(stream), service));
     loop {
@@ -214,6 +228,9 @@ async fn converse(
             // How a client leaves is its own affair.
             _ = connection.as_mut() => return,
             () = activity.idle_for(idle) => break,
+            () = account.overdrawn() => {
+                return journal::say(format_args!("closed {}: it does not read its replies", name(peer)));
+            }
             news = watching.changed() => {
                 if news.is_err() || !watching.borrow_and_update().admits_like(&entered_by) {
                     break;

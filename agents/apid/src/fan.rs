@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use http::Request;
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::ask::{self, Ask};
@@ -16,6 +15,7 @@ use crate::merge::Asking;
 use crate::peers::{Peers, Sharing};
 use crate::question::Question;
 use crate::refused::Refused;
+use crate::room::Room;
 use crate::target::{self, Place, Seat};
 use crate::upstream::Upstream;
 
@@ -50,7 +50,7 @@ pub(crate) async fn out(
     seats: Vec<Seat>,
     request: Request<Question<Incoming>>,
     ways: &Ways,
-    room: &Arc<Semaphore>,
+    room: &Room,
 ) -> Result<Vec<(String, Asking)>, Refused> {
     let (head, question) = request.into_parts();
     if seats.len() == 1 {

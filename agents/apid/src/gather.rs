@@ -4,35 +4,30 @@
 //! Owns: the order, which is the client's, and what of a node that fails is said in its place.
 //! Never: holds more than the limits say.
 
-use std::sync::Arc;
-
 use api::wire::Code;
 use bytes::{Bytes, BytesMut};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 
 use crate::answer::Answer;
-use crate::ask::take_room;
 use crate::envelope;
 use crate::limits;
 use crate::merge::Asking;
 use crate::refused::Refused;
 use crate::relabel;
+use crate::room::Room;
 
 /// A reply, and the room that it takes.
 pub(crate) type Held = (Bytes, OwnedSemaphorePermit);
 
 /// Waits for all nodes and puts their messages together, as one gRPC frame. Who stops waiting calls
 /// all of them off.
-pub(crate) async fn gather(
-    calls: Vec<(String, Asking)>,
-    room: &Arc<Semaphore>,
-) -> Result<Held, Refused> {
-    let mut permit = take_room(room, 0)?;
+pub(crate) async fn gather(calls: Vec<(String, Asking)>, room: &Room) -> Result<Held, Refused> {
+    let mut permit = room.none()?;
     let mut parts: Vec<Bytes> = vec![Bytes::new(); calls.len()];
     let mut waiting = JoinSet::new();
     for (place, (name, asking)) in calls.into_iter().enumerate() {
-        let room = Arc::clone(room);
+        let room = room.clone();
         waiting.spawn(async move {
             let part = match messages(&name, asking, &room).await {
                 Ok((part, permit)) => (part, Some(permit)),
@@ -58,7 +53,7 @@ pub(crate) async fn gather(
 async fn messages(
     name: &str,
     asking: Asking,
-    room: &Arc<Semaphore>,
+    room: &Room,
 ) -> Result<(Bytes, OwnedSemaphorePermit), Refused> {
     let response = asking.await?;
     if let Some(refused) = Refused::from_headers(response.headers()) {
@@ -72,13 +67,13 @@ async fn messages(
 }
 
 /// Holds a whole reply.
-async fn whole(mut answer: Answer, room: &Arc<Semaphore>) -> Result<Held, Refused> {
+async fn whole(mut answer: Answer, room: &Room) -> Result<Held, Refused> {
     let mut held = BytesMut::new();
-    let mut permit = take_room(room, 0)?;
+    let mut permit = room.none()?;
     while let Some(frame) = answer.next().await {
         match frame?.into_data() {
             Ok(data) if held.len().saturating_add(data.len()) <= limits::HELD_ONE_MAX => {
-                permit.merge(take_room(room, data.len())?);
+                permit.merge(room.take(data.len())?);
                 held.extend_from_slice(&data);
             }
             Ok(_) => {

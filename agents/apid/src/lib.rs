@@ -27,8 +27,10 @@ mod question;
 mod refused;
 mod relabel;
 mod reply;
+mod room;
 mod route;
 mod target;
+mod unread;
 mod upstream;
 
 use std::convert::Infallible;
@@ -134,6 +136,7 @@ pub async fn serve(
         never = porch::open(listener, limits::HANDSHAKES_MAX, |stream, peer, place| {
             Arc::clone(&hall).receive(stream, peer, place)
         }) => match never {},
+        never = hall.watch() => match never {},
         _ = news => Err(Fatal::NewsEnded),
     }
 }

@@ -35,9 +35,16 @@ pub(crate) const ADDRESSES_MAX: usize = 4;
 /// The longest message of one of several streams that is passed on whole. A longer one passes in
 /// pieces, and the other streams wait for its end.
 pub(crate) const WHOLE_MESSAGE_MAX: usize = 32 * 1024;
+/// Calls whose clients do not read what there is for them: each may have its window full, and as much again on its
+/// way to the client, 16 MiB in all. A stream that moves is asked again before this is looked at.
+pub(crate) const UNREAD_MAX: usize = 128;
+/// How long a client may leave a reply that is held whole when others want its room.
+pub(crate) const UNREAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of all requests and replies that are held, because they go to several nodes or come from
 /// them: two of the longest, and a hundred of the usual.
 pub(crate) const HELD_MAX: usize = 8 * 1024 * 1024;
+/// Of these, what only administrators and operators get: one of the longest.
+pub(crate) const HELD_KEPT: usize = HELD_ONE_MAX;
 /// A reply that must be held whole to be labelled, or a request that goes to several nodes. Those are lists (processes, services, mounts);
 /// whatever is long is a stream, which passes unheld.
 pub(crate) const HELD_ONE_MAX: usize = 4 * 1024 * 1024;

@@ -14,7 +14,7 @@ use api::wire::{self, Code};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::activity::Busy;
@@ -29,7 +29,9 @@ use crate::question::Question;
 use crate::refused::{self, GRPC, Refused};
 use crate::relabel;
 use crate::reply::Reply;
+use crate::room::{Room, Rooms};
 use crate::target::{self, Place, Routing, Seat, Target};
+use crate::unread::Account;
 use crate::upstream::Upstream;
 
 const ROLE: HeaderName = HeaderName::from_static(wire::ROLE);
@@ -50,7 +52,9 @@ pub(crate) struct Guest {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) peers: Arc<Peers>,
     /// Room for what must be held.
-    pub(crate) held: Arc<Semaphore>,
+    pub(crate) rooms: Arc<Rooms>,
+    /// What it has not read.
+    pub(crate) account: Arc<Account>,
 }
 
 impl Guest {
@@ -60,7 +64,7 @@ impl Guest {
             Ok(response) => response,
             Err(refused) => refused.into_response(),
         };
-        response.map(|reply| reply.held_by(busy))
+        response.map(|reply| reply.held_by(busy, &self.account))
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Reply>, Refused> {
@@ -75,7 +79,10 @@ impl Guest {
         let place = match target {
             Target::Here => Place::Here,
             Target::There(host) => Place::There(host),
-            Target::Labelled(seats) => return self.labelled(request, method, seats, &ways).await,
+            Target::Labelled(seats) => {
+                let room = self.rooms.of(roles);
+                return labelled(request, method, seats, &ways, &room).await;
+            }
         };
         let response = ways.ask(place, request.map(Ask::Passing)).await?;
         Ok(response.map(Reply::passing))
@@ -112,25 +119,25 @@ impl Guest {
         )?;
         Ok((target, ways))
     }
+}
 
-    /// Answers for a list of nodes: what goes wrong with one of them is said inside the reply.
-    async fn labelled(
-        &self,
-        request: Request<Question<Incoming>>,
-        method: &Method,
-        seats: Vec<Seat>,
-        ways: &Ways,
-    ) -> Result<Response<Reply>, Refused> {
-        let calls = fan::out(seats, request, ways, &self.held).await?;
-        let reply = match method.envelope() {
-            Envelope::InEach => Reply::merged(Merged::new(calls)),
-            Envelope::InMessages => Reply::ready(gather::gather(calls, &self.held).await?),
-            Envelope::Nowhere => return Err(relabel::misshapen()),
-        };
-        let mut response = Response::new(reply);
-        response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
-        Ok(response)
-    }
+/// Answers for a list of nodes: what goes wrong with one of them is said inside the reply.
+async fn labelled(
+    request: Request<Question<Incoming>>,
+    method: &Method,
+    seats: Vec<Seat>,
+    ways: &Ways,
+    room: &Room,
+) -> Result<Response<Reply>, Refused> {
+    let calls = fan::out(seats, request, ways, room).await?;
+    let reply = match method.envelope() {
+        Envelope::InEach => Reply::merged(Merged::new(calls)),
+        Envelope::InMessages => Reply::ready(gather::gather(calls, room).await?),
+        Envelope::Nowhere => return Err(relabel::misshapen()),
+    };
+    let mut response = Response::new(reply);
+    response.headers_mut().insert(header::CONTENT_TYPE, GRPC);
+    Ok(response)
 }
 
 /// Refuses what no gRPC client sends.

@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -18,11 +19,14 @@ use crate::answer::Answer;
 use crate::gather::Held;
 use crate::merge::Merged;
 use crate::refused;
+use crate::unread::{Account, Tab};
 
 /// A body.
 #[derive(Debug)]
 pub(crate) struct Reply {
     form: Form,
+    /// What its connection has not read of it.
+    tab: Option<Tab>,
     // Dropped with the body: the call is over then.
     _busy: Option<Busy>,
 }
@@ -65,15 +69,50 @@ impl Reply {
     }
 
     fn of(form: Form) -> Self {
-        Self { form, _busy: None }
+        Self {
+            form,
+            tab: None,
+            _busy: None,
+        }
     }
 
-    /// Keeps the connection from being idle until the body is gone.
-    pub(crate) fn held_by(self, busy: Busy) -> Self {
+    /// Keeps the connection from being idle until the body is gone, and counts what is not read of it.
+    pub(crate) fn held_by(self, busy: Busy, account: &Arc<Account>) -> Self {
+        let tab = match &self.form {
+            // Nothing to be read.
+            Form::Empty => None,
+            Form::Ready { frame, .. } => Some(account.tab(frame.as_ref().map_or(0, Bytes::len))),
+            Form::Passing(_) | Form::Merged(_) => Some(account.tab(0)),
+        };
         Self {
+            form: self.form,
+            tab,
             _busy: Some(busy),
-            ..self
         }
+    }
+}
+
+impl Form {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+        let frame = match self {
+            Self::Empty => None,
+            Self::Ready {
+                frame, trailers, ..
+            } => match frame.take() {
+                Some(frame) => Some(Frame::data(frame)),
+                None => trailers.take().map(Frame::trailers),
+            },
+            Self::Passing(answer) => match ready!(answer.poll_frame(cx)) {
+                Some(Ok(frame)) => Some(frame),
+                Some(Err(refused)) => {
+                    *self = Self::Empty;
+                    Some(Frame::trailers(refused.trailers()))
+                }
+                None => None,
+            },
+            Self::Merged(merged) => ready!(merged.poll(cx)),
+        };
+        Poll::Ready(frame)
     }
 }
 
@@ -85,23 +124,10 @@ impl Body for Reply {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let frame = match &mut self.form {
-            Form::Empty => None,
-            Form::Ready {
-                frame, trailers, ..
-            } => match frame.take() {
-                Some(frame) => Some(Frame::data(frame)),
-                None => trailers.take().map(Frame::trailers),
-            },
-            Form::Passing(answer) => match ready!(answer.poll_frame(cx)) {
-                Some(Ok(frame)) => Some(frame),
-                Some(Err(refused)) => {
-                    self.form = Form::Empty;
-                    Some(Frame::trailers(refused.trailers()))
-                }
-                None => None,
-            },
-            Form::Merged(merged) => ready!(merged.poll(cx)),
+        let Self { form, tab, .. } = &mut *self;
+        let frame = match tab {
+            Some(tab) => ready!(tab.read(cx, |cx| form.poll(cx))),
+            None => ready!(form.poll(cx)),
         };
         Poll::Ready(frame.map(Ok))
     }

@@ -46,7 +46,6 @@ mod patience;
 mod perf;
 pub mod places;
 mod proc;
-mod quota;
 mod registries;
 mod resources;
 mod screen;

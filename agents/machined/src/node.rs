@@ -16,6 +16,7 @@ use api::machine;
 use resource::{Dependency, Engine, Now, Ran, ResourceSpec, Store, Writer};
 use tokio::sync::{Notify, watch};
 
+use crate::api::metered::Meter;
 use crate::browse::Slots;
 use crate::capture::Captures;
 use crate::containers::Images;
@@ -33,13 +34,13 @@ use crate::ntp::Asks;
 use crate::on_demand::Listeners;
 use crate::patience::Patience;
 use crate::places::Places;
-use crate::quota::Quota;
 use crate::resources::{MachineConfig, MachineStage, MachineStatus};
 use crate::sequence::Sequencer;
 use crate::services::Book;
 use crate::trial::Trial;
 use crate::trust::{Trust, Wish};
 use crate::{clock, controllers, door, resources, shipping, trust};
+use ::api::quota::Quota;
 
 /// Who writes the machine's state and configuration.
 pub(crate) const RUNTIME: &str = "runtime.MachineStatusController";
@@ -107,6 +108,8 @@ pub(crate) struct Node {
     pub images: Images,
     /// Places for clients that look at files.
     pub slots: Slots,
+    /// What is being read of requests.
+    pub requests: Meter,
     /// Places for clients that read logs.
     pub logs: Quota,
     /// Memory for what clients choose resources by, in KiB.
@@ -189,6 +192,7 @@ impl Node {
             looks: Looks::default(),
             images: Images::default(),
             slots: Slots::default(),
+            requests: Meter::default(),
             logs: Quota::new(LOG_READERS_MAX, LOG_READERS_KEPT),
             queries: Quota::new(QUERIES_MAX_KIB, QUERIES_KEPT_KIB),
             listeners: Listeners::default(),

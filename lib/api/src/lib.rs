@@ -8,6 +8,8 @@
 #[cfg(any(feature = "client", feature = "server"))]
 mod codec;
 pub mod methods;
+#[cfg(feature = "quota")]
+pub mod quota;
 pub mod rbac;
 mod watch_response;
 pub mod wire;

@@ -71,6 +71,19 @@ impl Method {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
+    /// Returns the longest request message of the method, in bytes: far more than anybody needs, far less
+    /// than would hurt. Configurations, values of META and lists of nodes are refused with better words by
+    /// who reads them, so a little more than those take is read.
+    #[must_use]
+    pub fn request_max(&self) -> usize {
+        match self.name() {
+            "ApplyConfiguration" | "GenerateConfiguration" => 2 * 1024 * 1024,
+            "MetaWrite" => 512 * 1024,
+            "HealthCheck" | "PacketCapture" | "EtcdRecover" => 256 * 1024,
+            _ => 64 * 1024,
+        }
+    }
+
     /// Says where replies carry the name of the node.
     #[must_use]
     pub fn envelope(&self) -> Envelope {

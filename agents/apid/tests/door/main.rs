@@ -24,3 +24,4 @@ mod several;
 mod storm;
 mod town;
 mod trust;
+mod unread;

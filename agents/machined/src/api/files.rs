@@ -10,6 +10,8 @@ use api::common::Data;
 use api::machine::{
     CopyRequest, DiskUsageInfo, DiskUsageRequest, FileInfo, ListRequest, ReadRequest,
 };
+use api::quota::Share;
+use api::rbac::Roles;
 use tonic::Status;
 use tonic::codegen::BoxStream;
 
@@ -24,7 +26,11 @@ const PIECES_AHEAD: usize = 1;
 /// How many paths one request may name: more than a line of a terminal holds.
 const PATHS_MAX: usize = 256;
 
-pub(super) fn list(node: &Arc<Node>, request: &ListRequest) -> Result<BoxStream<FileInfo>, Status> {
+pub(super) fn list(
+    node: &Arc<Node>,
+    roles: Roles,
+    request: &ListRequest,
+) -> Result<BoxStream<FileInfo>, Status> {
     let root = if request.root.is_empty() {
         "/"
     } else {
@@ -38,7 +44,8 @@ pub(super) fn list(node: &Arc<Node>, request: &ListRequest) -> Result<BoxStream<
     };
     let kinds = Kinds::parse(&request.types)
         .ok_or_else(|| Status::invalid_argument("types: one of them is unknown"))?;
-    node.slots.stream(Look::Names, ROWS_AHEAD, move |out| {
+    let look = Look::Names(Share::of(roles));
+    node.slots.stream(look, ROWS_AHEAD, move |out| {
         browse::list(&asked, levels, &kinds, out);
     })
 }
@@ -59,6 +66,7 @@ pub(super) fn copy(node: &Arc<Node>, request: &CopyRequest) -> Result<BoxStream<
 
 pub(super) fn usage(
     node: &Arc<Node>,
+    roles: Roles,
     request: &DiskUsageRequest,
 ) -> Result<BoxStream<DiskUsageInfo>, Status> {
     if request.paths.len() > PATHS_MAX {
@@ -79,7 +87,8 @@ pub(super) fn usage(
         files: request.all,
         threshold: request.threshold,
     };
-    node.slots.stream(Look::Names, ROWS_AHEAD, move |out| {
+    let look = Look::Names(Share::of(roles));
+    node.slots.stream(look, ROWS_AHEAD, move |out| {
         browse::usage(&paths, told, out);
     })
 }

@@ -26,7 +26,7 @@ use crate::events::{Event, From, RING_MAX};
 use crate::news::Error;
 use crate::news::logs::{AtEnd, Reader};
 use crate::node::Node;
-use crate::quota::Share;
+use ::api::quota::Share;
 
 /// Pieces between the reader and the network.
 const AHEAD: usize = 1;

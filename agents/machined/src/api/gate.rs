@@ -4,17 +4,17 @@
 //! Owns: applying the table of `api` to a request's path and roles.
 //! Never: opens a method that the table does not open.
 
-use ::api::methods;
+use ::api::methods::{self, Method};
 use ::api::rbac::{self, Roles};
 use ::api::wire::ROLE;
 use http::HeaderMap;
 use tonic::Status;
 
-/// Decides about a request.
+/// Decides about a request, and says which method it is for.
 ///
 /// # Errors
 /// It is not let in; this is the answer.
-pub(super) fn admit(path: &str, roles: Roles, configured: bool) -> Result<(), Status> {
+pub(super) fn admit(path: &str, roles: Roles, configured: bool) -> Result<&'static Method, Status> {
     let Some(method) = methods::find(path) else {
         return Err(Status::unimplemented(format!("unknown method {path}")));
     };
@@ -23,12 +23,13 @@ pub(super) fn admit(path: &str, roles: Roles, configured: bool) -> Result<(), St
     } else {
         rbac::admit_in_maintenance(method, roles)
     };
-    decision.map_err(|refusal| match refusal {
-        rbac::Refusal::NotAuthorized => Status::permission_denied("not authorized"),
-        rbac::Refusal::NotInMaintenance => {
-            Status::unimplemented("API is not implemented in maintenance mode")
-        }
-    })
+    match decision {
+        Ok(()) => Ok(method),
+        Err(rbac::Refusal::NotAuthorized) => Err(Status::permission_denied("not authorized")),
+        Err(rbac::Refusal::NotInMaintenance) => Err(Status::unimplemented(
+            "API is not implemented in maintenance mode",
+        )),
+    }
 }
 
 /// The roles that apid says the caller has.

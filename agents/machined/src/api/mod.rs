@@ -14,10 +14,12 @@ mod follow;
 mod gate;
 mod generate;
 mod health;
+mod held;
 mod images;
 mod inspect;
 mod kubeconfig;
 mod meta;
+pub(crate) mod metered;
 mod netstat;
 mod power;
 mod refusal;
@@ -156,7 +158,7 @@ impl MachineService for Api {
         &self,
         request: Request<machine::ListRequest>,
     ) -> Reply<BoxStream<machine::FileInfo>> {
-        files::list(&self.node, request.get_ref()).map(Response::new)
+        files::list(&self.node, roles(&request), request.get_ref()).map(Response::new)
     }
 
     async fn read(&self, request: Request<machine::ReadRequest>) -> Reply<BoxStream<common::Data>> {
@@ -171,7 +173,7 @@ impl MachineService for Api {
         &self,
         request: Request<machine::DiskUsageRequest>,
     ) -> Reply<BoxStream<machine::DiskUsageInfo>> {
-        files::usage(&self.node, request.get_ref()).map(Response::new)
+        files::usage(&self.node, roles(&request), request.get_ref()).map(Response::new)
     }
 
     async fn network_device_stats(
@@ -189,9 +191,8 @@ impl MachineService for Api {
         &self,
         request: Request<machine::NetstatRequest>,
     ) -> Reply<machine::NetstatResponse> {
-        netstat::netstat(&self.node, request.into_inner())
-            .await
-            .map(Response::new)
+        let roles = roles(&request);
+        netstat::netstat(&self.node, roles, request.into_inner()).await
     }
 
     async fn reboot(

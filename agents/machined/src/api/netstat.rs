@@ -8,15 +8,19 @@ use std::sync::Arc;
 
 use api::machine::netstat_request::Filter;
 use api::machine::{Netstat, NetstatRequest, NetstatResponse};
-use tonic::Status;
+use api::quota::Share;
+use api::rbac::Roles;
+use tonic::{Response, Status};
 
+use crate::browse::Look;
 use crate::node::Node;
 use crate::proc::sockets;
 
 pub(super) async fn netstat(
     node: &Arc<Node>,
+    roles: Roles,
     request: NetstatRequest,
-) -> Result<NetstatResponse, Status> {
+) -> Result<Response<NetstatResponse>, Status> {
     let networks = request.netns.unwrap_or_default();
     if let Some(name) = networks.netns.first() {
         return Err(Status::unimplemented(format!(
@@ -30,21 +34,25 @@ pub(super) async fn netstat(
     };
     let with_processes = request.feature.is_some_and(|feature| feature.pid);
     let places = node.places.clone();
-    let looked = node.slots.run(move || {
-        let mut found = sockets::list(&places, &protocols, filter)?;
+    let look = Look::Names(Share::of(roles));
+    let looked = node.slots.run(look, move || {
+        let mut found = sockets::list(&places, &protocols, filter).map_err(unlisted)?;
         if with_processes {
             sockets::name_processes(&places, &mut found);
         }
-        Ok(found)
+        Ok(NetstatResponse {
+            messages: vec![Netstat {
+                metadata: None,
+                connectrecord: found,
+            }],
+        })
     });
-    let found = looked.await?.map_err(|error: sockets::Error| match error {
+    looked.await
+}
+
+fn unlisted(error: sockets::Error) -> Status {
+    match error {
         sockets::Error::Unread(..) => Status::internal(error.to_string()),
         sockets::Error::TooMany => Status::resource_exhausted(error.to_string()),
-    })?;
-    Ok(NetstatResponse {
-        messages: vec![Netstat {
-            metadata: None,
-            connectrecord: found,
-        }],
-    })
+    }
 }

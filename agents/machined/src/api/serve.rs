@@ -31,7 +31,7 @@ use tokio::sync::Semaphore;
 use tonic::body::Body;
 use tower_service::Service as _;
 
-use super::{Api, gate, refusal};
+use super::{Api, gate, held, refusal};
 use crate::node::Node;
 
 /// Streams of one connection: followers of logs and events, one each.
@@ -45,18 +45,12 @@ const WINDOW: u32 = 64 * 1024;
 const STATE: &str = "/cosi.resource.State/";
 /// The paths of the service that looks inside.
 const INSPECT: &str = "/inspect.InspectService/";
-/// The longest request for resources: a type, a namespace, an id. Nothing is written through it.
-const STATE_REQUEST_MAX: usize = 64 * 1024;
 /// The paths of the service of clusters.
 const CLUSTER: &str = "/cluster.ClusterService/";
-/// The longest request to it: the names of all nodes.
-const CLUSTER_REQUEST_MAX: usize = 256 * 1024;
 /// The paths of the service of disks.
 const STORAGE: &str = "/storage.StorageService/";
 /// The paths of the service of time.
 const TIME: &str = "/time.TimeService/";
-/// The longest request to services that take a name or nothing.
-const NAME_REQUEST_MAX: usize = 4 * 1024;
 
 /// Who calls over a socket, and as whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,24 +130,7 @@ async fn connection(
     stream: UnixStream,
     callers: Callers,
 ) -> Result<(), hyper::Error> {
-    let machine = MachineServiceServer::new(Api::new(Arc::clone(&node)))
-        .max_decoding_message_size(MAX_MESSAGE)
-        .max_encoding_message_size(MAX_MESSAGE);
-    // Its requests are names; what a client may write is refused unread.
-    let state = StateServer::new(Api::new(Arc::clone(&node)))
-        .max_decoding_message_size(STATE_REQUEST_MAX)
-        .max_encoding_message_size(MAX_MESSAGE);
-    let cluster = ClusterServiceServer::new(Api::new(Arc::clone(&node)))
-        .max_decoding_message_size(CLUSTER_REQUEST_MAX)
-        .max_encoding_message_size(MAX_MESSAGE);
-    let storage = StorageServiceServer::new(Api::new(Arc::clone(&node)))
-        .max_decoding_message_size(NAME_REQUEST_MAX)
-        .max_encoding_message_size(MAX_MESSAGE);
-    let time = TimeServiceServer::new(Api::new(Arc::clone(&node)))
-        .max_decoding_message_size(NAME_REQUEST_MAX)
-        .max_encoding_message_size(MAX_MESSAGE);
-    let inspect = InspectServiceServer::new(Api::new(Arc::clone(&node)))
-        .max_encoding_message_size(MAX_MESSAGE);
+    let api = Api::new(Arc::clone(&node));
     http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADERS_MAX)
@@ -165,12 +142,7 @@ async fn connection(
             Gated {
                 callers,
                 node,
-                machine,
-                state,
-                cluster,
-                storage,
-                time,
-                inspect,
+                api,
                 since: Since::now(),
             },
         )
@@ -201,12 +173,17 @@ struct Gated {
     callers: Callers,
     since: Since,
     node: Arc<Node>,
-    machine: MachineServiceServer<Api>,
-    state: StateServer<Api>,
-    cluster: ClusterServiceServer<Api>,
-    storage: StorageServiceServer<Api>,
-    time: TimeServiceServer<Api>,
-    inspect: InspectServiceServer<Api>,
+    api: Api,
+}
+
+/// Calls a service of tonic's with the limits of the method.
+macro_rules! serve {
+    ($server:ident, $gated:expr, $method:expr, $request:expr) => {{
+        let mut server = $server::new($gated.api.clone())
+            .max_decoding_message_size($method.request_max())
+            .max_encoding_message_size(MAX_MESSAGE);
+        Box::pin(async move { server.call($request).await })
+    }};
 }
 
 type Answer = Result<http::Response<Body>, Infallible>;
@@ -226,21 +203,41 @@ impl hyper::service::Service<http::Request<Incoming>> for Gated {
         };
         request.extensions_mut().insert(roles);
         let path = request.uri().path();
-        let answer: Self::Future = match gate::admit(path, roles, configured) {
-            Ok(()) if path.starts_with(STATE) => self.state.clone().call(request),
-            Ok(()) if path.starts_with(INSPECT) => self.inspect.clone().call(request),
-            Ok(()) if path.starts_with(CLUSTER) => self.cluster.clone().call(request),
-            Ok(()) if path.starts_with(STORAGE) => self.storage.clone().call(request),
-            Ok(()) if path.starts_with(TIME) => self.time.clone().call(request),
+        let method = match gate::admit(path, roles, configured) {
+            Ok(method) => method,
+            Err(status) => return Box::pin(async move { Ok(refused(status)) }),
+        };
+        let (head, body) = request.into_parts();
+        let (body, room) = self.node.requests.count(body, roles);
+        let request = http::Request::from_parts(head, body);
+        let answer: Self::Future = match method.path {
+            path if path.starts_with(STATE) => serve!(StateServer, self, method, request),
+            path if path.starts_with(INSPECT) => {
+                serve!(InspectServiceServer, self, method, request)
+            }
+            path if path.starts_with(CLUSTER) => {
+                serve!(ClusterServiceServer, self, method, request)
+            }
+            path if path.starts_with(STORAGE) => {
+                serve!(StorageServiceServer, self, method, request)
+            }
+            path if path.starts_with(TIME) => serve!(TimeServiceServer, self, method, request),
             // Other services answer `Unimplemented` for their known methods, as the stub does
             // for its own.
-            Ok(()) => self.machine.clone().call(request),
-            Err(status) => Box::pin(async move { Ok(status.into_http()) }),
+            _ => serve!(MachineServiceServer, self, method, request),
         };
         Box::pin(async move {
             let mut answer = answer.await?;
+            // Until now there was what the request was decoded to.
+            drop(room);
             refusal::shorten(answer.headers_mut());
-            Ok(answer)
+            Ok(held::until_it_is_gone(answer))
         })
     }
+}
+
+fn refused(status: tonic::Status) -> http::Response<Body> {
+    let mut answer = status.into_http();
+    refusal::shorten(answer.headers_mut());
+    answer
 }

@@ -22,6 +22,6 @@ pub(crate) use asked::Asked;
 pub(crate) use copy::copy;
 pub(crate) use list::{Kinds, list};
 pub(crate) use read::read;
-pub(crate) use slots::{Look, SLOTS_MAX, Slots};
+pub(crate) use slots::{Held, Look, SLOTS_MAX, Slots};
 pub(crate) use tar::archive_of;
 pub(crate) use usage::{Told, usage};

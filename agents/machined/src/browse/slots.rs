@@ -5,13 +5,13 @@
 //! Never: makes a client wait for a thread; one too many is refused.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use ::api::quota::{Quota, Share};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
 use tonic::codegen::BoxStream;
-
-use crate::quota::{Quota, Share};
+use tonic::{Response, Status};
 
 /// A third of the threads that machined may have (`pids_max` of init's table), and with
 /// [`LEVELS_MAX`](super::walk::LEVELS_MAX) a third of its descriptors.
@@ -19,14 +19,28 @@ pub(crate) const SLOTS_MAX: usize = 16;
 
 /// Places that only contents get: whoever may read names keeps nobody from them.
 const FOR_CONTENTS: usize = 4;
+/// Places that are besides those for administrators and operators: readers who do not read what they
+/// asked for keep them from nothing.
+const FOR_MORE_THAN_READERS: usize = 4;
 
 /// What a client looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
     /// Names, sizes and counters, which every reader may.
-    Names,
+    Names(Share),
     /// What is in files, which is for administrators.
     Contents,
+}
+
+impl Look {
+    /// So many places are for others.
+    const fn spared(self) -> usize {
+        match self {
+            Self::Names(Share::Common) => FOR_CONTENTS + FOR_MORE_THAN_READERS,
+            Self::Names(Share::Whole) => FOR_CONTENTS,
+            Self::Contents => 0,
+        }
+    }
 }
 
 /// Places for clients that look at files.
@@ -35,7 +49,7 @@ pub(crate) struct Slots(Quota);
 
 impl Default for Slots {
     fn default() -> Self {
-        Self(Quota::new(SLOTS_MAX, FOR_CONTENTS))
+        Self(Quota::new(SLOTS_MAX, 0))
     }
 }
 
@@ -60,30 +74,29 @@ impl Slots {
         Ok(Box::pin(ReceiverStream::new(receiver)))
     }
 
-    /// Runs `work` in a thread of its own and waits for what comes of it.
+    /// Runs `work` in a thread of its own and waits for what comes of it. The place is taken until the reply
+    /// is gone: it may be long, and its client slow.
     ///
     /// # Errors
-    /// All places are taken: `ResourceExhausted`.
+    /// All places are taken: `ResourceExhausted`; or what `work` says.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Status> {
-        let place = self.take(Look::Names)?;
-        let work = tokio::task::spawn_blocking(move || {
-            let done = work();
-            drop(place);
-            done
-        });
-        work.await
-            .map_err(|error| Status::internal(format!("a thread was broken off: {error}")))
+        look: Look,
+        work: impl FnOnce() -> Result<T, Status> + Send + 'static,
+    ) -> Result<Response<T>, Status> {
+        let place = self.take(look)?;
+        let work = tokio::task::spawn_blocking(move || work().map(|done| (done, place)));
+        let done = work.await;
+        let (done, place) =
+            done.map_err(|error| Status::internal(format!("a thread was broken off: {error}")))??;
+        let mut response = Response::new(done);
+        response.extensions_mut().insert(Held(Arc::new(place)));
+        Ok(response)
     }
 
     fn take(&self, look: Look) -> Result<OwnedSemaphorePermit, Status> {
-        let (share, spared) = match look {
-            Look::Names => (Share::Common, FOR_CONTENTS),
-            Look::Contents => (Share::Whole, 0),
-        };
-        self.0.take(share, 1).ok_or_else(|| {
+        let spared = look.spared();
+        self.0.take_beside(spared, 1).ok_or_else(|| {
             Status::resource_exhausted(format!(
                 "{} clients look at files of this node; try again when one is done",
                 SLOTS_MAX.saturating_sub(spared)
@@ -91,6 +104,11 @@ impl Slots {
         })
     }
 }
+
+/// What a reply holds, as an extension of it, until its last byte is with the client.
+#[derive(Debug, Clone)]
+#[expect(dead_code, reason = "it is there to be dropped")]
+pub(crate) struct Held(Arc<OwnedSemaphorePermit>);
 
 /// The way to the client.
 #[derive(Debug)]

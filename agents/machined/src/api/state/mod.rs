@@ -24,7 +24,7 @@ use self::query::Query;
 use super::{Api, Reply, roles};
 use crate::node::Node;
 use crate::on_demand;
-use crate::quota::Share;
+use ::api::quota::Share;
 
 #[tonic::async_trait]
 impl State for Api {

@@ -7,12 +7,13 @@
 
 use std::sync::Arc;
 
-use ::api::rbac::{Role, Roles};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::rbac::{Role, Roles};
 
 /// A number of places.
 #[derive(Debug, Clone)]
-pub(crate) struct Quota {
+pub struct Quota {
     places: Arc<Semaphore>,
     /// So many are not for everybody.
     kept: usize,
@@ -20,7 +21,7 @@ pub(crate) struct Quota {
 
 /// Which places a request may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Share {
+pub enum Share {
     /// Those that are for everybody.
     Common,
     /// All, those that are kept among them.
@@ -29,7 +30,8 @@ pub(crate) enum Share {
 
 impl Share {
     /// Readers keep nobody from a place who may do more than they.
-    pub(crate) fn of(roles: Roles) -> Self {
+    #[must_use]
+    pub fn of(roles: Roles) -> Self {
         if roles.contains(Role::Admin) || roles.contains(Role::Operator) {
             Self::Whole
         } else {
@@ -40,7 +42,8 @@ impl Share {
 
 impl Quota {
     /// `all` places, `kept` of which are not for everybody.
-    pub(crate) fn new(all: usize, kept: usize) -> Self {
+    #[must_use]
+    pub fn new(all: usize, kept: usize) -> Self {
         Self {
             places: Arc::new(Semaphore::new(all)),
             kept,
@@ -48,11 +51,18 @@ impl Quota {
     }
 
     /// Takes `count` places until what is returned is dropped; nothing when there are not so many.
-    pub(crate) fn take(&self, share: Share, count: u32) -> Option<OwnedSemaphorePermit> {
+    #[must_use]
+    pub fn take(&self, share: Share, count: u32) -> Option<OwnedSemaphorePermit> {
         let kept = match share {
             Share::Common => self.kept,
             Share::Whole => 0,
         };
+        self.take_beside(kept, count)
+    }
+
+    /// The same, beside `kept` places that are for others.
+    #[must_use]
+    pub fn take_beside(&self, kept: usize, count: u32) -> Option<OwnedSemaphorePermit> {
         let needed = usize::try_from(count).ok()?.checked_add(kept)?;
         // Nobody else takes one in between: requests are begun by one thread.
         let fits = self.places.available_permits() >= needed;

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MPL-2.0
+//! A reply that keeps a place until it is gone.
+//!
+//! Owns: the way of the place from the method to the last byte.
+//! Never: looks into the reply.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tonic::Status;
+use tonic::body::Body;
+
+use crate::browse::Held;
+
+/// Ties the place that a method put into `answer` to its body.
+pub(super) fn until_it_is_gone(mut answer: http::Response<Body>) -> http::Response<Body> {
+    match answer.extensions_mut().remove::<Held>() {
+        None => answer,
+        Some(held) => answer.map(|body| Body::new(Holding { body, _held: held })),
+    }
+}
+
+struct Holding {
+    body: Body,
+    _held: Held,
+}
+
+impl http_body::Body for Holding {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
