@@ -113,8 +113,8 @@ pub struct Address {
     pub flags: u32,
 }
 
-/// A route of the main table as the kernel has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A route of the main table as the kernel has it. Their order says nothing of which one wins.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Route {
     /// Where to; the unspecified address for the default route.
     pub destination: Ip,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use proto::net::{Address, Lease, LeaseState, Link, Reply, Request, Route};
+use proto::net::{Address, Lease, LeaseState, Link, LinkName, Reply, Request, Route};
 use proto::paths;
 
 use super::{Error, Line, Retry};
@@ -29,7 +29,9 @@ pub(crate) const LEASES: &str = "network.OperatorSpecController";
 pub(crate) struct Picture {
     links: BTreeMap<String, LinkStatus>,
     addresses: BTreeMap<String, AddressStatus>,
-    routes: BTreeMap<String, RouteStatus>,
+    /// By all that netd tells but the link's name, which may change while a route stays: two of
+    /// them can have one id.
+    routes: BTreeMap<Route, RouteStatus>,
     leases: BTreeMap<String, LeaseStatus>,
 }
 
@@ -55,11 +57,11 @@ impl Picture {
                 self.addresses.remove(&address_status(&address).0);
             }
             Reply::Route(route) => {
-                let (id, status) = route_status(&route);
-                self.routes.insert(id, status);
+                let status = route_status(&route);
+                self.routes.insert(without_name(route), status);
             }
             Reply::RouteGone(route) => {
-                self.routes.remove(&route_status(&route).0);
+                self.routes.remove(&without_name(route));
             }
             Reply::Lease(lease) => {
                 let (id, status) = lease_status(&lease);
@@ -75,8 +77,18 @@ impl Picture {
     fn publish(&self, node: &Node) {
         node.replace(LINKS, self.links.clone());
         node.replace(ADDRESSES, self.addresses.clone());
-        node.replace(ROUTES, self.routes.clone());
+        node.replace(ROUTES, self.routes_by_id());
         node.replace(LEASES, self.leases.clone());
+    }
+
+    /// The routes by the documents' ids. Those of IPv4 do not say the link: of several with one
+    /// id the first is shown, in an order that does not depend on how they came.
+    fn routes_by_id(&self) -> BTreeMap<String, RouteStatus> {
+        let mut by_id = BTreeMap::new();
+        for status in self.routes.values() {
+            by_id.entry(id_of(status)).or_insert_with(|| status.clone());
+        }
+        by_id
     }
 }
 
@@ -136,13 +148,12 @@ fn address_status(address: &Address) -> (String, AddressStatus) {
     (format!("{}/{prefix}", address.link_name), status)
 }
 
-fn route_status(route: &Route) -> (String, RouteStatus) {
-    let destination = Prefix {
-        address: route.destination,
-        length: route.prefix_len,
-    };
-    let status = RouteStatus {
-        destination,
+fn route_status(route: &Route) -> RouteStatus {
+    RouteStatus {
+        destination: Prefix {
+            address: route.destination,
+            length: route.prefix_len,
+        },
         gateway: route.gateway,
         out_link_index: route.link_index,
         out_link_name: route.link_name.as_str().to_owned(),
@@ -150,16 +161,26 @@ fn route_status(route: &Route) -> (String, RouteStatus) {
         table: route.table,
         protocol: route.protocol,
         scope: route.scope,
-    };
-    let id = route_id(
-        route.destination,
-        route.table,
+    }
+}
+
+fn id_of(status: &RouteStatus) -> String {
+    route_id(
+        status.destination.address,
+        status.table,
         &status.out_link_name,
-        route.gateway,
-        Some(destination),
-        route.priority,
-    );
-    (id, status)
+        status.gateway,
+        Some(status.destination),
+        status.priority,
+    )
+}
+
+/// What a route is known by.
+fn without_name(route: Route) -> Route {
+    Route {
+        link_name: LinkName::new(),
+        ..route
+    }
 }
 
 fn lease_status(lease: &Lease) -> (String, LeaseStatus) {
@@ -235,8 +256,48 @@ mod tests {
             (route(None, "10.0.2.0", 24), "inet4//10.0.2.0/24/1024"),
             (route(Some("fe80::1"), "::", 0), "eth0/inet6/fe80::1//1024"),
         ] {
-            assert_eq!(route_status(&route).0, id);
+            assert_eq!(id_of(&route_status(&route)), id);
         }
+    }
+
+    #[test]
+    fn of_two_routes_with_one_id_the_other_stays_when_one_goes() {
+        let first = route(Some("10.0.2.2"), "0.0.0.0", 0);
+        let second = Route {
+            link_index: 3,
+            link_name: "eth1".try_into().unwrap(),
+            ..first.clone()
+        };
+        for [one, other] in [[&first, &second], [&second, &first]] {
+            let mut picture = Picture::default();
+
+            picture.apply(Reply::Route(one.clone())).unwrap();
+            picture.apply(Reply::Route(other.clone())).unwrap();
+            let both = picture.routes_by_id();
+            picture.apply(Reply::RouteGone(one.clone())).unwrap();
+            let left = picture.routes_by_id();
+
+            let id = "inet4/10.0.2.2//1024";
+            assert_eq!(both.keys().collect::<Vec<_>>(), [id]);
+            assert_eq!(both[id].out_link_name, "eth0");
+            assert_eq!(left.keys().collect::<Vec<_>>(), [id]);
+            assert_eq!(left[id].out_link_name, other.link_name.as_str());
+        }
+    }
+
+    #[test]
+    fn a_route_goes_also_when_its_link_has_another_name_by_then() {
+        let mut picture = Picture::default();
+        let before = route(Some("fe80::1"), "::", 0);
+        let after = Route {
+            link_name: "enp1s0".try_into().unwrap(),
+            ..before.clone()
+        };
+
+        picture.apply(Reply::Route(before)).unwrap();
+        picture.apply(Reply::RouteGone(after)).unwrap();
+
+        assert_eq!(picture.routes_by_id().len(), 0);
     }
 
     #[test]
