@@ -4,14 +4,16 @@
 //! Owns: `NodeAddress`: `current` as it is, `routed`, to which others find a way, `accumulative` with
 //! the last there were, `default`, which stays while it exists; and of all but the last what each
 //! filter leaves.
-//! Never: counts loopback or link-local addresses, or remembers without end: a host on the link can
-//! make up prefixes for ever, and each address is a name in the API's certificate.
+//! Never: counts loopback or link-local addresses, or those of a link without a carrier, or remembers
+//! without end: a host on the link can make up prefixes for ever, and each address is a name in the
+//! API's certificate.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use resource::{Body, Controller, Desired, Input, Output};
 
-use crate::resources::{AddressStatus, NodeAddress, NodeAddressFilter, Prefix};
+use crate::resources::{AddressStatus, LinkStatus, NodeAddress, NodeAddressFilter, Prefix};
 
 /// `RT_SCOPE_LINK`: addresses that mean something on one link only.
 const SCOPE_LINK: u8 = 253;
@@ -28,12 +30,20 @@ pub(super) fn controller() -> Controller {
         name: "network.NodeAddressController",
         inputs: vec![
             Input::of::<AddressStatus>(),
+            Input::of::<LinkStatus>(),
             Input::of::<NodeAddressFilter>(),
         ],
         outputs: vec![Output::of::<NodeAddress>()],
         body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
+            // By number: a link may be renamed while its addresses stay.
+            let running: BTreeSet<u32> = view
+                .list::<LinkStatus>()
+                .filter(|link| link.spec.is_running())
+                .map(|link| link.spec.index)
+                .collect();
             let mut current: Vec<Prefix> = view
                 .list::<AddressStatus>()
+                .filter(|status| running.contains(&status.spec.link_index))
                 .filter(|status| is_usable(status.spec))
                 .map(|status| status.spec.address)
                 .collect();
@@ -103,6 +113,14 @@ fn is_usable(status: &AddressStatus) -> bool {
 mod tests {
     use super::*;
     use crate::controllers::bench::Bench;
+    use crate::controllers::wishes::given;
+
+    /// With a link for [`address`].
+    fn bench() -> Bench {
+        let mut bench = Bench::of(controller());
+        bench.say("eth0", given::link(2));
+        bench
+    }
 
     fn address(text: &str, flags: u32) -> AddressStatus {
         AddressStatus {
@@ -126,7 +144,7 @@ mod tests {
 
     #[test]
     fn only_addresses_that_others_can_use_count() {
-        let mut bench = Bench::of(controller());
+        let mut bench = bench();
         for (text, flags) in [
             ("127.0.0.1", 0),
             ("169.254.3.4", 0),
@@ -147,7 +165,7 @@ mod tests {
 
     #[test]
     fn accumulative_keeps_what_went_and_default_stays_while_it_is_there() {
-        let mut bench = Bench::of(controller());
+        let mut bench = bench();
         bench.say("a", address("10.0.0.5", 0));
         bench.run();
         bench.say("b", address("10.0.0.1", 0));
@@ -174,7 +192,7 @@ mod tests {
     #[test]
     fn rsrc_084_each_filter_leaves_its_own() {
         let network = |text: &str| Prefix::from(config::Cidr::parse(text).unwrap());
-        let mut bench = Bench::of(controller());
+        let mut bench = bench();
         bench.say("a", address("10.0.0.5", 0));
         bench.say("b", address("10.244.1.1", 0));
         bench.say("c", address("fd00::7", 0));
@@ -205,6 +223,40 @@ mod tests {
     }
 
     #[test]
+    fn net_09_addresses_of_a_link_without_a_carrier_are_not_current() {
+        let mut bench = bench();
+        bench.say("eth0/10.0.0.5/24", address("10.0.0.5", 0));
+        let of_another = AddressStatus {
+            link_index: 3,
+            ..address("10.1.0.5", 0)
+        };
+        bench.say("eth1/10.1.0.5/24", of_another);
+
+        for (oper_state, current) in [
+            (0, &["10.0.0.5"][..]),
+            (1, &[]),
+            (2, &[]),
+            (3, &[]),
+            (4, &[]),
+            (5, &[]),
+            (6, &["10.0.0.5"]),
+        ] {
+            let link = LinkStatus {
+                oper_state,
+                ..given::link(2)
+            };
+            bench.say("eth0", link);
+            bench.run();
+
+            assert_eq!(addresses(&bench, "current"), current, "{oper_state}");
+            assert_eq!(addresses(&bench, "routed"), current, "{oper_state}");
+            // What the node was reached by stays in its certificate and in its own names.
+            assert_eq!(addresses(&bench, "accumulative"), ["10.0.0.5"]);
+            assert_eq!(addresses(&bench, "default"), ["10.0.0.5"]);
+        }
+    }
+
+    #[test]
     fn without_addresses_there_is_no_default() {
         let mut bench = Bench::of(controller());
 
@@ -216,7 +268,7 @@ mod tests {
 
     #[test]
     fn prefixes_that_are_made_up_without_end_are_not_remembered_without_end() {
-        let mut bench = Bench::of(controller());
+        let mut bench = bench();
         bench.say("eth0/own", address("10.5.0.2", 0));
 
         for number in 0..1000 {

@@ -68,6 +68,20 @@ pub(crate) struct LinkStatus {
     pub kind: String,
 }
 
+/// `IF_OPER_UNKNOWN`: loopback and links of some drivers never say another.
+const OPER_UNKNOWN: u8 = 0;
+/// `IF_OPER_UP`.
+const OPER_UP: u8 = 6;
+
+impl LinkStatus {
+    /// Whether packets go over it, as the kernel sees it (`IFF_RUNNING`). One that is down never says
+    /// that it does not know.
+    #[must_use]
+    pub(crate) const fn is_running(&self) -> bool {
+        matches!(self.oper_state, OPER_UNKNOWN | OPER_UP)
+    }
+}
+
 super::kind!(
     LinkStatus,
     "LinkStatuses.net.talos.dev" in "network",

@@ -45,7 +45,7 @@ const fn family(address: std::net::IpAddr) -> u32 {
 
 /// Resources that tests put there.
 #[cfg(test)]
-mod given {
+pub(in crate::controllers) mod given {
     use resource::ResourceSpec;
 
     use crate::controllers::bench::Bench;
@@ -62,7 +62,7 @@ mod given {
     }
 
     /// A physical link.
-    pub(super) fn link(index: u32) -> LinkStatus {
+    pub(in crate::controllers) fn link(index: u32) -> LinkStatus {
         LinkStatus {
             index,
             arp_type: 1,
