@@ -245,6 +245,7 @@ fn tell_route(route: &rtnetlink::Route, link_name: String<15>) -> Route {
         destination: route.destination,
         prefix_len: route.prefix_len,
         gateway: route.gateway,
+        source: route.source,
         link_index: route.link_index,
         link_name,
         priority: route.priority,

@@ -122,6 +122,8 @@ pub struct Route {
     pub prefix_len: u8,
     /// `RTA_GATEWAY`.
     pub gateway: Option<Ip>,
+    /// `RTA_PREFSRC`: the address that packets get.
+    pub source: Option<Ip>,
     /// `RTA_OIF`; 0 for none.
     pub link_index: u32,
     /// Its link's name.

@@ -60,6 +60,7 @@ mod tests {
         let route = RouteStatus {
             destination: prefix("0.0.0.0", 0),
             gateway: None,
+            source: None,
             out_link_index: 2,
             out_link_name: "eth0".to_owned(),
             priority: 1024,

@@ -129,6 +129,8 @@ pub(crate) struct RouteStatus {
     pub destination: Prefix,
     /// By whom.
     pub gateway: Option<IpAddr>,
+    /// The address that packets get, where the route says one.
+    pub source: Option<IpAddr>,
     /// Through which link; 0 for none.
     pub out_link_index: u32,
     /// Its name.

@@ -30,7 +30,8 @@ fn a_subscriber_hears_everything_then_news() {
     assert!(told.iter().any(|reply| matches!(reply, Reply::Address(told)
         if told.address == address && told.prefix_len == 24 && told.link_name == "eth0")));
     assert!(told.iter().any(|reply| matches!(reply, Reply::Route(told)
-        if told.prefix_len == 0 && told.priority == 1024 && told.protocol == 16)));
+        if told.prefix_len == 0 && told.priority == 1024 && told.protocol == 16
+            && told.source == Some(address.into()))));
     let lease = told.iter().find_map(|reply| match reply {
         Reply::Lease(lease) => Some(lease),
         _ => None,

@@ -72,7 +72,7 @@ fn leased(status: &RouteStatus) -> RouteSpec {
     RouteSpec {
         family: Word::of(words::FAMILIES, family(status.destination.address)),
         destination: Maybe(Some(status.destination).filter(|to| to.length > 0)),
-        source: Maybe(None),
+        source: Maybe(status.source),
         gateway: Maybe(status.gateway),
         link_name: status.out_link_name.clone(),
         table: Word::of(words::TABLES, status.table),
@@ -130,6 +130,7 @@ mod tests {
         let default = RouteStatus {
             destination: Prefix::from(Cidr::parse("0.0.0.0/0").unwrap()),
             gateway: Some("172.20.0.1".parse().unwrap()),
+            source: Some("172.20.0.2".parse().unwrap()),
             out_link_index: 2,
             out_link_name: "eth0".to_owned(),
             priority: 1024,

@@ -20,6 +20,11 @@ use crate::resources::{
 
 /// `IFF_LOWER_UP`: the carrier is there.
 const LOWER_UP: u32 = 0x1_0000;
+/// `PORT_OTHER` and `DUPLEX_UNKNOWN`: netd tells neither. Zero would be a twisted pair, one way at a time.
+const PORT_OTHER: u32 = 255;
+const DUPLEX_UNKNOWN: u32 = 255;
+/// `RTN_UNICAST`: netd tells no other routes.
+const UNICAST: u32 = 1;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,6 +38,8 @@ struct Link<'a> {
     operational_state: String,
     kind: &'a str,
     link_state: bool,
+    port: String,
+    duplex: String,
 }
 
 pub(crate) fn link_status(spec: &LinkStatus) -> Option<Encoded> {
@@ -48,6 +55,8 @@ pub(crate) fn link_status(spec: &LinkStatus) -> Option<Encoded> {
         operational_state: word(words::OPERATIONAL_STATES, spec.oper_state.into()),
         kind: &spec.kind,
         link_state,
+        port: word(words::PORTS, PORT_OTHER),
+        duplex: word(words::DUPLEXES, DUPLEX_UNKNOWN),
     };
     let message = proto::LinkStatusSpec {
         index: spec.index,
@@ -58,6 +67,8 @@ pub(crate) fn link_status(spec: &LinkStatus) -> Option<Encoded> {
         operational_state: spec.oper_state.into(),
         kind: spec.kind.clone(),
         link_state,
+        port: PORT_OTHER,
+        duplex: DUPLEX_UNKNOWN,
     };
     both(&yaml, &message)
 }
@@ -100,6 +111,7 @@ pub(crate) fn address_status(spec: &AddressStatus) -> Option<Encoded> {
 struct Route<'a> {
     family: String,
     dst: String,
+    src: String,
     gateway: String,
     #[serde(skip_serializing_if = "is_zero")]
     out_link_index: u32,
@@ -108,6 +120,8 @@ struct Route<'a> {
     table: String,
     priority: u32,
     scope: String,
+    #[serde(rename = "type")]
+    route_type: String,
     protocol: String,
 }
 
@@ -122,23 +136,27 @@ pub(crate) fn route_status(spec: &RouteStatus) -> Option<Encoded> {
     let yaml = Route {
         family: word(words::FAMILIES, family),
         dst: destination.map(|d| d.to_string()).unwrap_or_default(),
+        src: spec.source.map(|ip| ip.to_string()).unwrap_or_default(),
         gateway: spec.gateway.map(|ip| ip.to_string()).unwrap_or_default(),
         out_link_index: spec.out_link_index,
         out_link_name: &spec.out_link_name,
         table: word(words::TABLES, spec.table),
         priority: spec.priority,
         scope: word(words::SCOPES, spec.scope.into()),
+        route_type: word(words::ROUTE_TYPES, UNICAST),
         protocol: word(words::PROTOCOLS, spec.protocol.into()),
     };
     let message = proto::RouteStatusSpec {
         family,
         destination: destination.map(prefix),
+        source: spec.source.map(ip),
         gateway: spec.gateway.map(ip),
         out_link_index: spec.out_link_index,
         out_link_name: spec.out_link_name.clone(),
         table: spec.table,
         priority: spec.priority,
         scope: spec.scope.into(),
+        r#type: UNICAST,
         protocol: spec.protocol.into(),
     };
     both(&yaml, &message)
@@ -246,6 +264,8 @@ fn octets(address: IpAddr) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+
     use super::*;
 
     fn prefix_of(text: &str, length: u8) -> Prefix {
@@ -274,12 +294,15 @@ mod tests {
             flags: 0x80,
         });
 
+        let link = link.unwrap();
         assert_eq!(
-            link.unwrap().yaml,
+            link.yaml,
             "index: 2\ntype: ether\nflags: UP,BROADCAST,RUNNING,MULTICAST,LOWER_UP\n\
              hardwareAddr: 52:54:00:01:02:ff\nmtu: 1500\noperationalState: up\nkind: ''\n\
-             linkState: true\n"
+             linkState: true\nport: Other\nduplex: Unknown\n"
         );
+        let message = proto::LinkStatusSpec::decode(&*link.proto).unwrap();
+        assert_eq!((message.port, message.duplex), (255, 255));
         assert_eq!(
             address.unwrap().yaml,
             "address: 10.5.0.2/24\nlinkIndex: 2\nlinkName: eth0\nfamily: inet4\nscope: global\n\
@@ -292,6 +315,7 @@ mod tests {
         let route = route_status(&RouteStatus {
             destination: prefix_of("::", 0),
             gateway: Some("fe80::1".parse().unwrap()),
+            source: None,
             out_link_index: 0,
             out_link_name: String::new(),
             priority: 1024,
@@ -302,8 +326,29 @@ mod tests {
 
         assert_eq!(
             route.unwrap().yaml,
-            "family: inet6\ndst: ''\ngateway: fe80::1\ntable: main\npriority: 1024\n\
-             scope: global\nprotocol: ra\n"
+            "family: inet6\ndst: ''\nsrc: ''\ngateway: fe80::1\ntable: main\npriority: 1024\n\
+             scope: global\ntype: unicast\nprotocol: ra\n"
         );
+    }
+
+    #[test]
+    fn rsrc_093_a_route_says_its_source_and_that_it_is_unicast() {
+        let route = route_status(&RouteStatus {
+            destination: prefix_of("10.0.2.0", 24),
+            gateway: None,
+            source: Some("10.0.2.15".parse().unwrap()),
+            out_link_index: 2,
+            out_link_name: "eth0".to_owned(),
+            priority: 1024,
+            table: 254,
+            protocol: 16,
+            scope: 253,
+        })
+        .unwrap();
+
+        assert!(route.yaml.contains("\nsrc: 10.0.2.15\ngateway: ''\n"));
+        let message = proto::RouteStatusSpec::decode(&*route.proto).unwrap();
+        assert_eq!(message.source.unwrap().ip, [10, 0, 2, 15]);
+        assert_eq!((message.r#type, message.protocol), (1, 16));
     }
 }

@@ -77,6 +77,21 @@ pub(crate) const OPERATIONAL_STATES: Words = &[
     (6, "up"),
 ];
 
+/// `PORT_*`.
+pub(crate) const PORTS: Words = &[
+    (0, "TwistedPair"),
+    (1, "AUI"),
+    (2, "MII"),
+    (3, "Fibre"),
+    (4, "BNC"),
+    (5, "DirectAttach"),
+    (239, "None"),
+    (255, "Other"),
+];
+
+/// `DUPLEX_*`.
+pub(crate) const DUPLEXES: Words = &[(0, "Half"), (1, "Full"), (255, "Unknown")];
+
 /// `IFA_F_*`.
 pub(crate) const ADDRESS_FLAGS: Words = &[
     (1, "temporary"),
@@ -282,11 +297,13 @@ mod tests {
             ("nethelpers.AddressFlag", ADDRESS_FLAGS),
             ("nethelpers.BondMode", BOND_MODES),
             ("nethelpers.BondXmitHashPolicy", BOND_HASH_POLICIES),
+            ("nethelpers.Duplex", DUPLEXES),
             ("nethelpers.FailOverMAC", FAIL_OVER_MACS),
             ("nethelpers.Family", FAMILIES),
             ("nethelpers.LACPRate", LACP_RATES),
             ("nethelpers.LinkType", LINK_TYPES),
             ("nethelpers.OperationalState", OPERATIONAL_STATES),
+            ("nethelpers.Port", PORTS),
             ("nethelpers.PrimaryReselect", PRIMARY_RESELECTS),
             ("nethelpers.RouteProtocol", PROTOCOLS),
             ("nethelpers.RoutingTable", TABLES),
