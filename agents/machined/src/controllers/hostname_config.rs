@@ -2,39 +2,37 @@
 //! Who wishes which host name.
 //!
 //! Owns: the candidates of every layer, and the generated default.
-//! Never: decides between them.
+//! Never: decides between them, or makes up a name for a moment: one that is to stay waits for what it
+//! follows from.
 
-use resource::{Body, Controller, Desired, Input, Output};
+use std::net::IpAddr;
+
+use resource::{Body, Controller, Desired, Input, Output, View};
+use ring::digest::{SHA256, digest};
 
 use crate::kernel_arguments::KernelArguments;
-use crate::places::Places;
 use crate::resources::{
-    HostnameSpec, Layer, LeaseStatus, MachineConfig, NETWORK_CONFIG, NodeAddress,
+    HostnameSpec, Identity, Layer, LeaseStatus, MachineConfig, NETWORK_CONFIG, NodeAddress,
 };
 
-pub(super) fn controller(arguments: &KernelArguments, places: &Places) -> Controller {
+pub(super) fn controller(arguments: &KernelArguments) -> Controller {
     let cmdline = arguments.last("talos.hostname").map(str::to_owned);
-    let places = places.clone();
     Controller {
         name: "network.HostnameConfigController",
         inputs: vec![
             Input::of::<MachineConfig>().only(MachineConfig::ID),
             Input::of::<NodeAddress>().only("default"),
+            Input::of::<Identity>().only("local"),
             Input::of::<LeaseStatus>(),
         ],
         outputs: vec![Output::of::<HostnameSpec>().within(NETWORK_CONFIG)],
         body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
             let configuration = view.get::<MachineConfig>(MachineConfig::ID);
-            let stable = configuration.is_some_and(|found| found.0.machine.stable_hostname);
-            let identity = if stable {
-                crate::proc::identity(&places)
-            } else {
-                None
+            let is_stable = configuration.is_some_and(|found| found.0.machine.stable_hostname);
+            let default = match is_stable {
+                true => view.get::<Identity>("local").map(stable_name),
+                false => address_name(view),
             };
-            let default = identity.map(|identity| stable_name(&identity)).or_else(|| {
-                let NodeAddress(addresses) = view.get::<NodeAddress>("default")?;
-                Some(address_name(&addresses.first()?.address.to_string()))
-            });
             for lease in view.list::<LeaseStatus>() {
                 let LeaseStatus {
                     link_name,
@@ -95,28 +93,37 @@ fn parse(name: &str, layer: Layer) -> Option<HostnameSpec> {
     })
 }
 
-/// `talos-` and the address with dashes.
-fn address_name(address: &str) -> String {
-    let dashed = address.replace(['.', ':'], "-");
-    format!("talos-{}", dashed.trim_matches('-'))
+/// `talos-` and the address, with dashes for dots and nothing for colons.
+fn address_name(view: &View<'_>) -> Option<String> {
+    let NodeAddress(addresses) = view.get::<NodeAddress>("default")?;
+    let text = match addresses.first()?.address {
+        IpAddr::V4(address) => address.to_string().replace('.', "-"),
+        IpAddr::V6(address) => address.to_string().replace('.', "-").replace(':', ""),
+    };
+    Some(format!("talos-{text}"))
 }
 
-/// `talos-xxx-yyy`: the same name for the same machine at every boot, whatever its address.
-fn stable_name(identity: &str) -> String {
-    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    // FNV-1a: its definition is fixed, unlike that of the standard library's hashes.
-    let mut hash = identity
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-    let mut digit = || {
-        let index = usize::try_from(hash % 36).unwrap_or(0);
-        hash /= 36;
-        char::from(DIGITS.get(index).copied().unwrap_or(b'0'))
-    };
-    let mut group = || [digit(), digit(), digit()].iter().collect::<String>();
+/// `talos-xxx-yyy`: the same for as long as the node is the same. Six digits to base 36, but the first,
+/// of the hash's first eight bytes.
+fn stable_name(identity: &Identity) -> String {
+    let hash = digest(&SHA256, identity.node_id.as_bytes());
+    let first = hash.as_ref().first_chunk().copied().unwrap_or_default();
+    let digits = base36(u64::from_be_bytes(first));
+    let mut digits = digits.chars().skip(1);
+    let mut group = || digits.by_ref().take(3).collect::<String>();
     format!("talos-{}-{}", group(), group())
+}
+
+/// The digits of a number, the highest first; before those of a small one zeros, as a name takes seven.
+fn base36(mut number: u64) -> String {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut digits = Vec::new();
+    while number > 0 || digits.len() < 7 {
+        let digit = usize::try_from(number % 36).unwrap_or(0);
+        digits.push(char::from(DIGITS.get(digit).copied().unwrap_or(b'0')));
+        number /= 36;
+    }
+    digits.into_iter().rev().collect()
 }
 
 #[cfg(test)]
@@ -124,6 +131,14 @@ mod tests {
     use super::*;
     use crate::controllers::bench::Bench;
     use crate::resources::Prefix;
+    use crate::testing::configuration;
+
+    fn given(address: &str) -> NodeAddress {
+        NodeAddress(vec![Prefix {
+            address: address.parse().unwrap(),
+            length: 24,
+        }])
+    }
 
     fn names(bench: &Bench) -> Vec<(String, String, String)> {
         let kind = <HostnameSpec as resource::ResourceSpec>::KIND;
@@ -159,12 +174,8 @@ mod tests {
     #[test]
     fn every_layer_has_its_candidate() {
         let arguments = KernelArguments::parse("talos.hostname=box.lab.example");
-        let mut bench = Bench::of(controller(&arguments, &Places::under("/nonexistent")));
-        let address = Prefix {
-            address: "172.20.0.2".parse().unwrap(),
-            length: 24,
-        };
-        bench.say("default", NodeAddress(vec![address]));
+        let mut bench = Bench::of(controller(&arguments));
+        bench.say("default", given("172.20.0.2"));
         bench.say("dhcp4/eth0", lease("leased", "home.arpa", true));
 
         bench.run();
@@ -182,7 +193,7 @@ mod tests {
     #[test]
     fn a_lease_that_is_not_ours_and_names_that_no_host_has_are_not_used() {
         let arguments = KernelArguments::parse("talos.hostname=-bad");
-        let mut bench = Bench::of(controller(&arguments, &Places::under("/nonexistent")));
+        let mut bench = Bench::of(controller(&arguments));
         bench.say("dhcp4/eth0", lease("leased", "", false));
         bench.say("dhcp4/eth1", lease("a..b", "", true));
 
@@ -205,12 +216,53 @@ mod tests {
     }
 
     #[test]
-    fn a_stable_name_depends_on_the_machine_only() {
-        let one = stable_name("9d3fd3b0-1111");
-        assert_eq!(one, stable_name("9d3fd3b0-1111"));
-        assert_ne!(one, stable_name("9d3fd3b0-1112"));
-        assert!(parse(&one, Layer::Default).is_some());
-        assert_eq!(one.len(), "talos-xxx-yyy".len());
-        assert_eq!(address_name("fd00::1"), "talos-fd00--1");
+    fn net_16_a_name_that_is_to_stay_waits_for_the_identity_and_follows_from_it() {
+        let mut bench = Bench::of(controller(&KernelArguments::default()));
+        bench.say("default", given("172.20.0.2"));
+        bench.say(MachineConfig::ID, configuration("type:", "type:"));
+        bench.run();
+        assert_eq!(names(&bench), []);
+
+        let node_id = "fGdOI05zVrx3YMagLo0Bwxo2Nm9BAswWm8HLeEj0aS4".to_owned();
+        bench.say("local", Identity { node_id });
+        bench.run();
+        let stable = triple("default/hostname", "talos-nss-63o", "");
+        assert_eq!(names(&bench), std::slice::from_ref(&stable));
+        bench.say("default", given("172.20.0.3"));
+        bench.run();
+
+        assert_eq!(names(&bench), [stable]);
+    }
+
+    #[test]
+    fn net_16_a_name_that_may_change_has_the_address_without_dots_and_colons() {
+        let is_stable = "stableHostname: true";
+        let changing = || configuration(is_stable, "stableHostname: false");
+        for (address, name) in [
+            ("172.20.0.2", "talos-172-20-0-2"),
+            ("fd00::1:2", "talos-fd0012"),
+            ("2001:db8::1", "talos-2001db81"),
+        ] {
+            for configuration in [None, Some(changing())] {
+                let mut bench = Bench::of(controller(&KernelArguments::default()));
+                let node_id = "a".to_owned();
+                bench.say("local", Identity { node_id });
+                bench.say("default", given(address));
+                if let Some(configuration) = configuration {
+                    bench.say(MachineConfig::ID, configuration);
+                }
+
+                bench.run();
+
+                assert_eq!(names(&bench), [triple("default/hostname", name, "")]);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_have_enough_digits_for_a_name() {
+        assert_eq!(base36(0), "0000000");
+        assert_eq!(base36(35 + 36), "000001z");
+        assert_eq!(base36(u64::MAX), "3w5e11264sgsf");
     }
 }

@@ -140,7 +140,8 @@ pub(crate) fn register(
         // What opens the door, each after what it reads: a node that changes is reached first.
         machine_type::controller(),
         node_address::controller(),
-        hostname_config::controller(arguments, places),
+        node_identity::controller(places),
+        hostname_config::controller(arguments),
         hostname_merge::controller(),
         hostname_spec::controller(places),
         cert_sans::controller(),
@@ -175,7 +176,6 @@ pub(crate) fn register(
         security_state::controller(places),
         platform::controller(arguments),
         maintenance_config::controller(),
-        node_identity::controller(places),
         node_ips::controller(),
         time_server_config::controller(arguments),
         time_server_merge::controller(),

@@ -5,7 +5,7 @@
 //! the machine runs; a partition that is found late has the last word, or gets what there was.
 //!
 //! Owns: `Identity`, and the file that keeps it.
-//! Never: makes one before it is known whether there is a partition to keep it on.
+//! Never: makes one before the partition that would keep it was looked for.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use resource::{Body, Controller, Desired, Failure, Input, Output};
 use serde_yaml_ng::{Mapping, Value};
 
 use crate::places::Places;
-use crate::resources::{Identity, MachineStage, MachineStatus, MountStatus};
+use crate::resources::{AcquireConfigSpec, Identity, MachineStage, MachineStatus, MountStatus};
 use crate::{files, stored};
 
 /// How many bytes an identity has.
@@ -40,13 +40,20 @@ pub(super) fn controller(places: &Places) -> Controller {
         name: "cluster.NodeIdentityController",
         inputs: vec![
             Input::of::<MountStatus>().only("STATE"),
+            Input::of::<AcquireConfigSpec>().only(AcquireConfigSpec::ID),
             Input::of::<MachineStatus>().only(MachineStatus::ID),
         ],
         outputs: vec![Output::of::<Identity>()],
         body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
             let is_mounted = view.get::<MountStatus>("STATE").is_some();
+            // A configuration is looked for after the partition; a machined that was started again does
+            // neither.
+            let was_looked_for = view
+                .get::<AcquireConfigSpec>(AcquireConfigSpec::ID)
+                .is_some();
             let stage = view.get::<MachineStatus>(MachineStatus::ID);
-            let is_known = is_mounted || stage.is_some_and(|s| s.stage != MachineStage::Booting);
+            let is_past_boot = stage.is_some_and(|s| s.stage != MachineStage::Booting);
+            let is_known = is_mounted || was_looked_for || is_past_boot;
             let place = if is_mounted {
                 Kept::OnPartition
             } else {
@@ -183,7 +190,7 @@ mod tests {
         assert_eq!(id(&bench), None);
         assert!(!places.node_identity().exists());
 
-        bench.say(MachineStatus::ID, stage(MachineStage::Maintenance));
+        bench.say(AcquireConfigSpec::ID, AcquireConfigSpec);
         bench.run();
 
         assert!(id(&bench).is_some());

@@ -29,19 +29,3 @@ pub(crate) fn smbios(places: &Places, name: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_ascii_lowercase())
 }
-
-/// What tells this machine from others at every boot: its UUID, else the serial number that a
-/// device tree carries.
-#[must_use]
-pub(crate) fn identity(places: &Places) -> Option<String> {
-    let known = smbios(places, "product_uuid");
-    // Firmware that was never filled in says the same on every machine.
-    known
-        .filter(|uuid| uuid.chars().any(|digit| !"0f-".contains(digit)))
-        .or_else(|| {
-            let path = places.at("/proc/device-tree/serial-number");
-            let text = std::fs::read_to_string(path).ok()?;
-            let text = text.trim_matches(['\0', '\n', ' ']);
-            (!text.is_empty()).then(|| text.to_owned())
-        })
-}
