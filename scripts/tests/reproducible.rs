@@ -147,6 +147,25 @@ fn nothing_in_the_root_is_a_shell_or_writable_by_all() {
 }
 
 #[test]
+fn what_the_node_writes_below_etc_is_seen_through_links() {
+    let folder = tempfile::tempdir().unwrap();
+    let places = prepared(folder.path(), PROGRAMS.into_iter());
+    let root = rootfs::build(&places, Arch::Amd64).unwrap();
+
+    let listing = std::process::Command::new("unsquashfs")
+        .arg("-lls")
+        .arg(&root)
+        .output()
+        .unwrap();
+
+    let listing = String::from_utf8(listing.stdout).unwrap();
+    for name in ["hosts", "hostname", "machine-id", "resolv.conf"] {
+        let link = format!("squashfs-root/etc/{name} -> /system/etc/{name}");
+        assert!(listing.lines().any(|line| line.ends_with(&link)), "{name}");
+    }
+}
+
+#[test]
 fn the_system_says_the_version_of_the_workspace() {
     let places = Places::find().unwrap();
 

@@ -87,6 +87,12 @@ fn read(node: &Node) -> Result<()> {
     // A link of the image leads to what the node wrote.
     let hosts = node.ctl(&["read", "/etc/hosts"])?.ok()?;
     ensure!(hosts.contains("127.0.0.1"), "{hosts}");
+    let machine_id = node.ctl(&["read", "/etc/machine-id"])?.ok()?;
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    ensure!(
+        machine_id.trim_end().len() == 32 && machine_id.trim_end().bytes().all(is_hex),
+        "{machine_id}"
+    );
     let configuration = node.ctl(&["read", "/system/state/config.yaml"])?.ok()?;
     ensure!(configuration.contains("machine:"), "{configuration}");
     let folder = node.ctl(&["read", "/etc"])?.refused()?;

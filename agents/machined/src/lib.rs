@@ -14,6 +14,7 @@ mod acquire;
 mod adjtime;
 mod announce;
 mod api;
+mod base62;
 mod browse;
 mod capture;
 mod clock;

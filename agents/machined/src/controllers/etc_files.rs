@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What programs look up names with: which files there are to be.
+//! What programs look up names with, and the node's own: which files there are to be.
 //!
-//! Owns: what is in `hosts` and `hostname`.
+//! Owns: what is in `hosts`, `hostname` and `machine-id`.
 //! Never: writes one; `files.EtcFileController` does. netd writes `resolv.conf`.
 
 use std::fmt::Write as _;
 
 use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
+use crate::base62;
 use crate::resources::values::Octets;
-use crate::resources::{EtcFileSpec, HostnameStatus, MachineConfig, NodeAddress};
+use crate::resources::{EtcFileSpec, HostnameStatus, Identity, MachineConfig, NodeAddress};
 
 /// Everybody reads them.
 const MODE: u32 = 0o644;
+/// How many bytes a machine's id has (machine-id(5)): the first of the identity's.
+const MACHINE_ID_LEN: usize = 16;
 
 pub(super) fn controller() -> Controller {
     Controller {
@@ -20,6 +23,7 @@ pub(super) fn controller() -> Controller {
         inputs: vec![
             Input::of::<HostnameStatus>().only(HostnameStatus::ID),
             Input::of::<NodeAddress>().only("default"),
+            Input::of::<Identity>().only("local"),
             Input::of::<MachineConfig>().only(MachineConfig::ID),
         ],
         outputs: vec![Output::of::<EtcFileSpec>()],
@@ -36,7 +40,10 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
         configuration.map_or(&[], |found| &found.0.machine.extra_hosts),
     );
     let named = hostname.map(|hostname| ("hostname", format!("{}\n", hostname.full())));
-    for (id, text) in std::iter::once(("hosts", hosts)).chain(named) {
+    let machine_id = view.get::<Identity>("local").and_then(machine_id);
+    let machine_id = machine_id.map(|id| ("machine-id", id));
+    let files = std::iter::once(("hosts", hosts));
+    for (id, text) in files.chain(named).chain(machine_id) {
         let contents = Octets(text.into_bytes());
         desired.put(
             id,
@@ -47,6 +54,14 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+/// The id that programs know the machine by, without the end of a line, as the documents have it; none
+/// when somebody wrote an identity of fewer bytes.
+fn machine_id(identity: &Identity) -> Option<String> {
+    let bytes = base62::decode(&identity.node_id)?;
+    let first = bytes.first_chunk::<MACHINE_ID_LEN>()?;
+    Some(first.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn hosts(
@@ -111,6 +126,26 @@ mod tests {
             "{hosts}"
         );
         assert_eq!(contents(&bench, "hostname"), "box.lab.example\n");
+    }
+
+    #[test]
+    fn rsrc_018_the_machine_id_is_half_of_the_identity() {
+        let mut bench = Bench::of(controller());
+        bench.run();
+        assert!(bench.store.get::<EtcFileSpec>("machine-id").is_none());
+
+        let node_id = "sou7yy34ykX3n373Zw1DXKb8zD7UnyKT6HT3QDsGH6L".to_owned();
+        bench.say("local", Identity { node_id });
+        bench.run();
+
+        assert_eq!(
+            contents(&bench, "machine-id"),
+            "be871ac0d0dd31fa4caca753b0f3f1b2"
+        );
+        let short = Identity {
+            node_id: "abc123".to_owned(),
+        };
+        assert_eq!(machine_id(&short), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde_yaml_ng::{Mapping, Value};
 
 use crate::places::Places;
 use crate::resources::{AcquireConfigSpec, Identity, MachineStage, MachineStatus, MountStatus};
-use crate::{files, stored};
+use crate::{base62, files, stored};
 
 /// How many bytes an identity has.
 const LEN: usize = 32;
@@ -87,7 +87,7 @@ fn settle(places: &Places, held: &mut Option<Identity>) -> Result<(), Failure> {
             let identity = match held {
                 Some(identity) => identity,
                 None => held.insert(Identity {
-                    node_id: base62(&*pki::random_bytes::<LEN>()?),
+                    node_id: base62::encode(&*pki::random_bytes::<LEN>()?),
                 }),
             };
             let mapping = Mapping::from_iter([(KEY.into(), identity.node_id.as_str().into())]);
@@ -106,33 +106,6 @@ fn parse(text: &str) -> Option<Identity> {
     is_sound.then(|| Identity {
         node_id: node_id.to_owned(),
     })
-}
-
-/// Bytes as letters and digits: six bits make one, from the end on; the two values that sixty-two
-/// letters leave out, whose middle four bits are all set, use up five.
-fn base62(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    const LEFT_OUT: u8 = 0b1_1110;
-    let bit = |at: usize| {
-        let byte = bytes.get(at / 8).copied().unwrap_or(0);
-        u8::from(byte & (0x80 >> (at % 8)) != 0)
-    };
-    let mut text = String::new();
-    let mut end = bytes.len().saturating_mul(8);
-    while end > 0 {
-        let mut start = end.saturating_sub(6);
-        let mut value = (start..end).fold(0_u8, |value, at| value << 1 | bit(at));
-        if value & LEFT_OUT == LEFT_OUT {
-            if start > 0 || value > 0b1_1111 {
-                start = start.saturating_add(1);
-            }
-            value &= 0b1_1111;
-        }
-        end = start;
-        let letter = LETTERS.get(usize::from(value)).copied();
-        text.push(char::from(letter.unwrap_or(b'A')));
-    }
-    text
 }
 
 #[cfg(test)]
@@ -284,15 +257,5 @@ mod tests {
             );
             assert_eq!(id(&bench), None);
         }
-    }
-
-    #[test]
-    fn base_62_takes_bits_from_the_end() {
-        // 0b000001 is B; 0b011110 and 0b111111 are left out and use five bits.
-        assert_eq!(base62(&[0b0000_0001]), "BA");
-        assert_eq!(base62(&[0b0000_1111]), "PA");
-        assert_eq!(base62(&[0b0001_1110]), "eA");
-        assert_eq!(base62(&[0b1111_1111]), "fH");
-        assert_eq!(base62(&[]), "");
     }
 }
