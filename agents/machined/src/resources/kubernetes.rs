@@ -191,6 +191,26 @@ spec! {
     [],
     Public,
     {
-        1 "pod" pod: Value, keep, "The pod, as Kubernetes writes it.";
+        1 "-" pod: Value, keep, "The pod, as Kubernetes writes it: in YAML it is the whole spec.";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::field::Record as _;
+    use super::*;
+
+    #[test]
+    fn rsrc_052_a_static_pod_is_itself_in_yaml_and_a_field_in_protobuf() {
+        let pod = serde_yaml_ng::from_str("kind: Pod").unwrap();
+
+        let encoded = StaticPod { pod }.encoded().unwrap();
+
+        assert_eq!(encoded.yaml, "kind: Pod\n");
+        // pod = 1, fields = 1, key = 1, value = 2, string_value = 3.
+        assert_eq!(
+            encoded.proto,
+            b"\x0a\x0f\x0a\x0d\x0a\x04kind\x12\x05\x1a\x03Pod"
+        );
     }
 }

@@ -227,7 +227,7 @@ mod tests {
 
         assert_eq!(
             found["StaticPod/lab-web"],
-            "pod:\n  kind: Pod\n  metadata:\n    name: web\n    namespace: lab\n"
+            "kind: Pod\nmetadata:\n  name: web\n  namespace: lab\n"
         );
         assert!(found.contains_key("StaticPod/default-x"));
         assert_eq!(found["NodeLabelSpec/a"], "key: a\nvalue: b\n");

@@ -14,7 +14,7 @@ use super::{machine, of_configuration};
 use crate::resources::StaticPod;
 
 pub(super) fn controller() -> Controller {
-    of_configuration::<StaticPod>("k8s.ControlPlaneStaticPodController", reconcile)
+    of_configuration::<StaticPod>("k8s.StaticPodConfigController", reconcile)
 }
 
 fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
