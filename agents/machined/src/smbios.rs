@@ -20,7 +20,7 @@ const MEMORY_DEVICE: u8 = 17;
 const END: u8 = 127;
 
 /// What was found.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Machine {
     pub system: Option<SystemInformation>,
     pub processors: Vec<Processor>,

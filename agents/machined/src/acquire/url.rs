@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::node::Node;
 use crate::proc;
-use crate::resources::{HostnameStatus, LinkStatus};
+use crate::resources::{HostnameStatus, LinkStatus, MetaKey};
 
 /// How long facts that are not known yet are waited for, together (the documents' limit).
 const FACTS_TIMEOUT: Duration = Duration::from_secs(90);
@@ -216,7 +216,7 @@ fn split_query(target: &str) -> (String, Option<String>) {
 /// What may be asked for in a query.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
-    /// The machine's UUID (SMBIOS).
+    /// The machine's UUID (META, else SMBIOS).
     pub uuid: Option<String>,
     /// Its serial number (SMBIOS).
     pub serial: Option<String>,
@@ -245,8 +245,12 @@ impl Facts {
             let pairs: Vec<String> = bytes.map(|byte| format!("{byte:02x}")).collect();
             pairs.join(":")
         });
+        let of_meta = state.store.get::<MetaKey>(&MetaKey::id(MetaKey::UUID));
+        let of_meta = of_meta.map(|MetaKey(uuid)| uuid.clone());
         Self {
-            uuid: proc::smbios(&node.places, "product_uuid"),
+            uuid: of_meta
+                .filter(|uuid| !uuid.is_empty())
+                .or_else(|| proc::smbios(&node.places, "product_uuid")),
             serial: proc::smbios(&node.places, "product_serial"),
             mac,
             hostname: state

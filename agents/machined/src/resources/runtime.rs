@@ -195,6 +195,9 @@ super::kind!(
 pub(crate) struct MetaKey(pub String);
 
 impl MetaKey {
+    /// The key of the UUID that counts in place of the firmware's.
+    pub(crate) const UUID: u8 = 0x0f;
+
     /// The id of a key.
     pub(crate) fn id(key: u8) -> String {
         format!("{key:#04x}")
