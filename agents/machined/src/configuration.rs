@@ -24,6 +24,8 @@ pub(crate) struct Machine {
     pub extra_hosts: Vec<(String, Vec<String>)>,
     /// `machine.sysctls`.
     pub sysctls: BTreeMap<String, String>,
+    /// `machine.sysfs`.
+    pub sysfs: BTreeMap<String, String>,
     /// `machine.kernel.modules`: names, with the parameters of each.
     pub modules: Vec<(String, Vec<String>)>,
     /// `machine.certSANs`.

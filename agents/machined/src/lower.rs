@@ -263,6 +263,7 @@ fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) ->
                 .collect()
         }),
         sysctls: written.sysctls.clone(),
+        sysfs: written.sysfs.clone(),
         modules: (written.kernel.iter())
             .flat_map(|kernel| &kernel.modules)
             .map(|module| (module.name.clone(), module.parameters.clone()))

@@ -35,7 +35,6 @@ const MACHINE: &[Row<MachineConfig>] = rows! { MachineConfig:
     "machine.files" files,
     "machine.env" env,
     "machine.time" time,
-    "machine.sysfs" sysfs,
     "machine.systemDiskEncryption" system_disk_encryption,
     "machine.udev" udev,
     "machine.seccompProfiles" seccomp_profiles,

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Makes kernel parameters have their values.
 //!
-//! Owns: writing below `/proc/sys`, and putting back what was there when nobody wishes anything.
+//! Owns: writing below `/proc/sys` and `/sys`, and putting back what was there when nobody wishes anything.
 //! Never: writes anywhere else.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
+use super::kernel_param_file::{Roots, read, value, write};
 use crate::places::Places;
 use crate::resources::{KernelParamDefaultSpec, KernelParamSpec, KernelParamStatus};
 use crate::stored::write_whole;
 
 pub(super) fn controller(places: &Places) -> Controller {
-    let root = places.at("/proc/sys");
+    let roots = Roots::of(places);
     // What there was before we wrote, by this machined or one before it: a configuration that
     // goes away is undone whoever applied it.
     let kept = places.kernel_parameters_before();
@@ -32,19 +33,19 @@ pub(super) fn controller(places: &Places) -> Controller {
             let mut wanted = Vec::new();
             for (id, spec) in &wishes(view) {
                 wanted.push(id.clone());
-                let Some(path) = path(&root, id) else {
+                let Some(path) = roots.file(id) else {
                     failures.push(format!("{id}: not a kernel parameter"));
                     continue;
                 };
-                let present = std::fs::read_to_string(&path).map(trimmed);
+                let present = read(&path);
                 if let Ok(present) = &present {
                     defaults
                         .entry(id.clone())
                         .or_insert_with(|| present.clone());
                 }
                 let outcome = match present {
-                    Ok(present) if present == spec.value => Ok(()),
-                    Ok(_) => std::fs::write(&path, &spec.value),
+                    Ok(present) if value(&present) == spec.value => Ok(()),
+                    Ok(_) => write(&path, &spec.value),
                     Err(error) => Err(error),
                 };
                 let unsupported = match outcome {
@@ -59,7 +60,7 @@ pub(super) fn controller(places: &Places) -> Controller {
                         continue;
                     }
                 };
-                let current = std::fs::read_to_string(&path).map(trimmed);
+                let current = read(&path);
                 let status = KernelParamStatus {
                     current: current.unwrap_or_default(),
                     default: defaults.get(id).cloned().unwrap_or_default(),
@@ -68,7 +69,7 @@ pub(super) fn controller(places: &Places) -> Controller {
                 desired.put(id.clone(), status);
             }
             let known = defaults.len();
-            put_back(&root, &mut defaults, &wanted);
+            put_back(&roots, &mut defaults, &wanted);
             if (before, known) != (defaults.len(), defaults.len())
                 && let Err(error) = keep(&kept, &defaults)
             {
@@ -99,12 +100,12 @@ fn wishes(view: &View<'_>) -> BTreeMap<String, KernelParamSpec> {
 }
 
 /// Gives parameters that nobody wishes any more their old value.
-fn put_back(root: &Path, defaults: &mut BTreeMap<String, String>, wanted: &[String]) {
-    defaults.retain(|id, value| {
+fn put_back(roots: &Roots, defaults: &mut BTreeMap<String, String>, wanted: &[String]) {
+    defaults.retain(|id, said| {
         let keep = wanted.contains(id);
-        if !keep && let Some(path) = path(root, id) {
+        if !keep && let Some(path) = roots.file(id) {
             // A parameter that cannot be put back stays as it is until the next boot.
-            let _stays = std::fs::write(path, value.as_str());
+            let _stays = write(&path, value(said));
         }
         keep
     });
@@ -128,25 +129,6 @@ fn keep(file: &Path, defaults: &BTreeMap<String, String>) -> std::io::Result<()>
         .map(|(id, value)| format!("{id}\t{value}\n"))
         .collect();
     write_whole(file, text.as_bytes())
-}
-
-fn trimmed(text: String) -> String {
-    text.trim_end().to_owned()
-}
-
-/// The file of `proc.sys.a.b`; as sysctl(8) has it, a slash in an id stands for a dot in a name
-/// (`net.ipv4.conf.eth0/100.forwarding`).
-fn path(root: &Path, id: &str) -> Option<PathBuf> {
-    let name = id.strip_prefix("proc.sys.")?;
-    let mut path = root.to_path_buf();
-    for part in name.split('.') {
-        let part = part.replace('/', ".");
-        if part.is_empty() || part.starts_with('.') || part.contains('\0') {
-            return None;
-        }
-        path.push(part);
-    }
-    Some(path)
 }
 
 #[cfg(test)]
@@ -231,6 +213,32 @@ mod tests {
     }
 
     #[test]
+    fn conf_010_files_of_sysfs_are_set_and_put_back_by_the_same_rules() {
+        let folder = Folder::new();
+        let memory = folder.path().join("sys/kernel/mm/transparent_hugepage");
+        std::fs::create_dir_all(&memory).unwrap();
+        let file = memory.join("enabled");
+        std::fs::write(&file, "always [madvise] never\n").unwrap();
+        let id = "sys.kernel.mm.transparent_hugepage.enabled";
+        let mut bench = Bench::of(controller(&Places::under(folder.path())));
+        bench.say(id, spec("never", false));
+
+        assert!(bench.run().failures.is_empty());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "never");
+        let status = bench.store.get::<KernelParamStatus>(id).unwrap();
+        assert_eq!(status.default, "always [madvise] never");
+
+        let kind = <KernelParamSpec as resource::ResourceSpec>::KIND;
+        let now = bench.now.wall;
+        let _gone = bench
+            .store
+            .tear_down("test", "runtime", kind, id, now)
+            .unwrap();
+        bench.run();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "madvise");
+    }
+
+    #[test]
     fn what_a_machined_before_set_is_put_back_when_nobody_wishes_it_any_more() {
         let folder = Folder::new();
         let kernel = folder.path().join("proc/sys/kernel");
@@ -259,34 +267,5 @@ mod tests {
 
         let (_, failure, _) = ran.failures.first().unwrap();
         assert!(failure.to_string().contains("kernel.absent"), "{failure}");
-    }
-
-    #[test]
-    fn nothing_outside_of_proc_sys_is_written() {
-        let root = Path::new("/proc/sys");
-        for id in [
-            "proc.sys.",
-            "proc.sys.a..b",
-            "proc.sys./etc/passwd",
-            "proc.sys.//x",
-            "sys.kernel.x",
-            "proc.sys.kernel./",
-            "",
-        ] {
-            let found = path(root, id);
-            let inside = found.as_ref().is_none_or(|path| {
-                path.components().all(|part| {
-                    matches!(
-                        part,
-                        std::path::Component::Normal(_) | std::path::Component::RootDir
-                    )
-                })
-            });
-            assert!(inside, "{id} gives {found:?}");
-        }
-        assert_eq!(
-            path(root, "proc.sys.net.ipv4.conf.eth0/100.forwarding").unwrap(),
-            Path::new("/proc/sys/net/ipv4/conf/eth0.100/forwarding")
-        );
     }
 }

@@ -20,6 +20,7 @@ mod kernel_module_config;
 mod kernel_module_spec;
 mod kernel_param_config;
 mod kernel_param_defaults;
+mod kernel_param_file;
 mod kernel_param_spec;
 mod kmsg_log_config;
 mod kubelet_secrets;
