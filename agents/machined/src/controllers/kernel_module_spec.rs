@@ -13,7 +13,7 @@ use crate::resources::KernelModuleSpec;
 pub(super) fn controller(modules: watch::Sender<Vec<Wanted>>) -> Controller {
     Controller {
         name: "runtime.KernelModuleSpecController",
-        inputs: vec![Input::of::<KernelModuleSpec>()],
+        inputs: vec![Input::of::<KernelModuleSpec>().strong()],
         outputs: Vec::new(),
         body: Body::Acting(Box::new(move |view, _| {
             let specs = view.list::<KernelModuleSpec>();
@@ -62,5 +62,15 @@ mod tests {
         bench.say("nbd", spec);
         bench.run();
         assert!(!heard.has_changed().unwrap());
+
+        // A module that is wanted is held, and one that goes is told before it is let go.
+        assert_eq!(
+            bench.holders::<KernelModuleSpec>("nbd"),
+            ["runtime.KernelModuleSpecController"]
+        );
+        bench.take_away::<KernelModuleSpec>("nbd");
+        bench.run();
+        assert!(heard.borrow_and_update().is_empty());
+        assert!(bench.holders::<KernelModuleSpec>("nbd").is_empty());
     }
 }

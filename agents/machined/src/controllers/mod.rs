@@ -210,7 +210,7 @@ fn is_control_plane(view: &View<'_>) -> bool {
 pub(crate) mod bench {
     use std::sync::Arc;
 
-    use resource::{AnySpec, Controller, Engine, Now, Store};
+    use resource::{AnySpec, Controller, Engine, Now, ResourceSpec, Store};
 
     /// An engine with one controller in it.
     #[derive(Debug)]
@@ -240,6 +240,19 @@ pub(crate) mod bench {
             self.store
                 .put("test", namespace, id, Arc::new(spec), self.now.wall)
                 .unwrap();
+        }
+
+        pub(crate) fn take_away<T: ResourceSpec>(&mut self, id: &str) {
+            self.store
+                .tear_down("test", T::KIND.namespace, T::KIND, id, self.now.wall)
+                .unwrap();
+        }
+
+        /// Who has a finalizer on it.
+        pub(crate) fn holders<T: ResourceSpec>(&self, id: &str) -> Vec<&'static str> {
+            let found = self.store.get_any(T::KIND.namespace, T::KIND, id);
+            let finalizers = found.map(|found| found.metadata.finalizers.iter().copied());
+            finalizers.into_iter().flatten().collect()
         }
 
         pub(crate) fn run(&mut self) -> resource::Ran {

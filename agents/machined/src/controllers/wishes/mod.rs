@@ -19,6 +19,9 @@ mod routes;
 
 use resource::Controller;
 
+/// The id of the name servers that are left.
+pub(super) use resolvers::ID as RESOLVERS;
+
 /// All of them.
 pub(super) fn controllers() -> Vec<Controller> {
     vec![

@@ -15,7 +15,7 @@ use super::named;
 use crate::resources::{Layer, LeaseStatus, MachineConfig, NETWORK_CONFIG, ResolverSpec};
 
 /// What comes after the layer in ids, and is the id when they are merged.
-pub(super) const ID: &str = "resolvers";
+pub(in crate::controllers) const ID: &str = "resolvers";
 
 pub(super) fn controller() -> Controller {
     Controller {
