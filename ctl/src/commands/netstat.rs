@@ -113,10 +113,12 @@ fn cells(asked: &Netstat, node: String, socket: &ConnectRecord) -> Vec<String> {
         cells.extend([socket.uid.to_string(), socket.inode.to_string()]);
     }
     if asked.programs {
-        cells.push(match &socket.process {
-            Some(process) => format!("{}/{}", process.pid, process.name),
-            None => "-".to_owned(),
-        });
+        // Number 0 is no process: whose it is was not seen.
+        let process = socket.process.as_ref().filter(|process| process.pid != 0);
+        cells.push(process.map_or_else(
+            || "-".to_owned(),
+            |process| format!("{}/{}", process.pid, process.name),
+        ));
     }
     if asked.pods {
         cells.push(match socket.netns.as_str() {
@@ -181,18 +183,23 @@ fn timer(socket: &ConnectRecord) -> String {
 
 #[cfg(test)]
 mod tests {
+    use api::machine::connect_record::Process;
     use clap::Parser as _;
 
     use super::*;
     use crate::args::{Command, Line};
 
-    fn protocols(flags: &str) -> String {
+    fn asked(flags: &str) -> Netstat {
         let words = ["ichorctl", "netstat"].into_iter();
         let line = Line::try_parse_from(words.chain(flags.split_whitespace())).unwrap();
         let Command::Netstat(asked) = line.command else {
             unreachable!("the line says netstat");
         };
-        let request = request(&asked);
+        asked
+    }
+
+    fn protocols(flags: &str) -> String {
+        let request = request(&asked(flags));
         let wanted = request.l4proto.unwrap();
         let all = [
             ("t4", wanted.tcp),
@@ -222,5 +229,25 @@ mod tests {
         ] {
             assert_eq!(protocols(flags), wanted, "{flags}");
         }
+    }
+
+    #[test]
+    fn cmd_072_a_process_that_was_not_seen_is_a_dash() {
+        let asked = asked("-p");
+        let shown = |process| {
+            let socket = ConnectRecord {
+                process,
+                ..Default::default()
+            };
+            cells(&asked, "n".to_owned(), &socket).pop()
+        };
+
+        let apid = Process {
+            pid: 7,
+            name: "apid".to_owned(),
+        };
+        assert_eq!(shown(Some(apid)).as_deref(), Some("7/apid"));
+        assert_eq!(shown(Some(Process::default())).as_deref(), Some("-"));
+        assert_eq!(shown(None).as_deref(), Some("-"));
     }
 }

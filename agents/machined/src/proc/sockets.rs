@@ -82,7 +82,7 @@ pub(crate) fn list(
     Ok(sockets)
 }
 
-/// Says whose the sockets are. A process that ends meanwhile has none.
+/// Says whose the sockets are. One whose process is not seen, or ends meanwhile, stays nobody's.
 pub(crate) fn name_processes(places: &Places, sockets: &mut [ConnectRecord]) {
     let mut places_of: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     for (index, socket) in sockets.iter().enumerate() {
@@ -116,12 +116,15 @@ pub(crate) fn name_processes(places: &Places, sockets: &mut [ConnectRecord]) {
                 comm.unwrap_or_default().trim_end().to_owned()
             });
             for index in indexes {
-                if let Some(socket) = sockets.get_mut(*index) {
-                    // The first that has it; others inherited it.
-                    socket.process.get_or_insert_with(|| Process {
+                let owner = sockets
+                    .get_mut(*index)
+                    .map(|socket| socket.process.get_or_insert_default());
+                // The first that has it; others inherited it.
+                if let Some(owner) = owner.filter(|owner| owner.pid == 0) {
+                    *owner = Process {
                         pid,
                         name: name.clone(),
-                    });
+                    };
                 }
             }
         }
@@ -193,7 +196,8 @@ fn parse(protocol: &str, line: &str) -> Option<ConnectRecord> {
         inode,
         r#ref: references,
         pointer,
-        process: None,
+        // Always there: `talosctl netstat -p` looks into it unasked. Number 0 is nobody.
+        process: Some(Process::default()),
         netns: String::new(),
     })
 }
@@ -318,7 +322,19 @@ mod tests {
 
         let process = sockets[0].process.as_ref().unwrap();
         assert_eq!((process.pid, process.name.as_str()), (77, "apid"));
-        assert!(sockets[1].process.is_none());
+    }
+
+    /// talosctl reads the process of every socket without asking whether there is one.
+    #[test]
+    fn a_socket_whose_process_is_not_seen_has_an_empty_one() {
+        let (_folder, places) = node();
+
+        let mut sockets = list(&places, &ALL, Filter::All).unwrap();
+        let nobody = Some(Process::default());
+        assert!(sockets.iter().all(|socket| socket.process == nobody));
+        name_processes(&places, &mut sockets);
+
+        assert!(sockets.iter().all(|socket| socket.process == nobody));
     }
 
     #[test]
