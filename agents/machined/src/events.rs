@@ -114,6 +114,16 @@ impl Ring {
         self.first.saturating_add(count(index))
     }
 
+    /// Returns an id behind which a reader begins at `place`: that of the event before it, or one
+    /// that is older than everything that is kept.
+    #[must_use]
+    pub(crate) fn id_before(&self, place: u64) -> String {
+        let before = place
+            .checked_sub(1)
+            .and_then(|before| self.read(before).ok().flatten());
+        before.map_or_else(|| self.ids.origin(), |event| event.id.clone())
+    }
+
     /// Returns the event at `place`, if it has come.
     ///
     /// # Errors
@@ -162,9 +172,18 @@ impl Ids {
         if self.counter == 0 {
             self.latest = self.latest.saturating_add(1);
         }
-        let [t0, t1, t2, t3] = self.latest.to_be_bytes();
+        self.id(self.latest, self.counter)
+    }
+
+    /// The id before all that are made: no counter is 0 in the first second of 1970.
+    fn origin(&self) -> String {
+        self.id(0, 0)
+    }
+
+    fn id(&self, seconds: u32, counter: u32) -> String {
+        let [t0, t1, t2, t3] = seconds.to_be_bytes();
         let [p0, p1, p2, p3, p4] = self.process;
-        let [_, c0, c1, c2] = self.counter.to_be_bytes();
+        let [_, c0, c1, c2] = counter.to_be_bytes();
         base32([t0, t1, t2, t3, p0, p1, p2, p3, p4, c0, c1, c2])
     }
 }
@@ -254,6 +273,20 @@ mod tests {
         ] {
             let found = named(&ring, ring.place(from));
             assert_eq!(found.as_deref(), first, "{from:?}");
+        }
+    }
+
+    #[test]
+    fn a_place_has_an_id_behind_which_a_reader_begins_there() {
+        let mut ring = with(0);
+        let origin = ring.id_before(ring.place(From::Now));
+        ring.publish("", Any::default(), at(0));
+        assert_eq!(ring.place(From::After(&origin)), 0);
+
+        let ring = with(1500);
+        for place in [500, 501, 1499, 1500] {
+            let id = ring.id_before(place);
+            assert_eq!(ring.place(From::After(&id)), place);
         }
     }
 

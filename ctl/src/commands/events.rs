@@ -2,7 +2,7 @@
 //! `events`.
 //!
 //! Owns: one line for each kind of event.
-//! Never: drops an event that it does not know.
+//! Never: drops an event that it does not know; only a stream's hello is none.
 
 use api::machine as m;
 use api::machine::{Event, EventsRequest};
@@ -38,6 +38,7 @@ pub(crate) async fn run(
     ));
     loop {
         match stream.message().await {
+            Ok(Some(event)) if is_hello(&event) => {}
             Ok(Some(event)) => {
                 if let Some(node) = session.node(event.metadata.as_ref(), screen) {
                     screen.print(format_args!("{}\n", show(&node, &event)));
@@ -50,6 +51,12 @@ pub(crate) async fn run(
             return Ok(());
         }
     }
+}
+
+/// Whether this only says that the stream of a node is open.
+fn is_hello(event: &Event) -> bool {
+    let data = event.data.as_ref();
+    data.is_some_and(|data| data.type_url.is_empty() && data.value.is_empty())
 }
 
 /// Rows come one by one, so the widths are fixed: an address, an event's number, a message type.
@@ -191,6 +198,22 @@ mod tests {
         broken.data.as_mut().unwrap().value = vec![0xff];
         assert!(show("n", &broken).ends_with("cannot be shown"));
         assert!(show("n", &Event::default()).ends_with("cannot be shown"));
+    }
+
+    #[test]
+    fn a_hello_is_no_event_and_everything_else_is_one() {
+        let hello = Event {
+            data: Some(prost_types::Any::default()),
+            id: "41".to_owned(),
+            ..Default::default()
+        };
+
+        assert!(is_hello(&hello));
+        assert!(!is_hello(&event(
+            "FutureEvent",
+            &m::RestartEvent::default()
+        )));
+        assert!(!is_hello(&Event::default()));
     }
 
     #[test]

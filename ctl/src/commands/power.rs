@@ -103,6 +103,7 @@ impl Watch {
     async fn until_down(self, session: &Session, screen: &mut Screen<'_>) {
         match self {
             Self::None => {}
+            // What happened does not matter, nor the hello that comes first: the end does.
             Self::Events(mut stream) => while let Ok(Some(_)) = stream.message().await {},
             Self::Kernel(mut stream) => {
                 while let Ok(Some(data)) = stream.message().await {

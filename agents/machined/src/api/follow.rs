@@ -13,6 +13,7 @@ use std::time::Duration;
 use api::machine::{DmesgRequest, EventsRequest, LogsRequest};
 use api::rbac::Roles;
 use api::{common, machine};
+use prost_types::Any;
 use proto::Refusal;
 use proto::log::{KERNEL, NO_SERVICES};
 use tokio::sync::mpsc;
@@ -165,9 +166,16 @@ pub(super) fn events(
             ));
         }
     };
-    let place = node.state().events.place(from);
+    let (place, before) = {
+        let state = node.state();
+        let place = state.events.place(from);
+        (place, state.events.id_before(place))
+    };
     let (sender, receiver) = mpsc::channel(AHEAD);
     let actor = request.with_actor_id.clone();
+    let hello = hello(before, actor.clone());
+    // The channel is empty.
+    let _taken = sender.try_send(Ok(hello));
     tokio::spawn(tell(Arc::clone(node), place, actor, sender));
     Ok(Box::pin(ReceiverStream::new(receiver)))
 }
@@ -204,6 +212,18 @@ async fn tell(
                 return;
             }
         }
+    }
+}
+
+/// The first event of every stream, which says that the stream is open: `talosctl reboot` waits for
+/// one before it gives the order, and drops it. It has no kind. Whoever resumes behind its id
+/// begins where this stream did.
+fn hello(id: String, actor_id: String) -> machine::Event {
+    machine::Event {
+        metadata: None,
+        data: Some(Any::default()),
+        id,
+        actor_id,
     }
 }
 

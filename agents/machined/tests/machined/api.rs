@@ -370,6 +370,29 @@ async fn dmesg_is_the_log_of_the_kernel() {
     assert_eq!(collect(new.into_inner()).await, b"");
 }
 
+/// The first event that happened: a stream begins with one that only says hello.
+async fn second(mut stream: tonic::Streaming<machine::Event>) -> machine::Event {
+    stream.message().await.unwrap().unwrap();
+    stream.message().await.unwrap().unwrap()
+}
+
+/// `talosctl reboot` waits for the first event before it gives the order, and drops it.
+#[tokio::test(flavor = "current_thread")]
+async fn rpc_011_a_stream_of_events_begins_with_one_that_says_hello() {
+    let (_node, mut client) = running().await;
+    // Nothing has happened, and nothing will, that has this actor.
+    let request = as_admin(machine::EventsRequest {
+        with_actor_id: "me".to_owned(),
+        ..Default::default()
+    });
+
+    let stream = client.events(request).await.unwrap();
+    let hello = stream.into_inner().message().await.unwrap().unwrap();
+
+    assert_eq!(hello.data, Some(prost_types::Any::default()));
+    assert_eq!((hello.actor_id.as_str(), hello.id.len()), ("me", 20));
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn events_are_read_from_where_the_client_wants() {
     let (_node, mut client) = running().await;
@@ -384,6 +407,7 @@ async fn events_are_read_from_where_the_client_wants() {
 
     let last = client.events(request(2, "", 0)).await.unwrap();
     let mut last = last.into_inner();
+    let hello = last.message().await.unwrap().unwrap();
     let one = last.message().await.unwrap().unwrap();
     let two = last.message().await.unwrap().unwrap();
     assert_eq!(one.id.len(), 20);
@@ -394,11 +418,13 @@ async fn events_are_read_from_where_the_client_wants() {
             .type_url
             .starts_with("talos/runtime/machine.")
     );
-    let after = client.events(request(0, &one.id, 0)).await.unwrap();
-    let after = after.into_inner().message().await.unwrap().unwrap();
-    assert_eq!(after.id, two.id);
+    for (id, next) in [(&hello.id, &one.id), (&one.id, &two.id)] {
+        let after = client.events(request(0, id, 0)).await.unwrap();
+        let after = second(after.into_inner()).await;
+        assert_eq!(after.id, *next);
+    }
     let recent = client.events(request(0, "", 3600)).await.unwrap();
-    assert!(recent.into_inner().message().await.unwrap().is_some());
+    second(recent.into_inner()).await;
     let both = client.events(request(1, &two.id, 5)).await.unwrap_err();
     assert_eq!(both.code(), Code::InvalidArgument);
 }

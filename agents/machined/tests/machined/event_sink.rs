@@ -134,6 +134,9 @@ async fn conf_108_events_go_to_the_sink_from_the_oldest_on_and_each_once() {
     let ids: Vec<&str> = all.iter().map(|event| event.id.as_str()).collect();
     // One whose answer was lost with the connection may have come twice.
     assert!(ids.is_sorted(), "{ids:?}");
+    // The hello of a stream over the API is no event.
+    let has_kind = |event: &EventRequest| !event.data.as_ref().unwrap().type_url.is_empty();
+    assert!(all.iter().all(has_kind));
     let kinds = [
         "PhaseEvent",
         "SequenceEvent",

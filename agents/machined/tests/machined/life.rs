@@ -35,6 +35,8 @@ async fn a_reboot_is_followed_by_its_actor_id_and_ends_at_init() {
         ..Default::default()
     });
     let mut mine = client.events(request).await.unwrap().into_inner();
+    let hello = mine.message().await.unwrap().unwrap();
+    assert_eq!(hello.actor_id, actor);
     let first = mine.message().await.unwrap().unwrap();
     assert_eq!(first.actor_id, actor);
     let begun = machine::SequenceEvent::decode(&first.data.unwrap().value[..]).unwrap();
