@@ -21,6 +21,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic::codegen::BoxStream;
 
+use super::gap;
 use crate::clock;
 use crate::containers;
 use crate::events::{Event, From, RING_MAX};
@@ -105,9 +106,10 @@ async fn open(
         Err(error) => return Err(Status::unavailable(format!("logd: {error}"))),
     };
     let at_end = if follow { AtEnd::Wait } else { AtEnd::Stop };
+    let log = log.to_owned();
     let (sender, receiver) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
-        pump(reader, at_end, sender).await;
+        pump(reader, &log, at_end, sender).await;
         drop(place);
     });
     Ok(Box::pin(ReceiverStream::new(receiver)))
@@ -115,6 +117,7 @@ async fn open(
 
 async fn pump(
     mut reader: Reader,
+    log: &str,
     at_end: AtEnd,
     sender: mpsc::Sender<Result<common::Data, Status>>,
 ) {
@@ -124,6 +127,8 @@ async fn pump(
             // Nobody listens any more: a quiet log must not keep this task for ever.
             () = sender.closed() => return,
         };
+        let piece =
+            piece.map(|piece| gap::before(log, reader.take_lost(), piece, clock::now().wall));
         let message = match piece {
             Ok(None) if at_end == AtEnd::Stop => return,
             Ok(None) => continue,

@@ -11,6 +11,7 @@ mod control;
 mod disks;
 mod files;
 mod follow;
+mod gap;
 mod gate;
 mod generate;
 mod health;

@@ -84,7 +84,12 @@ impl Reader {
         self.line.send(|buffer| request.encode(buffer)).await?;
         match Reply::decode(self.line.receive().await?) {
             Ok(Reply::Chunk(Chunk { from, next, bytes })) => {
-                self.lost = self.lost.saturating_add(from.saturating_sub(self.cursor));
+                let wanted_from = match at_end {
+                    AtEnd::Stop => from.min(self.end),
+                    AtEnd::Wait => from,
+                };
+                let gap = wanted_from.saturating_sub(self.cursor);
+                self.lost = self.lost.saturating_add(gap);
                 self.cursor = next;
                 let wanted = match at_end {
                     AtEnd::Stop => self.end.saturating_sub(from),

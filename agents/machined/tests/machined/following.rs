@@ -3,16 +3,20 @@
 //! itself.
 //!
 //! Owns: names, drivers and namespaces of logs; the event of the node's addresses.
-//! Never: reads a log.
+//! Never: reads a log, but to see what a reader is told that was too slow.
 
+use ::api::machine::apply_configuration_request::Mode;
+use ::api::machine::machine_status_event::MachineStage;
 use ::api::{common, machine};
 use prost::Message as _;
 use proto::service::State;
 use tonic::Code;
 
-use crate::api::running;
+use crate::api::{apply, running};
 use crate::clients::{as_admin, events, with_role};
-use crate::node::status;
+use crate::configurations::configuration;
+use crate::logbook::Logbook;
+use crate::node::{DEADLINE, TestNode, status};
 
 #[tokio::test(flavor = "current_thread")]
 async fn rpc_029_a_container_is_found_by_its_own_name_and_kubernetes_is_refused_by_name() {
@@ -49,6 +53,60 @@ async fn rpc_029_a_container_is_found_by_its_own_name_and_kubernetes_is_refused_
     assert_eq!(cri.unwrap().code(), Code::Unimplemented);
     let cri = ask("apid", common::ContainerDriver::Cri, "system").await;
     assert!(cri.unwrap().message().contains("driver cri"));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn rpc_010_rpc_029_a_reader_that_is_too_slow_is_told_how_much_it_lost() {
+    let mut node = TestNode::new("");
+    let book = Logbook::of(&mut node);
+    node.start();
+    node.until_maintenance().await;
+    let mut client = node.client().await;
+    client
+        .apply_configuration(apply(&configuration("box"), Mode::Auto))
+        .await
+        .unwrap();
+    node.until_stage(MachineStage::Running).await;
+    book.say("apid", "one");
+    book.say_as_kernel(1, "one");
+    let logs = machine::LogsRequest {
+        id: "apid".to_owned(),
+        driver: common::ContainerDriver::Containerd.into(),
+        namespace: "system".to_owned(),
+        follow: true,
+        tail_lines: -1,
+    };
+    let dmesg = machine::DmesgRequest {
+        follow: true,
+        tail: false,
+    };
+    let logs = client.logs(as_admin(logs)).await.unwrap().into_inner();
+    let dmesg = client.dmesg(as_admin(dmesg)).await.unwrap().into_inner();
+
+    for (log, mut stream) in [("apid", logs), ("kernel", dmesg)] {
+        assert!(next(&mut stream).await.ends_with("one\n"));
+        // The stand-in for logd answers nobody meanwhile: it has no thread of its own.
+        for number in 0..2000 {
+            book.say(log, &format!("line {number} {}", "-".repeat(20)));
+        }
+        book.say(log, "last");
+
+        let mut text = String::new();
+        while !text.ends_with("last\n") {
+            text.push_str(&next(&mut stream).await);
+        }
+        let lines: Vec<&str> = text.lines().collect();
+        let is_remark = |line: &&str| line.contains("bytes of this log were lost");
+        assert!(is_remark(&lines[0]), "{log}: {}", lines[0]);
+        assert!(lines[1].starts_with("line 1"), "{log}: {}", lines[1]);
+        let remarks = lines.iter().copied().filter(is_remark).count();
+        assert_eq!(remarks, 1, "{log}");
+    }
+}
+
+async fn next(stream: &mut tonic::Streaming<common::Data>) -> String {
+    let piece = tokio::time::timeout(DEADLINE, stream.message()).await;
+    String::from_utf8(piece.unwrap().unwrap().unwrap().bytes).unwrap()
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use machined::seqpacket::{self, Connection, Listener};
-use proto::log::{self, Chunk, Grown, Length};
+use proto::log::{self, Begun, Chunk, Grown, Length};
 use proto::{Greeting, Refusal, heapless, paths};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -117,7 +117,19 @@ impl Logbook {
                     log::Reply::Appended(()).encode(&mut out)
                 }
                 log::Request::Hello(_) => log::Reply::Welcome(Greeting::OURS).encode(&mut out),
-                log::Request::Raw(place) => self.read(place, &mut out),
+                log::Request::Raw(place) | log::Request::Read(place) => self.read(place, &mut out),
+                log::Request::Follow(place) => {
+                    let mut growths = self.growth.subscribe();
+                    let more = growths.wait_for(|_| self.end(place.log) > place.cursor);
+                    more.await.unwrap();
+                    self.read(place, &mut out)
+                }
+                // All of it, whatever was asked for: it begins with the first read.
+                log::Request::Tail(tail) => log::Reply::Begun(Begun {
+                    end: self.end(tail.log),
+                    first: self.beginning(tail.log),
+                })
+                .encode(&mut out),
                 log::Request::Grown(since) => {
                     let mut growths = self.growth.subscribe();
                     let grown = growths.wait_for(|growth| *growth > since.growth);
@@ -128,12 +140,7 @@ impl Logbook {
                     })
                     .encode(&mut out)
                 }
-                log::Request::Log(_)
-                | log::Request::Tail(_)
-                | log::Request::Read(_)
-                | log::Request::Follow(_) => {
-                    log::Reply::Refused(Refusal::NotFound).encode(&mut out)
-                }
+                log::Request::Log(_) => log::Reply::Refused(Refusal::NotFound).encode(&mut out),
             };
             if connection.send(&out[..len.unwrap()]).await.is_err() {
                 return;
@@ -150,6 +157,20 @@ impl Logbook {
                 end: log.end(),
             })
             .collect()
+    }
+
+    fn end(&self, log: &str) -> u64 {
+        self.logs.lock().unwrap().get(log).map_or(0, Log::end)
+    }
+
+    /// Where a log begins, without anything of it.
+    fn beginning(&self, log: &str) -> Chunk<'static> {
+        let from = self.logs.lock().unwrap().get(log).map_or(0, |log| log.from);
+        Chunk {
+            from,
+            next: from,
+            bytes: &[],
+        }
     }
 
     fn read(&self, place: log::From<'_>, out: &mut [u8]) -> Result<usize, proto::EncodeError> {
