@@ -137,17 +137,21 @@ impl Pieces {
     /// # Errors
     /// There is no such log, or logd is gone.
     pub(crate) async fn read(&mut self, log: &str, cursor: u64) -> Result<Piece, Error> {
-        let request = Request::Raw(From { log, cursor });
-        self.line.send(|buffer| request.encode(buffer)).await?;
-        match Reply::decode(self.line.receive().await?) {
-            Ok(Reply::Chunk(Chunk { from, next, bytes })) => Ok(Piece {
-                from,
-                next,
-                bytes: bytes.to_vec(),
-            }),
-            Ok(Reply::Refused(refusal)) => Err(Error::Refused(refusal)),
-            _other => Err(Error::Unexpected),
-        }
+        read(&mut self.line, log, cursor).await
+    }
+}
+
+async fn read(line: &mut Line, log: &str, cursor: u64) -> Result<Piece, Error> {
+    let request = Request::Raw(From { log, cursor });
+    line.send(|buffer| request.encode(buffer)).await?;
+    match Reply::decode(line.receive().await?) {
+        Ok(Reply::Chunk(Chunk { from, next, bytes })) => Ok(Piece {
+            from,
+            next,
+            bytes: bytes.to_vec(),
+        }),
+        Ok(Reply::Refused(refusal)) => Err(Error::Refused(refusal)),
+        _other => Err(Error::Unexpected),
     }
 }
 
@@ -168,6 +172,14 @@ impl Growth {
             line: Line::open(&places.at(paths::LOGD_SOCKET)).await?,
             since: Since { growth: 0 },
         })
+    }
+
+    /// Where the oldest line that a log holds begins.
+    ///
+    /// # Errors
+    /// There is no such log, or logd is gone.
+    pub(crate) async fn beginning(&mut self, log: &str) -> Result<u64, Error> {
+        Ok(read(&mut self.line, log, 0).await?.from)
     }
 
     /// Waits until logs have grown.

@@ -109,9 +109,12 @@ impl Delivery {
 
     /// Delivers for ever.
     pub(super) async fn run(mut self) {
+        // Should logd be away, they count from where they began when they were first heard of.
+        let _begun = self.begin().await;
         loop {
             let began = clock::now().monotonic;
             let Err(error) = self.connect_and_send().await;
+            self.note_beginnings();
             self.positions.unreachable(&self.key);
             let now = clock::now().monotonic;
             let (tell, pause) = self.outage.failed(now.saturating_sub(began), now);
@@ -122,6 +125,30 @@ impl Delivery {
                 ));
             }
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Notes where the logs begin that there are when the receiver is configured: what it does not
+    /// get of them from now on is lost to it, whether it was ever reached or not.
+    async fn begin(&self) -> Result<(), Error> {
+        let mut pieces = Pieces::open(&self.node.places).await?;
+        for (log, _) in self.logs.of(self.destination.what) {
+            if self.positions.get(&self.key, &log).is_some() {
+                continue;
+            }
+            match pieces.read(&log, 0).await {
+                Ok(piece) => self.positions.begin(&self.key, &log, piece.from),
+                Err(news::Error::Refused(Refusal::NotFound)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes where the logs begin that were heard of since.
+    fn note_beginnings(&self) {
+        for (log, began) in self.logs.beginnings(self.destination.what) {
+            self.positions.begin(&self.key, &log, began);
         }
     }
 
@@ -153,12 +180,12 @@ impl Delivery {
     /// Sends a piece of every log that has more. Says whether there was one.
     async fn send_round(&mut self, session: &mut Session) -> Result<bool, Error> {
         let mut sent = false;
+        self.note_beginnings();
         for (log, growth) in self.logs.of(self.destination.what) {
             if session.sent.get(&log).is_some_and(|sent| *sent >= growth) {
                 continue;
             }
-            let position = self.positions.get(&self.key, &log);
-            let cursor = position.unwrap_or(0);
+            let cursor = self.positions.get(&self.key, &log).unwrap_or(0);
             let piece = match session.pieces.read(&log, cursor).await {
                 Ok(piece) => piece,
                 Err(news::Error::Refused(Refusal::NotFound)) => {
@@ -168,7 +195,7 @@ impl Delivery {
                 }
                 Err(error) => return Err(error.into()),
             };
-            if position.is_some() && piece.from > cursor {
+            if piece.from > cursor {
                 let lost = message::lost(piece.from.saturating_sub(cursor));
                 self.send_remark(session, &log, &lost).await?;
                 self.positions.set(&self.key, &log, piece.from);

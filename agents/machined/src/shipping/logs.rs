@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use proto::Refusal;
 use proto::log::{KERNEL, Length};
 use tokio::sync::watch;
 
@@ -25,6 +26,8 @@ const LOGS_MAX: usize = 128;
 #[derive(Debug, Default)]
 struct Log {
     grown_at: u64,
+    /// Where it began when it was first heard of.
+    began: u64,
     marks: Marks,
 }
 
@@ -51,8 +54,13 @@ impl Logs {
         *self.growths.borrow()
     }
 
-    /// Notes that logs have grown.
-    pub(crate) fn note(&self, grown: &[Length], now: Duration) {
+    /// Whether a log has been heard of.
+    fn knows(&self, name: &str) -> bool {
+        self.all().contains_key(name)
+    }
+
+    /// Notes that logs have grown, and where those begin that had not been heard of.
+    fn note(&self, grown: &[Length], began: &BTreeMap<String, u64>, now: Duration) {
         let growth = self.growth().saturating_add(1);
         let mut all = self.all();
         for length in grown {
@@ -62,7 +70,10 @@ impl Logs {
                 let quiet = quiet.map(|(name, _)| name.clone());
                 quiet.and_then(|name| all.remove(&name));
             }
-            let log = all.entry(name.to_owned()).or_default();
+            let log = all.entry(name.to_owned()).or_insert_with(|| Log {
+                began: began.get(name).copied().unwrap_or(0),
+                ..Log::default()
+            });
             log.grown_at = growth;
             log.marks.note(length.end, now);
         }
@@ -75,9 +86,17 @@ impl Logs {
     pub(crate) fn of(&self, what: What) -> Vec<(String, u64)> {
         self.all()
             .iter()
-            .filter(|(name, _)| (*name == KERNEL) == (what == What::Kernel))
+            .filter(|(name, _)| kind(name) == what)
             .map(|(name, log)| (name.clone(), log.grown_at))
             .collect()
+    }
+
+    /// The logs of a kind, and where each began when it was first heard of.
+    #[must_use]
+    pub(crate) fn beginnings(&self, what: What) -> Vec<(String, u64)> {
+        let all = self.all();
+        let logs = all.iter().filter(|(name, _)| kind(name) == what);
+        logs.map(|(name, log)| (name.clone(), log.began)).collect()
     }
 
     /// When the line of a log that ends at a cursor had been written.
@@ -89,6 +108,14 @@ impl Logs {
     /// Forgets a log that is not there any more.
     pub(crate) fn forget(&self, name: &str) {
         self.all().remove(name);
+    }
+}
+
+fn kind(log: &str) -> What {
+    if log == KERNEL {
+        What::Kernel
+    } else {
+        What::Services
     }
 }
 
@@ -110,8 +137,31 @@ async fn hear(
     loop {
         let grown = growth.next().await?;
         retry.succeeded();
-        logs.note(&grown, clock::now().monotonic);
+        let began = beginnings(&mut growth, logs, &grown).await?;
+        logs.note(&grown, &began, clock::now().monotonic);
     }
+}
+
+/// Asks where logs begin that had not been heard of.
+async fn beginnings(
+    growth: &mut Growth,
+    logs: &Logs,
+    grown: &[Length],
+) -> Result<BTreeMap<String, u64>, Error> {
+    let mut began = BTreeMap::new();
+    for length in grown {
+        let name = length.name.as_str();
+        if logs.knows(name) {
+            continue;
+        }
+        match growth.beginning(name).await {
+            Ok(place) => began.insert(name.to_owned(), place),
+            // It is gone again.
+            Err(Error::Refused(Refusal::NotFound)) => None,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(began)
 }
 
 #[cfg(test)]
@@ -128,13 +178,16 @@ mod tests {
         let logs = Logs::default();
         let growths = logs.growths();
         let grown = [length("kernel", 10), length("apid", 5), length("netd", 1)];
-        logs.note(&grown, Duration::from_secs(1));
-        logs.note(&[length("apid", 7)], Duration::from_secs(2));
+        let began = BTreeMap::from([("apid".to_owned(), 3)]);
+        logs.note(&grown, &began, Duration::from_secs(1));
+        logs.note(&[length("apid", 7)], &began, Duration::from_secs(2));
 
         assert!(growths.has_changed().unwrap());
         assert_eq!(logs.of(What::Kernel), [("kernel".to_owned(), 1)]);
         let services = [("apid".to_owned(), 2), ("netd".to_owned(), 1)];
         assert_eq!(logs.of(What::Services), services);
+        let began = [("apid".to_owned(), 3), ("netd".to_owned(), 0)];
+        assert_eq!(logs.beginnings(What::Services), began);
         assert_eq!(logs.written_at("apid", 6), Some(Duration::from_secs(2)));
         logs.forget("apid");
         assert_eq!(logs.of(What::Services).len(), 1);
@@ -145,7 +198,7 @@ mod tests {
         let logs = Logs::default();
         for number in 0..1000 {
             let log = length(&format!("ext-{number}"), 1);
-            logs.note(&[log], Duration::ZERO);
+            logs.note(&[log], &BTreeMap::new(), Duration::ZERO);
         }
 
         let known = logs.of(What::Services);

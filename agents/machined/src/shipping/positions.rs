@@ -72,7 +72,7 @@ impl Positions {
         std::fs::rename(&fresh, path)
     }
 
-    /// Where a receiver goes on in a log; nothing when it has got nothing of it yet.
+    /// Where a receiver goes on in a log; nothing when that has not been noted yet.
     #[must_use]
     pub(crate) fn get(&self, receiver: &str, log: &str) -> Option<u64> {
         self.state().by_receiver.get(receiver)?.get(log).copied()
@@ -84,6 +84,13 @@ impl Positions {
         state.is_saved = false;
         let by_log = state.by_receiver.entry(receiver.to_owned()).or_default();
         by_log.insert(log.to_owned(), cursor);
+    }
+
+    /// Notes where a receiver goes on in a log of which it has got nothing yet.
+    pub(crate) fn begin(&self, receiver: &str, log: &str, cursor: u64) {
+        if self.get(receiver, log).is_none() {
+            self.set(receiver, log, cursor);
+        }
     }
 
     /// Forgets a log.
@@ -139,6 +146,9 @@ mod tests {
         let first = Positions::load(&path);
         first.set("a", "apid", 7);
         first.set("b", "apid", 8);
+        first.begin("a", "apid", 3);
+        first.begin("b", "netd", 5);
+        assert_eq!(first.get("b", "netd"), Some(5));
         first.forget("b", "apid");
         first.save(&path).unwrap();
 

@@ -159,13 +159,18 @@ impl Logbook {
             .collect()
     }
 
+    /// Where a log begins.
+    pub(crate) fn from(&self, log: &str) -> u64 {
+        self.logs.lock().unwrap().get(log).map_or(0, |log| log.from)
+    }
+
     fn end(&self, log: &str) -> u64 {
         self.logs.lock().unwrap().get(log).map_or(0, Log::end)
     }
 
     /// Where a log begins, without anything of it.
     fn beginning(&self, log: &str) -> Chunk<'static> {
-        let from = self.logs.lock().unwrap().get(log).map_or(0, |log| log.from);
+        let from = self.from(log);
         Chunk {
             from,
             next: from,

@@ -91,6 +91,13 @@ impl Shipper {
     fn say(&self, line: &str) {
         self.book.say("apid", line);
     }
+
+    /// Says more than is kept.
+    fn flood(&self) {
+        for number in 0..3000 {
+            self.say(&format!("line {number} {}", "-".repeat(20)));
+        }
+    }
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -184,9 +191,7 @@ async fn logs_09_a_receiver_that_comes_late_gets_what_is_kept_and_how_much_was_l
     node.say("one");
     Lines::over(accept(&tcp).await).until("one").await;
     drop(tcp);
-    for number in 0..3000 {
-        node.say(&format!("line {number} {}", "-".repeat(20)));
-    }
+    node.flood();
     node.say("last");
 
     let tcp = TcpListener::bind(at).await.unwrap();
@@ -203,6 +208,67 @@ async fn logs_09_a_receiver_that_comes_late_gets_what_is_kept_and_how_much_was_l
     let after = &messages[lost.expect("the gap is told") + 1..];
     assert!(after.len() > 500, "{}", after.len());
     assert!(after[0].starts_with("line 2"), "{}", after[0]);
+}
+
+/// Losses of a receiver that had never been there were not counted.
+#[tokio::test(flavor = "current_thread")]
+async fn logs_09_a_receiver_that_was_never_there_hears_what_it_lost_since_it_was_configured() {
+    let mut node = Shipper::running().await;
+    // All this was lost before there was a receiver.
+    node.flood();
+    let (free, at) = listen().await;
+    drop(free);
+    node.ship_to(at).await;
+    node.book.say("netd", "new");
+    node.node
+        .until("positions are noted", async || {
+            let positions = node.node.read("run/ichor/machined.shipped");
+            let has = |text| positions.contains(text);
+            (has("\"apid\":") && has("\"netd\":0")).then_some(())
+        })
+        .await;
+    let before = node.book.from("apid");
+    node.flood();
+    node.say("last");
+
+    let tcp = TcpListener::bind(at).await.unwrap();
+    let mut lines = Lines::over(accept(&tcp).await);
+
+    let first = lines.next().await;
+    let lost = node.book.from("apid") - before;
+    let remark =
+        format!("{lost} bytes of this log were lost: they came faster than they could be sent");
+    assert_eq!(first["msg"], remark);
+    assert_eq!(first["talos-service"], "apid");
+    let mut others = Vec::new();
+    while others.last().is_none_or(|text| text != "last") {
+        others.push(lines.next().await["msg"].as_str().unwrap().to_owned());
+    }
+    assert!(!others.iter().any(|text| text.contains("lost")));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn logs_09_a_new_receiver_is_not_told_what_was_gone_before_it_was_configured() {
+    let mut node = Shipper::running().await;
+    let (other, other_at) = listen().await;
+    node.flood();
+    node.say("seen");
+    node.ship_to(other_at).await;
+    Lines::over(accept(&other).await).until("seen").await;
+    // The log is known by now, and goes on without the first receiver.
+    node.flood();
+    node.say("last");
+
+    let (tcp, at) = listen().await;
+    node.ship_to(at).await;
+
+    let mut lines = Lines::over(accept(&tcp).await);
+    let first = lines.next().await;
+    assert!(
+        first["msg"].as_str().unwrap().starts_with("line "),
+        "{first}"
+    );
+    lines.until("last").await;
 }
 
 #[tokio::test(flavor = "current_thread")]
