@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use proto::Refusal;
-use proto::log::KERNEL;
 use serde_json::{Map, Value};
 
 use super::destination::{Destination, Transport, What};
@@ -196,8 +195,8 @@ impl Delivery {
                 Err(error) => return Err(error.into()),
             };
             if piece.from > cursor {
-                let lost = message::lost(piece.from.saturating_sub(cursor));
-                self.send_remark(session, &log, &lost).await?;
+                let lost = piece.from.saturating_sub(cursor);
+                self.send_loss(session, &log, lost, &piece).await?;
                 self.positions.set(&self.key, &log, piece.from);
             }
             if piece.bytes.is_empty() {
@@ -269,17 +268,24 @@ impl Delivery {
         message::of_service(log, line, written_at, &self.tags)
     }
 
-    /// Tells the receiver something about a log.
-    async fn send_remark(
+    /// Tells the receiver how much of a log is lost before a piece of it.
+    async fn send_loss(
         &mut self,
         session: &mut Session,
         log: &str,
-        text: &str,
+        lost: u64,
+        piece: &Piece,
     ) -> Result<(), Error> {
-        let now = clock::now().wall;
+        let now = clock::now();
         let mut message = match self.destination.what {
-            What::Services => message::of_service(log, text.as_bytes(), now, &self.tags),
-            What::Kernel => message::of_service(KERNEL, text.as_bytes(), now, &Map::new()),
+            What::Services => {
+                let text = message::lost(lost);
+                message::of_service(log, text.as_bytes(), now.wall, &self.tags)
+            }
+            What::Kernel => {
+                let started_at = clock::wall_at(now, Duration::ZERO);
+                message::of_lost_kernel_lines(lost, &piece.bytes, started_at)
+            }
         };
         match self.destination.endpoint.transport {
             Transport::Udp => self.send_packet(session, &message).await,

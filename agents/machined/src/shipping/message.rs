@@ -68,6 +68,23 @@ impl<'a> KernelLine<'a> {
     }
 }
 
+/// The message about `lost` bytes of the kernel's log before `rest`, on a machine that started at a
+/// time. It stands for the last message that was lost, as logd's own line of that kind does.
+#[must_use]
+pub(crate) fn of_lost_kernel_lines(lost: u64, rest: &[u8], started_at: SystemTime) -> Vec<u8> {
+    let first = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let first = String::from_utf8_lossy(first);
+    let next = KernelLine::parse(&first);
+    let line = KernelLine {
+        facility: "syslog",
+        priority: "warning",
+        sequence: next.map_or(0, |next| next.sequence.saturating_sub(1)),
+        clock_us: next.map_or(0, |next| next.clock_us),
+        text: &self::lost(lost),
+    };
+    line.message(started_at)
+}
+
 /// The level, in the words of all logs, of one of syslog(3).
 fn level_of(priority: &str) -> &'static str {
     match priority {
@@ -417,6 +434,30 @@ mod tests {
             "talos-time": "2021-11-26T16:53:20.321869000Z",
         });
         assert_eq!(message, expected);
+    }
+
+    #[test]
+    fn log_07_logs_08_lost_kernel_lines_are_a_message_of_the_kernel() {
+        let rest = format!("user: warning: [@{:013}{:016}]: a\nb", 711, 6_252_819);
+
+        let message = of_lost_kernel_lines(40, rest.as_bytes(), at(1_637_945_594_069_050_000));
+
+        let message: Value = serde_json::from_slice(&message).unwrap();
+        let expected = serde_json::json!({
+            "clock": 6_252_819,
+            "facility": "syslog",
+            "msg": "40 bytes of this log were lost: they came faster than they could be sent",
+            "priority": "warning",
+            "seq": 710,
+            "talos-level": "warn",
+            "talos-time": "2021-11-26T16:53:20.321869000Z",
+        });
+        assert_eq!(message, expected);
+        for odd in [&b""[..], b"\n", b"\xff"] {
+            let message = of_lost_kernel_lines(1, odd, at(0));
+            let message: Value = serde_json::from_slice(&message).unwrap();
+            assert_eq!(message.as_object().unwrap().len(), 7);
+        }
     }
 
     #[test]

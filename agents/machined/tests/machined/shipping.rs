@@ -363,6 +363,32 @@ async fn log_05_logs_07_the_kernel_argument_ships_the_kernels_log_before_any_con
 }
 
 #[tokio::test(flavor = "current_thread")]
+async fn log_07_lost_lines_of_the_kernel_are_told_in_a_message_of_the_kernel() {
+    let mut node = Shipper::running().await;
+    let (tcp, at) = listen().await;
+    node.book.say_as_kernel(1, "one");
+    let text = node.base.clone() + &kmsg("first", &format!("tcp://{at}/"));
+    node.configure(&text).await;
+    let mut lines = Lines::over(accept(&tcp).await);
+    assert_eq!(lines.next().await["msg"], "one");
+    // The stand-in for logd answers nobody meanwhile: it has no thread of its own.
+    for number in 2..1000 {
+        node.book.say_as_kernel(number, &"-".repeat(30));
+    }
+
+    let message = lines.next().await;
+
+    let text = message["msg"].as_str().unwrap();
+    assert!(text.contains("bytes of this log were lost"), "{message}");
+    assert_eq!(message["facility"], "syslog");
+    assert_eq!(message["priority"], "warning");
+    assert_eq!(message["clock"], 6_252_819);
+    let next = lines.next().await;
+    let before = next["seq"].as_u64().unwrap() - 1;
+    assert_eq!(message["seq"], before);
+}
+
+#[tokio::test(flavor = "current_thread")]
 async fn log_06_logs_07_documents_ship_the_kernels_log_live_to_each_of_their_receivers() {
     let mut node = Shipper::running().await;
     let (tcp, at) = listen().await;
