@@ -68,7 +68,7 @@ pub(super) fn present(node: &Node) -> Option<Arc<Loaded>> {
 }
 
 /// A worker has neither the keys nor the secrets.
-pub(super) fn refuse_workers(loaded: &Loaded, what: &str) -> Result<(), Status> {
+fn refuse_workers(loaded: &Loaded, what: &str) -> Result<(), Status> {
     let machine = &loaded.machine;
     if machine.kind == MachineKind::Worker || machine.ca_key.is_empty() {
         return Err(Status::failed_precondition(format!(

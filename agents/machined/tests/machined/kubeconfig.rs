@@ -18,6 +18,7 @@ use tonic::{Code, Status};
 
 use crate::api::{apply, collect, running};
 use crate::clients::{Client, as_admin, with_role};
+use crate::configurations::cluster;
 use crate::node::TestNode;
 
 /// The only file of the archive.
@@ -117,4 +118,26 @@ async fn nobody_but_an_administrator_gets_a_kubeconfig_and_none_before_a_configu
     node.until_maintenance().await;
     let refused = node.client().await.kubeconfig(as_admin(())).await;
     assert_eq!(refused.unwrap_err().code(), Code::Unimplemented);
+}
+
+/// The method is there on control planes only (facts, rbac.md).
+#[tokio::test(flavor = "current_thread")]
+async fn rpc_025_on_a_worker_the_method_is_not_there() {
+    let (_, worker) = cluster("https://127.0.0.1:6443");
+    let node = TestNode::started("");
+    node.until_maintenance().await;
+    let mut client = node.client().await;
+    let applied = client.apply_configuration(apply(&worker, Mode::Auto));
+    applied.await.unwrap();
+
+    let refused = node
+        .until("it is a worker", async || {
+            let refused = node.client().await.kubeconfig(as_admin(())).await;
+            let refused = refused.unwrap_err();
+            let is_for_its_kind = refused.message().contains("control plane");
+            is_for_its_kind.then_some(refused)
+        })
+        .await;
+
+    assert_eq!(refused.code(), Code::Unimplemented, "{refused:?}");
 }
