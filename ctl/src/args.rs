@@ -600,7 +600,7 @@ mod tests {
             "logs",
             "netstat -a -l",
             "list -t x",
-            "list -d -1",
+            "list -d deep",
             "list a b",
             "read",
             "read a b",

@@ -24,8 +24,8 @@ pub(crate) struct List {
     /// What to list; with a slash at its end the folder behind a link
     #[arg(default_value = "/")]
     pub(crate) path: String,
-    /// How many folders deep; 0: as deep as it goes [default: 1, with --recurse 0]
-    #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]
+    /// How many folders deep; 0 or less: as deep as it goes [default: 1, with --recurse 0]
+    #[arg(short, long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub(crate) depth: Option<i32>,
     /// Sizes and times as people read them
     #[arg(short = 'H', long)]
@@ -70,8 +70,14 @@ pub(crate) struct Usage {
     /// Files too, not only folders
     #[arg(short, long)]
     pub(crate) all: bool,
-    /// How many folders deep sums are shown; 0: all. Everything is counted in any case
-    #[arg(short, long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(i32).range(0..))]
+    /// How many folders deep sums are shown; 0 or less: all. Everything is counted in any case
+    #[arg(
+        short,
+        long,
+        value_name = "NUMBER",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     pub(crate) depth: i32,
     /// Sizes as people read them
     #[arg(short = 'H', long)]

@@ -51,6 +51,7 @@ fn cmd_062_flags_reach_the_node_and_the_default_is_one_folder() {
         ("", "false 1 []"),
         ("-r", "true 0 []"),
         ("-d 3", "true 3 []"),
+        ("-d -1", "true -1 []"),
         ("-r --depth 2 -t f,d --type L", "true 2 [0, 1, 2]"),
     ] {
         let out = ask(&format!("-n 10.0.0.2 list /asked {flags}")).done();

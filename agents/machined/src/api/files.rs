@@ -31,14 +31,9 @@ pub(super) fn list(
     roles: Roles,
     request: &ListRequest,
 ) -> Result<BoxStream<FileInfo>, Status> {
-    let root = if request.root.is_empty() {
-        "/"
-    } else {
-        &request.root
-    };
-    let asked = Asked::parse(root, &node.places)?;
+    let asked = Asked::parse_from_root(&request.root, &node.places)?;
     let levels = if request.recurse {
-        depth(request.recursion_depth)?
+        depth(request.recursion_depth)
     } else {
         Some(1)
     };
@@ -80,10 +75,12 @@ pub(super) fn usage(
     } else {
         &request.paths
     };
-    let paths = paths.iter().map(|path| Asked::parse(path, &node.places));
+    let paths = paths
+        .iter()
+        .map(|path| Asked::parse_from_root(path, &node.places));
     let paths = paths.collect::<Result<Vec<Asked>, Status>>()?;
     let told = Told {
-        levels: depth(request.recursion_depth)?,
+        levels: depth(request.recursion_depth),
         files: request.all,
         threshold: request.threshold,
     };
@@ -93,13 +90,8 @@ pub(super) fn usage(
     })
 }
 
-/// Reads a depth: 0 is no limit (api.md, `ListRequest`, `DiskUsageRequest`).
-fn depth(number: i32) -> Result<Option<u32>, Status> {
-    match u32::try_from(number) {
-        Ok(0) => Ok(None),
-        Ok(levels) => Ok(Some(levels)),
-        Err(_negative) => Err(Status::invalid_argument(format!(
-            "recursion_depth {number}: below zero"
-        ))),
-    }
+/// Reads a depth: 0 is no limit (api.md, `ListRequest`, `DiskUsageRequest`), and so is what is below
+/// it, as Talos has it. The walk has a limit of its own.
+fn depth(number: i32) -> Option<u32> {
+    u32::try_from(number).ok().filter(|levels| *levels > 0)
 }

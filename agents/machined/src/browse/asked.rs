@@ -45,6 +45,19 @@ impl Asked {
         Ok(Self { shown, at })
     }
 
+    /// Reads a path that may leave out the slash at its beginning: Talos puts one before it where
+    /// it looks at names, for `List` and `DiskUsage`.
+    ///
+    /// # Errors
+    /// As [`Asked::parse`].
+    pub(crate) fn parse_from_root(text: &str, places: &Places) -> Result<Self, Status> {
+        if text.starts_with('/') {
+            Self::parse(text, places)
+        } else {
+            Self::parse(&format!("/{text}"), places)
+        }
+    }
+
     /// The last part of the path; `.` for the root.
     pub(crate) fn base(&self) -> &str {
         match self.shown.rsplit_once('/') {
@@ -164,6 +177,27 @@ mod tests {
             (&long, Refusal::TooLong),
         ] {
             assert_eq!(clean(text), Err(refusal), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_from_the_root_may_leave_out_its_first_slash_and_nothing_else() {
+        let places = Places::under("/node");
+        let shown = |text| {
+            let asked = Asked::parse_from_root(text, &places);
+            asked.map(|asked| asked.shown).ok()
+        };
+
+        for (text, found) in [
+            ("", Some("/")),
+            (".", Some("/")),
+            ("var", Some("/var")),
+            ("var/log/", Some("/var/log")),
+            ("/var", Some("/var")),
+            ("../etc", None),
+            ("a\0b", None),
+        ] {
+            assert_eq!(shown(text).as_deref(), found, "{text:?}");
         }
     }
 
