@@ -100,7 +100,8 @@ impl Ring {
     }
 
     /// Returns the place where a reader begins. An id that is not kept any more is older than
-    /// everything that is.
+    /// everything that is, and so is one of another process: a clock that began anew says nothing
+    /// of their order.
     #[must_use]
     pub(crate) fn place(&self, from: From<'_>) -> u64 {
         let end = self.first.saturating_add(count(self.events.len()));
@@ -108,6 +109,7 @@ impl Ring {
             From::Now => return end,
             From::Oldest => 0,
             From::Last(wanted) => self.events.len().saturating_sub(wanted),
+            From::After(id) if !self.ids.made(id) => 0,
             From::After(id) => self.events.partition_point(|event| event.id.as_str() <= id),
             From::Since(moment) => self.events.partition_point(|event| event.at < moment),
         };
@@ -180,6 +182,11 @@ impl Ids {
         self.id(0, 0)
     }
 
+    /// Whether an id is one of this process.
+    fn made(&self, id: &str) -> bool {
+        bytes_of(id).is_some_and(|[_, _, _, _, process @ .., _, _, _]| process == self.process)
+    }
+
     fn id(&self, seconds: u32, counter: u32) -> String {
         let [t0, t1, t2, t3] = seconds.to_be_bytes();
         let [p0, p1, p2, p3, p4] = self.process;
@@ -188,8 +195,24 @@ impl Ids {
     }
 }
 
+/// The digits of base 32 in their order.
+const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+
+/// The bytes of an id; nothing when it is none.
+fn bytes_of(id: &str) -> Option<[u8; 12]> {
+    if id.len() != 20 {
+        return None;
+    }
+    let value = id.bytes().try_fold(0_u128, |value, digit| {
+        let five = DIGITS.iter().position(|known| *known == digit)?;
+        Some((value << 5) | u128::try_from(five).ok()?)
+    })?;
+    // The last digit has 4 bits to spare.
+    let [_, _, _, _, bytes @ ..] = (value >> 4).to_be_bytes();
+    Some(bytes)
+}
+
 fn base32(bytes: [u8; 12]) -> String {
-    const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
     let value = bytes
         .iter()
         .fold(0_u128, |value, byte| (value << 8) | u128::from(*byte));
@@ -266,7 +289,7 @@ mod tests {
             (From::Last(5000), Some("0")),
             (From::After(&id), Some("5")),
             (From::After("0"), Some("0")),
-            (From::After("zzz"), None),
+            (From::After("zzz"), Some("0")),
             (From::Since(at(18)), Some("18")),
             (From::Since(at(500)), None),
             (From::Now, None),
@@ -274,6 +297,23 @@ mod tests {
             let found = named(&ring, ring.place(from));
             assert_eq!(found.as_deref(), first, "{from:?}");
         }
+    }
+
+    /// A board without a clock is back in 1970 after a reboot, and its ids are smaller than before.
+    #[test]
+    fn an_id_of_another_process_is_older_than_everything_whatever_its_time() {
+        let ring = with(20);
+        let mut before = Ids::new([7; 8]);
+        let mut ours = Ids::new([9; 8]);
+
+        for second in [0, 10, 1_800_000_000] {
+            let id = before.next(at(second));
+            assert_eq!(ring.place(From::After(&id)), 0, "{id}");
+        }
+        let last = ours.next(at(1_800_000_000));
+        assert_eq!(ring.place(From::After(&last)), 20);
+        let odd = ["", "0", &"w".repeat(20), &"é".repeat(10)];
+        assert!(odd.iter().all(|odd| !ours.made(odd)));
     }
 
     #[test]
