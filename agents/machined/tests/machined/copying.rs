@@ -333,6 +333,12 @@ async fn rpc_050_sockets_are_told_by_protocol_and_state_with_their_processes() {
     };
     let connected = client.netstat(as_admin(connected)).await.unwrap();
     assert_eq!(connected.into_inner().messages[0].connectrecord, []);
+    let of_nobody = NetstatRequest {
+        netns: Some(NetNs::default()),
+        ..wanted.clone()
+    };
+    let of_nobody = client.netstat(as_admin(of_nobody)).await.unwrap();
+    assert_eq!(of_nobody.into_inner().messages[0].connectrecord, []);
     for (request, code) in [
         (
             NetstatRequest {
