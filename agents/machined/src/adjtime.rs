@@ -54,6 +54,7 @@ mod tests {
             constant: 7,
             flags: 0x2001,
             state: 0,
+            ..Discipline::default()
         };
 
         let yaml = status(&discipline).encoded().unwrap().yaml;

@@ -37,7 +37,7 @@ const FLAGS: &[(u32, &str)] = &[
 ];
 
 /// How the clock is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Discipline {
     /// By how much it is still to be moved, in nanoseconds.
     pub offset_ns: i64,
@@ -51,8 +51,35 @@ pub struct Discipline {
     pub constant: i64,
     /// `STA_*`.
     pub flags: u32,
+    /// How long a tick is, in microseconds.
+    pub tick_us: i64,
+    /// By how much International Atomic Time is ahead, in seconds.
+    pub tai_s: i32,
+    /// The pulse that the clock follows, if any.
+    pub pulse: Pulse,
     /// What the call returned, `TIME_*`.
     pub state: usize,
+}
+
+/// What is known of a pulse once a second (RFC 2783).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pulse {
+    /// Its frequency, in parts per million times 65536.
+    pub frequency: i64,
+    /// How far pulses are from their time, in nanoseconds.
+    pub jitter_ns: i64,
+    /// How long it is looked at, in powers of two of a second.
+    pub shift: i32,
+    /// How much its frequency changes, in parts per million times 65536.
+    pub stability: i64,
+    /// How often the jitter was too large.
+    pub jitters: i64,
+    /// How often it was looked at for so long.
+    pub calibrations: i64,
+    /// How often that was in vain.
+    pub errors: i64,
+    /// How often its frequency changed by too much.
+    pub wanders: i64,
 }
 
 impl Discipline {
@@ -101,24 +128,55 @@ fn parse(words: &[i64; WORDS], state: usize) -> Discipline {
         estimated_error,
         status,
         constant,
+        _precision,
+        _tolerance,
+        _seconds,
+        _parts,
+        tick_us,
+        pulse_frequency,
+        jitter,
+        shift,
+        stability,
+        jitters,
+        calibrations,
+        errors,
+        wanders,
+        tai,
         ..,
     ] = *words;
-    // The status is the first half of its word, which is the lower one on these machines.
-    let [a, b, c, d, ..] = status.to_le_bytes();
-    let flags = u32::from_le_bytes([a, b, c, d]);
+    let flags = half(status).cast_unsigned();
     let nanoseconds = |microseconds: i64| microseconds.saturating_mul(1000);
+    let by_flag = |value: i64| match flags & NANO {
+        0 => nanoseconds(value),
+        _ => value,
+    };
     Discipline {
-        offset_ns: match flags & NANO {
-            0 => nanoseconds(offset),
-            _ => offset,
-        },
+        offset_ns: by_flag(offset),
         frequency,
         max_error_ns: nanoseconds(max_error),
         estimated_error_ns: nanoseconds(estimated_error),
         constant,
         flags,
+        tick_us,
+        tai_s: half(tai),
+        pulse: Pulse {
+            frequency: pulse_frequency,
+            jitter_ns: by_flag(jitter),
+            shift: half(shift),
+            stability,
+            jitters,
+            calibrations,
+            errors,
+            wanders,
+        },
         state,
     }
+}
+
+/// A number of 32 bits is the first half of its word, which is the lower one on these machines.
+const fn half(word: i64) -> i32 {
+    let [a, b, c, d, ..] = word.to_le_bytes();
+    i32::from_le_bytes([a, b, c, d])
 }
 
 #[cfg(test)]
@@ -126,7 +184,7 @@ mod tests {
     extern crate std;
     use std::vec::Vec;
 
-    use super::{Discipline, UNSYNC, WORDS, parse, read};
+    use super::{Discipline, Pulse, UNSYNC, WORDS, parse, read};
 
     #[test]
     fn microseconds_become_nanoseconds_unless_the_kernel_says_so() {
@@ -152,6 +210,28 @@ mod tests {
             (nano.state_name(), micro.state_name()),
             ("TIME_OK", "TIME_ERROR")
         );
+    }
+
+    #[test]
+    fn the_pulse_and_the_tick_are_where_linux_timex_h_has_them() {
+        let mut words = [-1; WORDS];
+        words[5] = 0;
+        words[11..21].copy_from_slice(&[10_000, -7, 3, 4, 5, 6, 7, 8, 9, 37]);
+
+        let found = parse(&words, 0);
+
+        assert_eq!((found.tick_us, found.tai_s), (10_000, 37));
+        let pulse = Pulse {
+            frequency: -7,
+            jitter_ns: 3000,
+            shift: 4,
+            stability: 5,
+            jitters: 6,
+            calibrations: 7,
+            errors: 8,
+            wanders: 9,
+        };
+        assert_eq!(found.pulse, pulse);
     }
 
     #[test]
