@@ -135,6 +135,26 @@ impl Display for Parts {
     }
 }
 
+/// The same of a count that may be below zero.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signed {
+    /// How many.
+    pub parts: i64,
+    /// How many make one: a power of ten.
+    pub per_one: u64,
+}
+
+impl Display for Signed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.parts < 0 { "-" } else { "" };
+        let parts = Parts {
+            parts: self.parts.unsigned_abs(),
+            per_one: self.per_one,
+        };
+        write!(f, "{sign}{parts}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +209,10 @@ mod tests {
             (7, 1, "7"),
         ] {
             assert_eq!(Parts { parts, per_one }.to_string(), text);
+        }
+        for (parts, text) in [(-5, "-0.05"), (0, "0"), (120, "1.2")] {
+            let per_one = 100;
+            assert_eq!(Signed { parts, per_one }.to_string(), text);
         }
     }
 }

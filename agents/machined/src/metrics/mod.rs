@@ -4,12 +4,16 @@
 //! Owns: the table of what is collected.
 //! Never: keeps a value between two questions.
 
+mod chips;
+mod clock;
 mod devices;
 mod exposition;
 mod filesystems;
+mod interfaces;
 mod memory;
 mod own;
 mod processors;
+mod protocols;
 mod sensors;
 mod serve;
 mod source;
@@ -49,12 +53,17 @@ const COLLECTORS: &[(&str, Collect)] = &[
     ("diskstats", devices::disks),
     ("netdev", devices::network),
     ("sockstat", devices::sockets),
+    ("netstat", protocols::counters),
+    ("conntrack", protocols::tracking),
+    ("timex", clock::timex),
 ];
 
 /// What asks hardware, which may take its time.
 const SLOW_COLLECTORS: &[(&str, Collect)] = &[
     ("cpufreq", processors::frequency),
-    ("hwmon", sensors::temperatures),
+    ("thermal_zone", sensors::zones),
+    ("hwmon", chips::temperatures),
+    ("netclass", interfaces::properties),
 ];
 
 /// How a collector fared.

@@ -5,6 +5,7 @@
 //! Never: reads a file that is not the kernel's.
 
 use std::io::{ErrorKind, Read as _};
+use std::path::Path;
 
 use super::Failure;
 use crate::places::Places;
@@ -52,6 +53,14 @@ impl Source {
             None => Ok(None),
             Some(text) => text.trim().parse().map(Some).map_err(|_| Failure::Form),
         }
+    }
+
+    /// The name of the folder that a path leads to behind all links, and that of the one it is in.
+    pub(super) fn behind(&self, path: &str) -> Option<(String, String)> {
+        let real = std::fs::canonicalize(self.0.at(path)).ok()?;
+        let name = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
+        let parent = real.parent().and_then(name).unwrap_or_default();
+        Some((name(&real)?, parent))
     }
 
     /// The names in a folder, in order; none when it is not there.

@@ -33,6 +33,8 @@ async fn running() -> (TestNode, Client, String, SocketAddr) {
         "vmstat",
         "diskstats",
         "net/dev",
+        "net/netstat",
+        "net/snmp",
         "net/sockstat",
         "sys/fs/file-nr",
         "self/mounts",
@@ -45,6 +47,13 @@ async fn running() -> (TestNode, Client, String, SocketAddr) {
     std::fs::create_dir_all(node.path("sys/class/thermal/thermal_zone0")).unwrap();
     node.write("sys/class/thermal/thermal_zone0/type", "x\"86\n");
     node.write("sys/class/thermal/thermal_zone0/temp", "-1500\n");
+    node.write("proc/net/snmp6", "Ip6InOctets 7\n");
+    let tracked = "proc/sys/net/netfilter/nf_conntrack";
+    std::fs::create_dir_all(node.path("proc/sys/net/netfilter")).unwrap();
+    node.write(&format!("{tracked}_count"), "5\n");
+    node.write(&format!("{tracked}_max"), "65536\n");
+    std::fs::create_dir_all(node.path("sys/class/net/eth0")).unwrap();
+    node.write("sys/class/net/eth0/operstate", "up\n");
     node.start();
     node.until_maintenance().await;
     let mut client = node.client().await;
@@ -176,6 +185,14 @@ async fn metrics_are_what_the_kernel_says_in_the_form_that_prometheus_reads() {
         "node_time_seconds",
         "node_vmstat_pgfault",
         "node_network_receive_bytes_total{device=\"lo\"}",
+        "node_network_up{device=\"eth0\"}",
+        "node_netstat_Tcp_InSegs",
+        "node_netstat_TcpExt_ListenDrops",
+        "node_netstat_Ip6_InOctets",
+        "node_nf_conntrack_entries",
+        "node_nf_conntrack_entries_limit",
+        "node_timex_offset_seconds",
+        "node_timex_sync_status",
         "ichor_service_up{service=\"apid\"}",
         "ichor_service_restarts_total{service=\"apid\"}",
     ] {
