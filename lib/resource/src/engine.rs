@@ -302,14 +302,16 @@ impl Seat {
             Body::Pure(body) => body(&view, &mut desired),
             Body::Acting(body) => body(&view, &mut desired),
         };
+        // What failed in part has written what it knows, and holds nothing that goes away.
+        let in_part = desired.failure.take();
         let changes = &mut ran.changes;
         let result = result.and_then(|()| self.write(store, desired, now, changes));
-        // After our own writes to finalizers: they are no news to us.
         if result.is_ok() {
             self.let_go(store, now);
         }
+        // After our own writes to finalizers: they are no news to us.
         self.seen = Some(self.input_generations(store));
-        match result {
+        match result.and(in_part.map_or(Ok(()), Err)) {
             Ok(()) => {
                 if self.retry_at.take().is_some() {
                     ran.recoveries.push(self.controller.name);

@@ -102,7 +102,7 @@ impl Output {
     }
 }
 
-/// Why a reconciliation failed. It is tried again, later and later.
+/// Why a reconciliation failed, in whole or in part. It is tried again, later and later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure(String);
 
@@ -110,6 +110,11 @@ impl Failure {
     /// Says what failed.
     pub fn new(what: impl fmt::Display) -> Self {
         Self(what.to_string())
+    }
+
+    /// Says that another thing failed, too.
+    fn add(&mut self, what: impl fmt::Display) {
+        self.0 = format!("{self}, {what}");
     }
 }
 
@@ -125,12 +130,13 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-/// A controller that acts on the world.
+/// A controller that acts on the world. An error says that it knows nothing: what it wrote before
+/// stays as it is. Who knows some of it calls [`Desired::fail`].
 pub type Action = Box<dyn FnMut(&View<'_>, &mut Desired) -> Result<(), Failure> + Send>;
 
 /// How outputs come from inputs.
 pub enum Body {
-    /// A function: the same inputs give the same outputs.
+    /// A function: the same inputs give the same outputs. Errors are as those of an [`Action`].
     Pure(fn(&View<'_>, &mut Desired) -> Result<(), Failure>),
     /// Makes the world be what its inputs say, and reports how it went as its outputs. What it
     /// does must be idempotent: it is called again whenever an input changes.
@@ -242,6 +248,7 @@ type Wanted = BTreeMap<(&'static str, &'static str, String), Arc<dyn AnySpec>>;
 pub struct Desired {
     pub(crate) wanted: Wanted,
     pub(crate) wake_at: Option<Duration>,
+    pub(crate) failure: Option<Failure>,
 }
 
 impl Desired {
@@ -264,5 +271,15 @@ impl Desired {
     /// Asks to be called again at a moment of the monotonic clock, even if nothing changes.
     pub fn wake_at(&mut self, moment: Duration) {
         self.wake_at = Some(self.wake_at.map_or(moment, |other| other.min(moment)));
+    }
+
+    /// Says that something failed beside what is asked for, which is written all the same: the one
+    /// wrong key of many takes nothing away from the others. The controller counts as failing, is
+    /// tried again as after an error, and lets go of what goes away.
+    pub fn fail(&mut self, what: impl fmt::Display) {
+        match &mut self.failure {
+            Some(failure) => failure.add(what),
+            None => self.failure = Some(Failure::new(what)),
+        }
     }
 }

@@ -273,6 +273,57 @@ fn a_failing_controller_is_tried_again_later_and_later_and_recovers() {
 }
 
 #[test]
+fn what_fails_in_part_writes_the_rest_lets_go_and_is_tried_again() {
+    let mut engine = Engine::new();
+    engine
+        .register(Controller {
+            name: "test.Halves",
+            inputs: vec![Input::of::<Word>().strong()],
+            outputs: vec![Output::of::<Doubled>()],
+            body: Body::Pure(|view, desired| {
+                for word in view.list::<Word>() {
+                    match word.spec.0 % 2 {
+                        0 => desired.put(word.metadata.id.clone(), Doubled(word.spec.0 * 2)),
+                        _ => desired.fail(format_args!("{}: odd", word.metadata.id)),
+                    }
+                }
+                Ok(())
+            }),
+        })
+        .unwrap();
+    let mut store = Store::new();
+    for (id, value) in [("a", 2), ("b", 3), ("c", 4), ("d", 5)] {
+        say(&mut store, id, value);
+    }
+
+    let ran = engine.run(&mut store, now(0));
+    let written = |store: &Store| -> Vec<String> {
+        let all = store.list::<Doubled>();
+        all.map(|found| found.metadata.id.clone()).collect()
+    };
+    assert_eq!(written(&store), ["a", "c"]);
+    let [(_, failure, at)] = &ran.failures[..] else {
+        panic!("{:?}", ran.failures);
+    };
+    assert_eq!(failure.to_string(), "b: odd, d: odd");
+    assert_eq!(*at, now(500).monotonic);
+    assert_eq!(ran.wake_at, Some(*at));
+    // What goes away, of the good and of the bad, is let go of while others fail.
+    let tear_down = |store: &mut Store| {
+        ["a", "b"].map(|id| store.tear_down(SOURCE, "test", Word::KIND, id, now(1).wall))
+    };
+    assert_eq!(tear_down(&mut store), [Ok(false), Ok(false)]);
+    let ran = engine.run(&mut store, now(500));
+    assert_eq!(ran.failures[0].2, now(1500).monotonic);
+    assert_eq!(tear_down(&mut store), [Ok(true), Ok(true)]);
+    assert_eq!(written(&store), ["c"]);
+    say(&mut store, "d", 6);
+    let ran = engine.run(&mut store, now(1500));
+    assert_eq!(ran.recoveries, ["test.Halves"]);
+    assert_eq!(written(&store), ["c", "d"]);
+}
+
+#[test]
 fn a_controller_is_called_again_when_it_asked_to_be() {
     let mut engine = Engine::new();
     engine

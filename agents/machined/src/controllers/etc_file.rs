@@ -6,7 +6,7 @@
 
 use std::path::{Component, Path};
 
-use resource::{Body, Controller, Desired, Failure, Input, Output};
+use resource::{Body, Controller, Desired, Input, Output};
 
 use crate::places::Places;
 use crate::resources::{EtcFileSpec, EtcFileStatus};
@@ -18,7 +18,6 @@ pub(super) fn controller(places: &Places) -> Controller {
         inputs: vec![Input::of::<EtcFileSpec>().strong()],
         outputs: vec![Output::of::<EtcFileStatus>()],
         body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
-            let mut failures = Vec::new();
             for file in view.list::<EtcFileSpec>() {
                 let id = &file.metadata.id;
                 match write(&folder, id, &file.spec.contents.0) {
@@ -26,15 +25,13 @@ pub(super) fn controller(places: &Places) -> Controller {
                         let spec_version = file.metadata.version.to_string();
                         desired.put(id.clone(), EtcFileStatus { spec_version });
                     }
+                    // Without a status: of what is there now nobody knows what it is.
                     Err(error) => {
-                        failures.push(format!("{}: {error}", folder.join(id).display()));
+                        desired.fail(format_args!("{}: {error}", folder.join(id).display()));
                     }
                 }
             }
-            match failures.is_empty() {
-                true => Ok(()),
-                false => Err(Failure::new(failures.join(", "))),
-            }
+            Ok(())
         })),
     }
 }
@@ -108,5 +105,9 @@ mod tests {
             "{failure}"
         );
         assert!(!folder.path().join("x").exists() && !folder.path().join("system/x").exists());
+        // The others are written, and say so.
+        let statuses = bench.store.list::<EtcFileStatus>();
+        let ids: Vec<_> = statuses.map(|status| &status.metadata.id).collect();
+        assert_eq!(ids, ["good"]);
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use resource::{Body, Controller, Desired, Failure, Input, Output, View};
+use resource::{Body, Controller, Desired, Input, Output, View};
 
 use super::kernel_param_file::{Roots, read, value, write};
 use crate::places::Places;
@@ -29,12 +29,11 @@ pub(super) fn controller(places: &Places) -> Controller {
         outputs: vec![Output::of::<KernelParamStatus>()],
         body: Body::Acting(Box::new(move |view, desired: &mut Desired| {
             let before = defaults.len();
-            let mut failures = Vec::new();
             let mut wanted = Vec::new();
             for (id, spec) in &wishes(view) {
                 wanted.push(id.clone());
                 let Some(path) = roots.file(id) else {
-                    failures.push(format!("{id}: not a kernel parameter"));
+                    desired.fail(format_args!("{id}: not a kernel parameter"));
                     continue;
                 };
                 let present = read(&path);
@@ -56,8 +55,12 @@ pub(super) fn controller(places: &Places) -> Controller {
                         true
                     }
                     Err(error) => {
-                        failures.push(format!("{id}: {error}"));
-                        continue;
+                        desired.fail(format_args!("{id}: {error}"));
+                        if !path.exists() {
+                            continue;
+                        }
+                        // What it is, and not what it was when it could be set last.
+                        false
                     }
                 };
                 let current = read(&path);
@@ -73,13 +76,9 @@ pub(super) fn controller(places: &Places) -> Controller {
             if (before, known) != (defaults.len(), defaults.len())
                 && let Err(error) = keep(&kept, &defaults)
             {
-                failures.push(format!("{}: {error}", kept.display()));
+                desired.fail(format_args!("{}: {error}", kept.display()));
             }
-            if failures.is_empty() {
-                Ok(())
-            } else {
-                Err(Failure::new(failures.join(", ")))
-            }
+            Ok(())
         })),
     }
 }
@@ -267,5 +266,41 @@ mod tests {
 
         let (_, failure, _) = ran.failures.first().unwrap();
         assert!(failure.to_string().contains("kernel.absent"), "{failure}");
+    }
+
+    #[test]
+    fn one_wish_that_cannot_be_is_named_and_all_others_have_their_status() {
+        let folder = Folder::new();
+        let kernel = folder.path().join("proc/sys/kernel");
+        // A value that cannot be written, as the kernel refuses some: here, a folder.
+        std::fs::create_dir_all(kernel.join("refused")).unwrap();
+        for name in ["panic", "sysrq"] {
+            std::fs::write(kernel.join(name), "0\n").unwrap();
+        }
+        let mut bench = Bench::of(controller(&Places::under(folder.path())));
+        for name in ["absent", "panic", "refused", "sysrq"] {
+            bench.say(&format!("proc.sys.kernel.{name}"), spec("1", false));
+        }
+        bench.say("net.wrong", spec("1", false));
+
+        let ran = bench.run();
+
+        let (_, failure, _) = ran.failures.first().unwrap();
+        let failure = failure.to_string();
+        for wrong in ["kernel.absent: ", "kernel.refused: ", "net.wrong: "] {
+            assert!(failure.contains(wrong), "{failure}");
+        }
+        let statuses = bench.store.list::<KernelParamStatus>();
+        let shown: Vec<(&str, &str)> = statuses
+            .map(|status| (status.metadata.id.as_str(), status.spec.current.as_str()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("proc.sys.kernel.panic", "1"),
+                ("proc.sys.kernel.refused", ""),
+                ("proc.sys.kernel.sysrq", "1"),
+            ]
+        );
     }
 }
