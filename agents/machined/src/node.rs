@@ -34,16 +34,13 @@ use crate::ntp::Asks;
 use crate::on_demand::Listeners;
 use crate::patience::Patience;
 use crate::places::Places;
-use crate::resources::{MachineConfig, MachineStage, MachineStatus};
-use crate::sequence::Sequencer;
+use crate::resources::{MachineConfig, MachineStage};
+use crate::sequence::{self, Sequencer};
 use crate::services::Book;
 use crate::trial::Trial;
 use crate::trust::{Trust, Wish};
 use crate::{clock, controllers, door, resources, shipping, trust};
 use ::api::quota::Quota;
-
-/// Who writes the machine's state and configuration.
-pub(crate) const RUNTIME: &str = "runtime.MachineStatusController";
 
 /// How many controllers run before something else of machined does.
 const TURN: usize = 8;
@@ -130,6 +127,8 @@ pub(crate) struct Node {
     pub metrics: watch::Sender<Option<SocketAddr>>,
     /// The node's name and addresses, for followers of events.
     pub announced: watch::Sender<machine::AddressEvent>,
+    /// The machine as a whole, for them too.
+    pub status: watch::Sender<Option<machine::MachineStatusEvent>>,
 }
 
 impl State {
@@ -157,12 +156,14 @@ impl Node {
         let shipping = shipping::Wanted::default();
         let metrics = watch::Sender::default();
         let announced = watch::Sender::default();
+        let status = watch::Sender::default();
         let outlets = Outlets {
             modules: &modules,
             join: &join,
             shipping: &shipping,
             metrics: &metrics,
             announced: &announced,
+            status: &status,
         };
         controllers::register(&mut engine, &places, &arguments, &outlets)?;
         let mut store = Store::new();
@@ -203,6 +204,7 @@ impl Node {
             shipping,
             metrics,
             announced,
+            status,
         };
         Ok(Arc::new(node))
     }
@@ -272,31 +274,10 @@ impl Node {
         self.touch();
     }
 
-    /// Says what the machine does now, and what keeps it from being ready.
+    /// Says what the machine does now.
     pub(crate) fn set_stage(&self, stage: MachineStage) {
         self.state().sequencer.stage = Some(stage);
-        self.publish_status();
-    }
-
-    /// Computes the state of the machine again; an event when it differs.
-    pub(crate) fn publish_status(&self) {
-        let (status, changed) = {
-            let state = self.state();
-            let Some(stage) = state.sequencer.stage else {
-                return;
-            };
-            let status = MachineStatus {
-                stage,
-                unmet: state.services.unmet(stage),
-            };
-            let present = state.store.get::<MachineStatus>(MachineStatus::ID);
-            let changed = present != Some(&status);
-            (status, changed)
-        };
-        if changed {
-            self.publish("", "MachineStatusEvent", &status_event(&status));
-            self.put(RUNTIME, MachineStatus::ID, status);
-        }
+        self.put(sequence::OWNER, MachineStage::ID, stage);
     }
 
     /// Says whether there is a configuration.
@@ -371,32 +352,5 @@ impl Node {
             differs
         });
         ran.wake_at
-    }
-}
-
-fn status_event(status: &MachineStatus) -> machine::MachineStatusEvent {
-    use machine::machine_status_event::MachineStage as Wire;
-    use machine::machine_status_event::MachineStatus as WireStatus;
-    use machine::machine_status_event::machine_status::UnmetCondition;
-    let stage = match status.stage {
-        MachineStage::Booting => Wire::Booting,
-        MachineStage::Maintenance => Wire::Maintenance,
-        MachineStage::Running => Wire::Running,
-        MachineStage::Rebooting => Wire::Rebooting,
-        MachineStage::ShuttingDown => Wire::ShuttingDown,
-    };
-    machine::MachineStatusEvent {
-        stage: stage.into(),
-        status: Some(WireStatus {
-            ready: status.unmet.is_empty(),
-            unmet_conditions: status
-                .unmet
-                .iter()
-                .map(|unmet| UnmetCondition {
-                    name: unmet.name.clone(),
-                    reason: unmet.reason.clone(),
-                })
-                .collect(),
-        }),
     }
 }

@@ -254,8 +254,7 @@ impl Check {
     }
 
     fn services_are_healthy(&self) -> Option<String> {
-        let unmet = self.node.state().services.unmet(MachineStage::Running);
-        let reasons: Vec<String> = unmet.into_iter().map(|unmet| unmet.reason).collect();
+        let reasons = self.node.state().services.unwell();
         (!reasons.is_empty()).then(|| reasons.join(", "))
     }
 }

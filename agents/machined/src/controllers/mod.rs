@@ -26,6 +26,8 @@ mod kmsg_log_config;
 mod kubelet_secrets;
 mod layered;
 mod log_delivery;
+mod machine_status;
+mod machine_status_event;
 mod machine_type;
 mod maintenance_certificate;
 mod maintenance_config;
@@ -67,11 +69,11 @@ use crate::places::Places;
 use crate::resources::{
     self, AcquireConfigSpec, AcquireConfigStatus, AddressStatus, AdjtimeStatus, CpuStats,
     ExtensionStatus, JoinCertificate, LeaseStatus, LinkStatus, LoadedKernelModule, MachineConfig,
-    MachineStatus, MaintenanceServiceRequest, MemoryStats, MetaKey, MetaLoaded, MountStatus,
+    MachineStage, MaintenanceServiceRequest, MemoryStats, MetaKey, MetaLoaded, MountStatus,
     Namespace, ResourceDefinition, RouteStatus, Service,
 };
 use crate::trust::{Wish, join};
-use crate::{acquire, adjtime, kernel_modules, layers, meta, mounted, node, perf, shipping};
+use crate::{acquire, adjtime, kernel_modules, layers, meta, mounted, perf, sequence, shipping};
 
 /// Who writes the configuration that was accepted.
 pub(crate) const CONFIGURATION: &str = "config.AcquireController";
@@ -89,6 +91,8 @@ pub(crate) struct Outlets<'a> {
     pub metrics: &'a watch::Sender<Option<SocketAddr>>,
     /// The node's name and addresses.
     pub announced: &'a watch::Sender<api::machine::AddressEvent>,
+    /// The machine as a whole.
+    pub status: &'a watch::Sender<Option<api::machine::MachineStatusEvent>>,
 }
 
 /// Puts every source and every controller into the engine.
@@ -118,7 +122,7 @@ pub(crate) fn register(
     engine.register_source(CONFIGURATION, outputs)?;
     let sources = [
         (acquire::TASK, Output::of::<AcquireConfigSpec>()),
-        (node::RUNTIME, Output::of::<MachineStatus>()),
+        (sequence::OWNER, Output::of::<MachineStage>()),
         (adjtime::OWNER, Output::of::<AdjtimeStatus>()),
         (join::OWNER, Output::of::<JoinCertificate>()),
         (init::OWNER, Output::of::<Service>()),
@@ -165,6 +169,8 @@ pub(crate) fn register(
         log_delivery::controller(outlets.shipping),
         metrics::controller(outlets.metrics.clone()),
         address_event::controller(outlets.announced.clone()),
+        machine_status::controller(),
+        machine_status_event::controller(outlets.status.clone()),
         trustd_certificate::controller(),
         root_os::controller(),
         root_etcd::controller(),

@@ -112,7 +112,6 @@ pub(crate) fn mirror(node: &Node) {
         })
         .collect();
     node.replace(OWNER, services);
-    node.publish_status();
     node.services_changed.notify_waiters();
 }
 

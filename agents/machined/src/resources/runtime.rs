@@ -143,7 +143,8 @@ super::kind!(
     super::wire::kernel_param_status
 );
 
-/// What the machine does as a whole.
+/// What the machine does as a whole. As a resource its id is `machine`; clients see it in
+/// `MachineStatus`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MachineStage {
     /// It starts.
@@ -157,6 +158,19 @@ pub(crate) enum MachineStage {
     /// It goes down.
     ShuttingDown,
 }
+
+impl MachineStage {
+    /// Its only id.
+    pub(crate) const ID: &'static str = "machine";
+}
+
+super::kind!(
+    MachineStage,
+    "MachineStages.runtime.ichor.dev" in "runtime",
+    [],
+    [],
+    Public
+);
 
 /// Why a machine is not ready.
 #[derive(Debug, Clone, PartialEq, Eq)]

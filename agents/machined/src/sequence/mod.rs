@@ -17,6 +17,9 @@ pub(crate) use table::Sequence;
 
 use crate::resources::MachineStage;
 
+/// Who says in which stage the machine is: no controller, but what the sequences come to.
+pub(crate) const OWNER: &str = "v1alpha1.sequencer";
+
 /// Which sequence goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Sequencer {

@@ -12,7 +12,6 @@ use api::machine::service_state_event::Action;
 use proto::service::{Exit, ServiceStatus, State};
 
 use crate::clock;
-use crate::resources::{MachineStage, UnmetCondition};
 use crate::screen;
 
 /// How many lines of history one service has: some restarts, with room.
@@ -246,14 +245,9 @@ impl Book {
         Some(entry.note(message, at))
     }
 
-    /// What of the services keeps the machine from being ready.
-    #[must_use]
-    pub(crate) fn unmet(&self, stage: MachineStage) -> Vec<UnmetCondition> {
-        if stage != MachineStage::Running {
-            return Vec::new();
-        }
-        let bad: Vec<String> = self
-            .iter()
+    /// What is wrong with which services.
+    pub(crate) fn unwell(&self) -> Vec<String> {
+        self.iter()
             // An extension that fails is its owner's trouble and not the machine's, and a machine whose
             // screen stays dark works.
             .filter(|(id, _)| !id.starts_with(crate::extensions::PREFIX) && *id != screen::NAME)
@@ -278,14 +272,7 @@ impl Book {
                     ) => Some(format!("{id} is {}", name.to_lowercase())),
                 }
             })
-            .collect();
-        if bad.is_empty() {
-            return Vec::new();
-        }
-        vec![UnmetCondition {
-            name: "services".to_owned(),
-            reason: bad.join(", "),
-        }]
+            .collect()
     }
 }
 
@@ -525,18 +512,15 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_is_ready_when_its_services_are() {
+    fn a_service_that_is_unwell_is_named() {
         let mut book = Book::default();
         book.apply(status(State::Running), now());
-        assert_eq!(book.unmet(MachineStage::Maintenance), []);
-        let unmet = book.unmet(MachineStage::Running);
-        assert_eq!(unmet.first().unwrap().reason, "apid is not healthy");
+        assert_eq!(book.unwell(), ["apid is not healthy"]);
 
         book.check("apid", Ok(()), SystemTime::now());
-        assert_eq!(book.unmet(MachineStage::Running), []);
+        assert!(book.unwell().is_empty());
 
         book.apply(status(State::BackingOff), now());
-        let unmet = book.unmet(MachineStage::Running);
-        assert_eq!(unmet.first().unwrap().reason, "apid is waiting");
+        assert_eq!(book.unwell(), ["apid is waiting"]);
     }
 }

@@ -13,6 +13,11 @@ pub(crate) use book::{Book, Change, Entry, Health};
 
 use crate::{containers, extensions};
 
+/// The services that no node can be without.
+pub(crate) const CORE: &[&str] = &["apid", "logd", "machined", "netd", "udevd"];
+/// The one that nodes have which sign for others.
+pub(crate) const TRUSTD: &str = "trustd";
+
 /// What an operator may do with a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {

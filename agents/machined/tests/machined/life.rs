@@ -8,12 +8,15 @@ use ::api::machine;
 use ::api::machine::apply_configuration_request::Mode;
 use ::api::machine::machine_status_event::MachineStage;
 use prost::Message as _;
+use proto::net;
+use proto::service::State;
 use proto::supervisor::Action;
 
-use crate::api::{apply, running};
-use crate::clients::{as_admin, events, stages};
+use crate::api::{apply, run, running};
+use crate::clients::{Client, as_admin, events, stages};
 use crate::configurations::configuration;
-use crate::node::{TestNode, eth0};
+use crate::node::{TestNode, eth0, status};
+use crate::state::{read, yaml};
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_reboot_is_followed_by_its_actor_id_and_ends_at_init() {
@@ -68,6 +71,80 @@ async fn a_shutdown_turns_the_machine_off_or_halts_it() {
 
         assert_eq!(down, action);
     }
+}
+
+/// The conditions that the last event about the machine calls unmet.
+async fn unmet(client: &mut Client) -> Option<Vec<String>> {
+    let last = events(client, "MachineStatusEvent").await.pop()?;
+    let status = machine::MachineStatusEvent::decode(&last[..])
+        .ok()?
+        .status?;
+    let unmet: Vec<String> = status
+        .unmet_conditions
+        .iter()
+        .map(|unmet| format!("{}: {}", unmet.name, unmet.reason))
+        .collect();
+    assert_eq!(status.ready, unmet.is_empty());
+    Some(unmet)
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn rsrc_116_117_what_keeps_the_machine_from_being_ready_is_shown_and_told() {
+    let doors = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let [apid, trustd] = doors.each_ref().map(|door| door.local_addr().unwrap());
+    let mut node = TestNode::new("");
+    (node.apid_port, node.trustd) = (apid.port(), trustd);
+    let (node, mut client) = run(node).await;
+    node.until("trustd is missed", async || {
+        let unmet = unmet(&mut client).await?;
+        let missed = "services: trustd is not running".to_owned();
+        unmet.contains(&missed).then_some(())
+    })
+    .await;
+    node.set_service(status("trustd", State::Running, 10));
+
+    // Nothing sets its clock, and no way leads out of its network.
+    node.until("one condition", async || {
+        let unmet = unmet(&mut client).await?;
+        (unmet == ["network: not ready: connectivity"]).then_some(())
+    })
+    .await;
+    let route = net::Reply::Route(net::Route {
+        destination: "0.0.0.0".parse().unwrap(),
+        prefix_len: 0,
+        gateway: Some("10.5.0.1".parse().unwrap()),
+        link_index: 2,
+        link_name: "eth0".try_into().unwrap(),
+        priority: 1024,
+        protocol: 16,
+        scope: 0,
+        table: 254,
+    });
+    node.net.send_modify(|net| net.news.push(route));
+    node.until("it is ready", async || {
+        unmet(&mut client).await?.is_empty().then_some(())
+    })
+    .await;
+    node.set_service(status("netd", State::Failed, 0));
+    node.until("it is not ready any more", async || {
+        let unmet = unmet(&mut client).await?;
+        (unmet == ["services: netd is not running"]).then_some(())
+    })
+    .await;
+
+    let mut state = node.state().await;
+    let shown = read(
+        &mut state,
+        "runtime",
+        "MachineStatuses.runtime.talos.dev",
+        "machine",
+    );
+    let shown = shown.await.unwrap();
+    assert_eq!(
+        yaml(&shown),
+        "stage: running\nstatus:\n  ready: false\n  unmetConditions:\n  - name: services\n    \
+         reason: netd is not running\n"
+    );
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -72,6 +72,22 @@ async fn rpc_001_002_every_resource_belongs_to_whom_the_graph_says() {
         "EtcFileSpecs.files.talos.dev",
         ""
     ));
+    // Whether the machine is ready follows from what is declared.
+    for (kind, id) in [
+        ("TimeStatuses.v1alpha1.talos.dev", "node"),
+        ("NetworkStatuses.net.talos.dev", "status"),
+        ("Services.v1alpha1.talos.dev", ""),
+    ] {
+        assert!(
+            has(
+                "runtime.MachineStatusController",
+                DependencyEdgeType::InputWeak,
+                kind,
+                id
+            ),
+            "{kind}"
+        );
+    }
     // Nobody is shown what machined keeps for itself.
     assert!(
         edges

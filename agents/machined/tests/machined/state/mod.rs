@@ -27,7 +27,7 @@ const HOSTNAMES: &str = "HostnameStatuses.net.talos.dev";
 const SERVICES: &str = "Services.v1alpha1.talos.dev";
 const STORED: &str = "system/state/config.yaml";
 
-type State = StateClient<Transport>;
+pub(crate) type State = StateClient<Transport>;
 
 fn get(namespace: &str, kind: &str, id: &str) -> GetRequest {
     GetRequest {
@@ -56,7 +56,7 @@ fn watch(namespace: &str, kind: &str, id: Option<&str>, options: WatchOptions) -
     }
 }
 
-async fn read(
+pub(crate) async fn read(
     state: &mut State,
     namespace: &str,
     kind: &str,
@@ -79,7 +79,7 @@ fn id(resource: &Resource) -> &str {
     &resource.metadata.as_ref().unwrap().id
 }
 
-fn yaml(resource: &Resource) -> &str {
+pub(crate) fn yaml(resource: &Resource) -> &str {
     &resource.spec.as_ref().unwrap().yaml_spec
 }
 
