@@ -79,7 +79,19 @@ async fn list(node: &Node, line: &mut Line) -> Result<(), Error> {
 }
 
 fn take_in(node: &Node, status: proto::service::ServiceStatus) {
-    let change = node.state().services.apply(status, clock::now());
+    let id = status.name.as_str().to_owned();
+    let (change, is_another) = {
+        let services = &mut node.state().services;
+        let before = services.process(&id);
+        let change = services.apply(status, clock::now());
+        let after = services.process(&id);
+        let is_another = before.is_some() && after.is_some() && before != after;
+        (change, is_another)
+    };
+    if is_another {
+        // init tells what is, and not all that was. The one before is gone all the same.
+        show(node, |other| other != id);
+    }
     if let Some(change) = change {
         tell(node, &change);
     }
@@ -95,16 +107,26 @@ pub(crate) fn tell(node: &Node, change: &Change) {
     mirror(node);
 }
 
-/// Shows the services as resources.
+/// Shows the services that run as resources: each is destroyed when its process ends, and the next one
+/// begins at version 1.
 pub(crate) fn mirror(node: &Node) {
+    show(node, |_id| true);
+    node.services_changed.notify_waiters();
+}
+
+/// Shows those services that run and are `wanted`.
+fn show(node: &Node, wanted: impl Fn(&str) -> bool) {
     let services: BTreeMap<String, Service> = node
         .state()
         .services
         .iter()
-        .map(|(id, entry)| {
+        .filter(|(id, entry)| {
             let running = entry.status.state == proto::service::State::Running;
+            running && wanted(id)
+        })
+        .map(|(id, entry)| {
             let service = Service {
-                running,
+                running: true,
                 healthy: matches!(entry.health, Health::Good { .. }),
                 unknown: entry.health == Health::Unknown,
             };
@@ -112,7 +134,6 @@ pub(crate) fn mirror(node: &Node) {
         })
         .collect();
     node.replace(OWNER, services);
-    node.services_changed.notify_waiters();
 }
 
 /// Gives init one order.

@@ -98,6 +98,12 @@ impl Book {
         self.entries.get(id)
     }
 
+    /// The process of a service, while it runs.
+    pub(crate) fn process(&self, id: &str) -> Option<u32> {
+        let status = &self.entries.get(id)?.status;
+        (status.state == State::Running).then_some(status.pid)
+    }
+
     /// Takes in what init said about a service.
     pub(crate) fn apply(&mut self, status: ServiceStatus, now: resource::Now) -> Option<Change> {
         let id = status.name.as_str().to_owned();
@@ -120,9 +126,8 @@ impl Book {
             return None;
         }
         entry.held = Held::Not;
-        if entry.status.state != State::Running {
-            entry.health = Health::Unknown;
-        }
+        // What is known of one process says nothing about the next one.
+        entry.health = Health::Unknown;
         Some(entry.note(message, at))
     }
 

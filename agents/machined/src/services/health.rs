@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::service::State;
 use proto::{paths, udev};
 use tokio::net::TcpStream;
 
@@ -103,9 +102,7 @@ impl Pace {
 
 /// The process of a service, when it runs.
 fn running(node: &Node, id: &str) -> Option<u32> {
-    let state = node.state();
-    let status = &state.services.get(id)?.status;
-    (status.state == State::Running).then_some(status.pid)
+    node.state().services.process(id)
 }
 
 /// Looks now, and again whenever something changed about a service.

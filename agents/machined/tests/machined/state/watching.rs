@@ -7,11 +7,13 @@
 use ::api::cosi::resource::{EventType, IdQuery, LabelQuery, LabelTerm, ListOptions, WatchOptions};
 use ::api::machine::apply_configuration_request::Mode;
 
+use proto::service::State as Life;
 use tonic::Code;
 
 use super::{HOSTNAMES, SERVICES, STORED, State, all, id, list, next, read, told, watch, yaml};
 use crate::api::{apply, running};
 use crate::clients::{as_admin, with_role};
+use crate::node::status;
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_watch_is_ready_first_then_tells_what_is_there_then_what_changes() {
@@ -69,6 +71,53 @@ async fn a_watch_is_ready_first_then_tells_what_is_there_then_what_changes() {
         (gone.metadata.unwrap().version.as_str(), gone.spec),
         ("undefined", None)
     );
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn res_09_a_service_that_starts_anew_is_deleted_and_created_at_version_1() {
+    let (node, mut client) = running().await;
+    node.until("udevd is well", async || {
+        let list = client.service_list(as_admin(())).await.ok()?.into_inner();
+        let services = &list.messages[0].services;
+        let udevd = services.iter().find(|service| service.id == "udevd")?;
+        udevd.health.as_ref()?.healthy.then_some(())
+    })
+    .await;
+    let mut state = node.state().await;
+    let request = as_admin(watch(
+        "runtime",
+        SERVICES,
+        Some("udevd"),
+        WatchOptions::default(),
+    ));
+    let mut stream = state.watch(request).await.unwrap().into_inner();
+    assert!(next(&mut stream).await.is_empty());
+    let mut line = async || {
+        let event = next(&mut stream).await.remove(0);
+        let shown = event.resource.as_ref().unwrap();
+        let version = shown.metadata.as_ref().unwrap().version.clone();
+        let healthy = yaml(shown).contains("healthy: true\n");
+        assert!(yaml(shown).starts_with("running: true\n"));
+        (event.event_type(), version, healthy)
+    };
+    let (_, before, _) = line().await;
+
+    let again = [
+        (EventType::Destroyed, before, true),
+        (EventType::Created, "1".to_owned(), false),
+        (EventType::Updated, "2".to_owned(), true),
+    ];
+    // As an operator sees it who restarts a service.
+    node.set_service(status("udevd", Life::Stopping, 6));
+    assert_eq!(line().await, again[0]);
+    node.set_service(status("udevd", Life::Running, 106));
+    assert_eq!(line().await, again[1]);
+    assert_eq!(line().await, again[2]);
+    // init tells who was slow only that it has another process.
+    node.set_service(status("udevd", Life::Running, 206));
+    assert_eq!(line().await, (EventType::Destroyed, "2".to_owned(), true));
+    assert_eq!(line().await, again[1]);
+    assert_eq!(line().await, again[2]);
 }
 
 #[tokio::test(flavor = "current_thread")]
