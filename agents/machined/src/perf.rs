@@ -58,12 +58,8 @@ fn times(stat: &CpuStat) -> CpuTimes {
 fn memory_stats(memory: &MemInfo) -> MemoryStats {
     MemoryStats {
         total: memory.memtotal,
-        // As free(1) counted until 2023, and as the documents' tables do.
-        used: memory
-            .memtotal
-            .saturating_sub(memory.memfree)
-            .saturating_sub(memory.buffers)
-            .saturating_sub(memory.cached),
+        // Caches count. The table of `memory` leaves them out, and comes from another method.
+        used: memory.memtotal.saturating_sub(memory.memfree),
         available: memory.memavailable,
         buffers: memory.buffers,
         cached: memory.cached,
@@ -129,12 +125,12 @@ mod tests {
             memfree: 40,
             buffers: 5,
             cached: 15,
-            memavailable: 60,
+            memavailable: 55,
             hugepagesize: 2048,
             ..MemInfo::default()
         };
         let stats = memory_stats(&memory);
-        assert_eq!((stats.total, stats.used, stats.available), (100, 40, 60));
+        assert_eq!((stats.total, stats.used, stats.available), (100, 60, 55));
         assert_eq!((stats.cached, stats.huge_page_size), (15, 2048));
     }
 }

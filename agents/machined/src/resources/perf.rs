@@ -50,7 +50,7 @@ spec! {
     Public,
     {
         1 "total" total: u64, keep, "`total` in KiB, as `/proc/meminfo` has it.";
-        2 "used" used: u64, keep, "What is neither free nor given back at once, in KiB.";
+        2 "used" used: u64, keep, "What is not free, caches included, in KiB.";
         3 "available" available: u64, keep, "`available` in KiB, as `/proc/meminfo` has it.";
         4 "buffers" buffers: u64, keep, "`buffers` in KiB, as `/proc/meminfo` has it.";
         5 "cached" cached: u64, keep, "`cached` in KiB, as `/proc/meminfo` has it.";
