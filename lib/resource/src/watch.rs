@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use crate::news::News;
@@ -98,7 +98,36 @@ impl std::error::Error for WatchError {}
 struct Queue {
     news: VecDeque<News>,
     lagged: bool,
+    /// Nothing will ever come again.
+    closed: bool,
     waker: Option<Waker>,
+}
+
+impl Queue {
+    fn take(&mut self) -> Result<Option<News>, WatchError> {
+        match self.news.pop_front() {
+            Some(news) => {
+                if self.news.is_empty() {
+                    // Most watchers wait most of the time, and there may be thousands.
+                    self.news = VecDeque::new();
+                }
+                Ok(Some(news))
+            }
+            None if self.lagged => Err(WatchError::Lagged),
+            None if self.closed => Err(WatchError::Closed),
+            None => Ok(None),
+        }
+    }
+
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+fn locked(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The store's end of a watch.
@@ -122,7 +151,7 @@ impl Sink {
         let Some(news) = news.seen_through(&self.selector) else {
             return true;
         };
-        let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = locked(&queue);
         let fits = queue.news.len() < BACKLOG_MAX;
         if fits {
             queue.news.push_back(news);
@@ -131,10 +160,19 @@ impl Sink {
             queue.news.clear();
             queue.lagged = true;
         }
-        if let Some(waker) = queue.waker.take() {
-            waker.wake();
-        }
+        queue.wake();
         fits
+    }
+}
+
+/// Who waits hears that nothing more will come.
+impl Drop for Sink {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue.upgrade() {
+            let mut queue = locked(&queue);
+            queue.closed = true;
+            queue.wake();
+        }
     }
 }
 
@@ -162,20 +200,7 @@ impl Watch {
     /// # Errors
     /// The watch has ended; nothing will ever come again.
     pub fn try_next(&mut self) -> Result<Option<News>, WatchError> {
-        let ended = Arc::weak_count(&self.queue) == 0;
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        match queue.news.pop_front() {
-            Some(news) => {
-                if queue.news.is_empty() {
-                    // Most watchers wait most of the time, and there may be thousands.
-                    queue.news = VecDeque::new();
-                }
-                Ok(Some(news))
-            }
-            None if queue.lagged => Err(WatchError::Lagged),
-            None if ended => Err(WatchError::Closed),
-            None => Ok(None),
-        }
+        locked(&self.queue).take()
     }
 
     /// Takes the next event, or has the task woken when one comes.
@@ -183,11 +208,12 @@ impl Watch {
     /// # Errors
     /// As [`Watch::try_next`].
     pub fn poll_next(&mut self, context: &Context<'_>) -> Poll<Result<News, WatchError>> {
-        match self.try_next() {
+        // Looked at and waited for under one lock: what comes in between would wake nobody.
+        let mut queue = locked(&self.queue);
+        match queue.take() {
             Ok(Some(news)) => Poll::Ready(Ok(news)),
             Err(error) => Poll::Ready(Err(error)),
             Ok(None) => {
-                let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
                 queue.waker = Some(context.waker().clone());
                 Poll::Pending
             }

@@ -340,9 +340,68 @@ fn a_watch_wakes_its_task_and_ends_with_its_store() {
         panic!("nothing is told");
     };
     assert!(matches!(*told, Event::Updated { .. }));
+    assert!(watch.poll_next(&context).is_pending());
     drop(store);
 
+    assert_eq!(count.0.load(Ordering::SeqCst), 2);
     assert_eq!(watch.try_next().unwrap_err(), WatchError::Closed);
+}
+
+#[test]
+fn news_that_come_while_a_watcher_begins_to_wait_wake_it() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::{Context, Poll, Wake, Waker};
+    const ROUNDS: u32 = 60_000;
+    const PATIENCE: Duration = Duration::from_secs(20);
+    struct Unpark(std::thread::Thread, AtomicU32);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            self.0.unpark();
+        }
+    }
+    let mut store = with_apple();
+    let mut watch = store.watch(all(), Bootstrap::Nothing);
+    let heard = Arc::new(AtomicU32::new(0));
+    let follow = Arc::clone(&heard);
+    let writer = std::thread::spawn(move || {
+        for round in 0..ROUNDS {
+            // As soon as the watcher has taken the last one, and is about to wait for the next.
+            while follow.load(Ordering::SeqCst) < round {
+                std::thread::yield_now();
+            }
+            let spec = Arc::new(Fruit(round + 2));
+            store.put("cook", "kitchen", "apple", spec, at(2)).unwrap();
+        }
+        store
+    });
+    let unpark = Arc::new(Unpark(std::thread::current(), AtomicU32::new(0)));
+    let waker = Waker::from(Arc::clone(&unpark));
+    let context = Context::from_waker(&waker);
+    let mut woken = 0;
+
+    while heard.load(Ordering::SeqCst) < ROUNDS {
+        match watch.poll_next(&context) {
+            Poll::Ready(told) => {
+                told.unwrap();
+                let round = heard.fetch_add(1, Ordering::SeqCst);
+                // Sooner and later, so that now and then both come at the very same moment.
+                for _ in 0..round % 512 {
+                    std::hint::spin_loop();
+                }
+            }
+            Poll::Pending => {
+                let begun = std::time::Instant::now();
+                while unpark.1.load(Ordering::SeqCst) == woken {
+                    assert!(begun.elapsed() < PATIENCE, "nobody wakes it");
+                    std::thread::park_timeout(PATIENCE);
+                }
+                woken = unpark.1.load(Ordering::SeqCst);
+            }
+        }
+    }
+
+    drop(writer.join().unwrap());
 }
 
 #[test]
