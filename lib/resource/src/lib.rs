@@ -12,6 +12,7 @@
 
 mod change;
 mod engine;
+mod history;
 mod kind;
 mod news;
 mod reconcile;
@@ -21,11 +22,12 @@ mod watch;
 
 pub use change::{Change, Deed, Writer};
 pub use engine::{Dependency, Engine, Ran, RegisterError, Relation};
+pub use history::{HISTORY_MAX, HISTORY_MIN};
 pub use kind::{AnySpec, Column, Encoded, Kind, ResourceSpec, Sensitivity};
 pub use news::{Event, News};
 pub use reconcile::{Action, Body, Controller, Desired, Failure, Input, Output, Strength, View};
 pub use resource::{Metadata, Phase, Resource, Typed, Version};
-pub use store::{HISTORY_MAX, Store, StoreError};
+pub use store::{Store, StoreError};
 pub use watch::{BACKLOG_MAX, Bootstrap, Filter, Selector, Watch, WatchError};
 
 /// One moment, as two clocks show it.

@@ -40,6 +40,9 @@ impl Event {
     }
 }
 
+/// What an event takes without specs: twice a resource's metadata with an id and somebody who holds it.
+const BARE_WEIGHT: usize = 1024;
+
 /// An event that is shared by all who are told it. A clone is the same one.
 #[derive(Debug, Clone)]
 pub struct News(Arc<Told>);
@@ -101,6 +104,19 @@ impl News {
         }
         let encoded = encode(self)?;
         Ok(Arc::clone(self.0.encoded.get_or_init(|| encoded)))
+    }
+
+    /// Returns about how many bytes of memory the event takes, with all that may come of it: the spec, encoded for
+    /// who reads it, and told to who watches.
+    pub(crate) fn weight(&self) -> usize {
+        let spec = match &**self {
+            Event::Created(resource)
+            | Event::Updated { new: resource, .. }
+            | Event::Destroyed(resource) => resource.encoded_len(),
+            Event::Bootstrapped => 0,
+        };
+        // The spec is about as long as both forms of it; both forms are kept; an event has them of two resources.
+        BARE_WEIGHT.saturating_add(spec.saturating_mul(4))
     }
 
     fn is_secret(&self) -> bool {

@@ -78,6 +78,15 @@ impl Resource {
         self.spec.as_any().downcast_ref()
     }
 
+    /// Returns how long both forms of the spec are; none is kept for that.
+    pub(crate) fn encoded_len(&self) -> usize {
+        let len = |encoded: &Encoded| encoded.yaml.len().saturating_add(encoded.proto.len());
+        match self.encoded.get() {
+            Some(known) => known.as_deref().map_or(0, len),
+            None => self.spec.encoded().as_ref().map_or(0, len),
+        }
+    }
+
     /// Returns the spec encoded; `None` for a type that nobody outside is shown.
     #[must_use]
     pub fn encoded(&self) -> Option<Arc<Encoded>> {

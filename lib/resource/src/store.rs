@@ -9,14 +9,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::history::{HISTORY_BYTES_MAX, History};
 use crate::news::{Event, News};
 use crate::resource::{Metadata, Phase, Resource, Typed, Version};
 use crate::watch::{Bootstrap, Selector, Sink, Watch};
 use crate::{AnySpec, Kind, ResourceSpec};
-
-/// The most past events that are kept of one type in one namespace. Each may hold a whole
-/// configuration, so they are few: as many as one looks back by eye.
-pub const HISTORY_MAX: usize = 16;
 
 /// Why an operation was not done. Nothing changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,19 +58,8 @@ struct Shelf {
     resources: BTreeMap<String, Resource>,
     /// Grows with every change: what the engine compares to know whose inputs are new.
     generation: u64,
-    /// What happened last, oldest first.
-    history: VecDeque<News>,
-}
-
-impl Shelf {
-    /// Notes what has just happened.
-    fn note(&mut self, news: &News) {
-        self.generation = self.generation.saturating_add(1);
-        if self.history.len() >= HISTORY_MAX {
-            self.history.pop_front();
-        }
-        self.history.push_back(news.clone());
-    }
+    /// What happened last.
+    history: History,
 }
 
 /// Every resource of the node.
@@ -82,6 +68,8 @@ pub struct Store {
     /// By namespace, then by type.
     shelves: BTreeMap<&'static str, BTreeMap<&'static str, Shelf>>,
     sinks: Vec<Sink>,
+    /// What past events weigh that may go.
+    history_weight: usize,
     /// When there are so many sinks, those that nobody watches any more are dropped: without news they
     /// would stay, with all that their clients asked by.
     sweep_at: usize,
@@ -161,9 +149,7 @@ impl Store {
             spec,
         );
         shelf.resources.insert(id.to_owned(), resource.clone());
-        let news = Event::Created(resource).into();
-        shelf.note(&news);
-        self.tell(&news);
+        self.tell(namespace, kind, Event::Created(resource));
         Ok(1)
     }
 
@@ -294,9 +280,7 @@ impl Store {
             return Err(StoreError::HasFinalizers);
         }
         if let Some(gone) = shelf.resources.remove(id) {
-            let news = Event::Destroyed(gone).into();
-            shelf.note(&news);
-            self.tell(&news);
+            self.tell(namespace, kind, Event::Destroyed(gone));
         }
         Ok(())
     }
@@ -419,14 +403,33 @@ impl Store {
         resource.metadata.updated = now;
         let version = resource.metadata.version;
         let new = resource.clone();
-        let news = Event::Updated { old, new }.into();
-        shelf.note(&news);
-        self.tell(&news);
+        self.tell(place.0, new.metadata.kind, Event::Updated { old, new });
         Ok(version)
     }
 
-    fn tell(&mut self, news: &News) {
-        self.sinks.retain(|sink| sink.offer(news));
+    /// Notes what has just happened, and tells it.
+    fn tell(&mut self, namespace: &'static str, kind: &'static Kind, event: Event) {
+        let news = News::from(event);
+        if let Ok(shelf) = self.shelf_mut((namespace, kind.name)) {
+            shelf.generation = shelf.generation.saturating_add(1);
+            let before = shelf.history.weight();
+            shelf.history.add(news.clone(), kind.sensitivity);
+            let after = shelf.history.weight();
+            let others = self.history_weight.saturating_sub(before);
+            self.history_weight = others.saturating_add(after);
+        }
+        while self.history_weight > HISTORY_BYTES_MAX && self.forget() {}
+        self.sinks.retain(|sink| sink.offer(&news));
+    }
+
+    /// Lets an old event go: one of the type of which most is kept, so that a type that changes all the time takes
+    /// nothing from the others. Returns whether there was one.
+    fn forget(&mut self) -> bool {
+        let shelves = self.shelves.values_mut().flat_map(BTreeMap::values_mut);
+        let heaviest = shelves.max_by_key(|shelf| shelf.history.weight());
+        let freed = heaviest.map_or(0, |shelf| shelf.history.forget());
+        self.history_weight = self.history_weight.saturating_sub(freed);
+        freed > 0
     }
 }
 

@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use resource::{
-    AnySpec, BACKLOG_MAX, Bootstrap, Column, Encoded, Event, Filter, HISTORY_MAX, Kind, Metadata,
-    Phase, Resource, ResourceSpec, Selector, Sensitivity, Store, StoreError, Watch, WatchError,
+    AnySpec, BACKLOG_MAX, Bootstrap, Column, Encoded, Event, Filter, HISTORY_MAX, HISTORY_MIN,
+    Kind, Metadata, Phase, Resource, ResourceSpec, Selector, Sensitivity, Store, StoreError, Watch,
+    WatchError,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -459,13 +460,70 @@ fn a_watch_can_begin_with_the_last_events_as_far_as_they_are_kept() {
     assert_eq!(drain(&mut two), ["~apple@3", "~apple@4", "-apple"]);
     assert_eq!(drain(&mut gone), ["+pear", "-pear"]);
     assert_eq!(drain(&mut none), ["-apple"]);
-    for weight in 0..100 {
-        store
-            .put("cook", "kitchen", "fig", Arc::new(Fruit(weight)), at(4))
-            .unwrap();
+}
+
+/// What is kept of the events of a kind.
+fn kept(store: &mut Store, kind: &'static Kind) -> Vec<String> {
+    let selector = Selector { kind, ..all() };
+    drain(&mut store.watch(selector, Bootstrap::Tail(usize::MAX)))
+}
+
+#[test]
+fn of_small_public_types_a_thousand_events_are_kept_and_of_secret_ones_few() {
+    let mut store = Store::new();
+
+    for weight in 0..=u32::try_from(2 * HISTORY_MAX).unwrap() {
+        let fruit = Arc::new(Fruit(weight));
+        store.put("cook", "kitchen", "fig", fruit, at(4)).unwrap();
+        let stone = Arc::new(Stone(weight));
+        store.put("cook", "kitchen", "opal", stone, at(4)).unwrap();
     }
-    let mut all_there_is = store.watch(all(), Bootstrap::Tail(usize::MAX));
-    assert_eq!(drain(&mut all_there_is).len(), HISTORY_MAX);
+
+    let fruits = kept(&mut store, &FRUITS);
+    assert!((1000..=HISTORY_MAX).contains(&fruits.len()));
+    assert_eq!(fruits.last().unwrap(), "~fig@2049");
+    let stones = kept(&mut store, &STONES);
+    assert_eq!(stones.len(), HISTORY_MIN);
+    assert_eq!(stones.last().unwrap(), "~opal@2049");
+}
+
+#[test]
+fn a_type_that_floods_or_is_large_takes_no_history_from_the_others() {
+    #[derive(Debug, Clone, PartialEq)]
+    struct Melon(u32);
+    static MELONS: Kind = Kind {
+        name: "Melons.test.dev",
+        namespace: "kitchen",
+        aliases: &[],
+        columns: &[],
+        sensitivity: Sensitivity::Public,
+    };
+    impl ResourceSpec for Melon {
+        const KIND: &'static Kind = &MELONS;
+
+        fn encode(&self) -> Option<Encoded> {
+            Some(Encoded {
+                yaml: "m".repeat(100_000),
+                proto: Vec::new(),
+            })
+        }
+    }
+    let mut store = Store::new();
+    for weight in 0..100 {
+        let fruit = Arc::new(Fruit(weight));
+        store.put("cook", "kitchen", "fig", fruit, at(4)).unwrap();
+    }
+
+    for weight in 0..100 {
+        let melon = Arc::new(Melon(weight));
+        store.put("cook", "kitchen", "melon", melon, at(4)).unwrap();
+    }
+
+    assert_eq!(kept(&mut store, &FRUITS).len(), 100);
+    // Two more than the few are as much as all may be.
+    let melons = kept(&mut store, &MELONS);
+    assert_eq!(melons.len(), HISTORY_MIN + 2);
+    assert_eq!(melons.last().unwrap(), "~melon@100");
 }
 
 #[test]
