@@ -18,6 +18,14 @@ enum Node {
     Resource(String),
 }
 
+/// The form of who writes: a controller, or a task or a part of machined, whose names end otherwise.
+fn form(name: &str) -> &'static str {
+    match name.ends_with("Controller") {
+        true => "box",
+        false => "ellipse",
+    }
+}
+
 /// Writes the graph. A type that has resources in `present` is shown as them.
 pub(crate) fn draw(edges: &[ControllerDependencyEdge], present: &Present) -> String {
     let mut numbers: BTreeMap<Node, usize> = BTreeMap::new();
@@ -47,8 +55,9 @@ pub(crate) fn draw(edges: &[ControllerDependencyEdge], present: &Present) -> Str
             Node::Controller(name) => {
                 writeln!(
                     text,
-                    "  n{number}[label=\"{}\",shape=\"box\"];",
-                    quoted(name)
+                    "  n{number}[label=\"{}\",shape=\"{}\"];",
+                    quoted(name),
+                    form(name)
                 )
             }
             Node::Resource(name) => writeln!(
@@ -117,21 +126,47 @@ mod tests {
     #[test]
     fn res_12_controllers_are_boxes_and_types_are_filled_notes() {
         let edges = [
-            edge("a.Writer", DependencyEdgeType::OutputExclusive, ""),
-            edge("b.Reader", DependencyEdgeType::InputWeak, "v1alpha1"),
-            edge("b.Reader", DependencyEdgeType::InputWeak, "v1alpha1"),
+            edge(
+                "a.WriterController",
+                DependencyEdgeType::OutputExclusive,
+                "",
+            ),
+            edge(
+                "b.ReaderController",
+                DependencyEdgeType::InputWeak,
+                "v1alpha1",
+            ),
+            edge(
+                "b.ReaderController",
+                DependencyEdgeType::InputWeak,
+                "v1alpha1",
+            ),
         ];
 
         assert_eq!(
             draw(&edges, &Present::new()),
             "digraph  {\n\n\
-             \u{20} n1[label=\"a.Writer\",shape=\"box\"];\n\
-             \u{20} n3[label=\"b.Reader\",shape=\"box\"];\n\
+             \u{20} n1[label=\"a.WriterController\",shape=\"box\"];\n\
+             \u{20} n3[label=\"b.ReaderController\",shape=\"box\"];\n\
              \u{20} n2[fillcolor=\"azure2\",label=\"config:MachineConfigs.config.talos.dev\",\
              shape=\"note\",style=\"filled\"];\n\n\
              \u{20} n1->n2[style=\"bold\"];\n\
              \u{20} n2->n3[style=\"dotted\"];\n\n}\n"
         );
+    }
+
+    #[test]
+    fn res_12_who_writes_and_is_no_controller_is_no_box() {
+        let edges = [edge(
+            "v1alpha1.loadConfig",
+            DependencyEdgeType::OutputExclusive,
+            "",
+        )];
+
+        let text = draw(&edges, &Present::new());
+
+        let drawn = "[label=\"v1alpha1.loadConfig\",shape=\"ellipse\"];";
+        assert!(text.contains(drawn), "{text}");
     }
 
     #[test]
@@ -143,12 +178,20 @@ mod tests {
         let there = |owner: &str, id: &str| (owner.to_owned(), id.to_owned());
         let present = [(
             place,
-            vec![there("a.Writer", "v1alpha1"), there("other", "x")],
+            vec![there("a.WriterController", "v1alpha1"), there("other", "x")],
         )];
         let edges = [
-            edge("a.Writer", DependencyEdgeType::OutputExclusive, ""),
-            edge("b.Reader", DependencyEdgeType::InputStrong, ""),
-            edge("c.Reader", DependencyEdgeType::InputStrong, "gone"),
+            edge(
+                "a.WriterController",
+                DependencyEdgeType::OutputExclusive,
+                "",
+            ),
+            edge("b.ReaderController", DependencyEdgeType::InputStrong, ""),
+            edge(
+                "c.ReaderController",
+                DependencyEdgeType::InputStrong,
+                "gone",
+            ),
         ];
 
         let text = draw(&edges, &present.into());
@@ -162,12 +205,16 @@ mod tests {
 
     #[test]
     fn a_name_cannot_break_out_of_its_quotes() {
-        let edges = [edge("a\"]; x\\\n", DependencyEdgeType::InputWeak, "")];
+        let edges = [edge(
+            "a\"]; x\\\nController",
+            DependencyEdgeType::InputWeak,
+            "",
+        )];
 
         let text = draw(&edges, &Present::new());
 
         assert!(
-            text.contains(r#"[label="a\"]; x\\",shape="box"];"#),
+            text.contains(r#"[label="a\"]; x\\Controller",shape="box"];"#),
             "{text}"
         );
     }

@@ -11,7 +11,7 @@ use crate::proc::mounts::{self, Mounted};
 use crate::resources::MountStatus;
 
 /// Who writes them: the tasks that mount, which the documents do not call a controller.
-pub(crate) const OWNER: &str = "runtime.MountStatuses";
+pub(crate) const OWNER: &str = "v1alpha1.mountPartitions";
 
 /// Labels of partitions, and where they are.
 const PLACES: &[(&str, &str)] = &[

@@ -32,7 +32,7 @@ use crate::resources::{
     MaintenanceServiceRequest, NodeAddress,
 };
 
-/// Who says that the node looks for its configuration: the task of the boot sequence.
+/// Who says that the node looks for its configuration: no controller, but the task of the boot sequence.
 pub(crate) const TASK: &str = "v1alpha1.loadConfig";
 /// How long the kernel argument's source may fail before maintenance mode opens beside it.
 const GRACE: Duration = Duration::from_secs(60);

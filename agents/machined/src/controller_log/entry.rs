@@ -12,6 +12,7 @@ use proto::log::CONTROLLERS;
 use resource::{Change, Deed, Failure};
 
 use crate::clock::Took;
+use crate::controllers;
 use crate::journal::cut;
 
 /// The most bytes of a reason. In JSON a byte is six at most, and a line of logd's is 4096.
@@ -62,6 +63,14 @@ impl fmt::Display for Value {
     }
 }
 
+/// What an owner of resources is called in a line.
+fn role(owner: &str) -> &'static str {
+    match controllers::is_controller(owner) {
+        true => "controller",
+        false => "source",
+    }
+}
+
 /// One line, without its date. It is written as the console shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -96,7 +105,7 @@ impl Entry {
             Deed::Destroyed => "resource destroyed",
         };
         Self::new(Level::Debug, message)
-            .with("controller", Value::Name(change.owner))
+            .with(role(change.owner), Value::Name(change.owner))
             .with("namespace", Value::Name(change.namespace))
             .with("type", Value::Name(change.kind.name))
             .with("id", Value::Text(cut(&change.id, ID_MAX).to_owned()))
@@ -190,6 +199,15 @@ mod tests {
              \"controller-runtime\", \"controller\": \"network.HostnameSpecController\", \
              \"namespace\": \"network\", \"type\": \"HostnameStatuses.net.talos.dev\", \"id\": \
              \"hostname\"}"
+        );
+        let of_a_task = Change {
+            owner: "v1alpha1.loadConfig",
+            ..change("hostname")
+        };
+        let text = Entry::changed(&of_a_task).to_string();
+        assert!(
+            text.contains(", \"source\": \"v1alpha1.loadConfig\", "),
+            "{text}"
         );
         assert_eq!(
             failed.line(at(5)),

@@ -78,6 +78,15 @@ use crate::{acquire, adjtime, kernel_modules, layers, meta, mounted, perf, seque
 /// Who writes the configuration that was accepted.
 pub(crate) const CONFIGURATION: &str = "config.AcquireController";
 
+/// How names end that the documents call controllers. Other sources of news have other names: tasks of the
+/// boot sequence, and parts of machined. Clients can tell them by that alone: the graph has no more than names.
+const CONTROLLER: &str = "Controller";
+
+/// Says whether an owner of resources is what the documents call a controller.
+pub(crate) fn is_controller(owner: &str) -> bool {
+    owner.ends_with(CONTROLLER)
+}
+
 /// Where controllers say what parts of machined that are none are to do.
 #[derive(Debug)]
 pub(crate) struct Outlets<'a> {
@@ -264,5 +273,49 @@ pub(crate) mod bench {
         pub(crate) fn run(&mut self) -> resource::Ran {
             self.engine.run(&mut self.store, self.now)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn res_12_all_controllers_are_named_so_and_no_other_source_is() {
+        let mut engine = Engine::new();
+        let outlets = Outlets {
+            modules: &watch::Sender::default(),
+            join: &watch::Sender::default(),
+            shipping: &shipping::Wanted::default(),
+            metrics: &watch::Sender::default(),
+            announced: &watch::Sender::default(),
+            status: &watch::Sender::default(),
+        };
+        let arguments = KernelArguments::parse("");
+        register(
+            &mut engine,
+            &Places::under("/nowhere"),
+            &arguments,
+            &outlets,
+        )
+        .unwrap();
+
+        let all = engine.dependencies();
+        let others: BTreeSet<&str> = all
+            .iter()
+            .map(|edge| edge.controller)
+            .filter(|name| !is_controller(name))
+            .collect();
+        let known = [
+            acquire::TASK,
+            join::OWNER,
+            meta::OWNER,
+            mounted::OWNER,
+            resources::META,
+            sequence::OWNER,
+        ];
+        assert_eq!(others, BTreeSet::from(known));
     }
 }

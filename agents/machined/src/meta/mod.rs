@@ -27,7 +27,7 @@ use crate::resources::{MetaKey, MetaLoaded};
 use crate::{files, stored};
 
 /// Who writes the resources.
-pub(crate) const OWNER: &str = "runtime.MetaController";
+pub(crate) const OWNER: &str = "v1alpha1.meta";
 
 /// How long a disk may take. What answers takes a hundredth.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -16,7 +16,7 @@ use crate::node::Node;
 use crate::resources::JoinCertificate;
 
 /// Who writes the certificate that another node signed.
-pub(crate) const OWNER: &str = "secrets.JoinController";
+pub(crate) const OWNER: &str = "secrets.join";
 
 /// The first pause after a failure, and the longest: who starts a cluster starts workers first, too.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));

@@ -18,7 +18,7 @@ use crate::logbook::Logbook;
 use crate::node::{NetState, TestNode, eth0};
 
 /// A line of the documents' form.
-const FORM: &str = r#"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARN|ERROR) [a-z][^{]* \{"component": "controller-runtime", "controller": "[a-zA-Z0-9]+\.[a-zA-Z]+", .*\}$"#;
+const FORM: &str = r#"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARN|ERROR) [a-z][^{]* \{"component": "controller-runtime", "(controller|source)": "[a-zA-Z0-9]+\.[a-zA-Z]+", .*\}$"#;
 
 fn line<'a>(log: &'a str, parts: &[&str]) -> Option<&'a str> {
     log.lines()
