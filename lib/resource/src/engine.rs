@@ -4,7 +4,7 @@
 //! Owns: who may write what, when a controller is called, and how long a failing one waits.
 //! Never: waits itself; it says when to come back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -61,6 +61,9 @@ impl std::error::Error for RegisterError {}
 pub enum Relation {
     /// It reads.
     Input(Strength),
+    /// It is called when what it wrote and goes away is held by nobody any more, and destroys it: of a type that
+    /// somebody reads strongly.
+    DestroyReady,
     /// It writes, and nobody else does.
     Output,
 }
@@ -193,6 +196,11 @@ impl Engine {
     #[must_use]
     pub fn dependencies(&self) -> Vec<Dependency> {
         let mut edges = Vec::new();
+        let inputs = self.seats.iter().flat_map(|seat| &seat.controller.inputs);
+        let held: BTreeSet<(&str, &str)> = inputs
+            .filter(|input| input.strength == Strength::Strong)
+            .map(|input| (input.namespace, input.kind.name))
+            .collect();
         for seat in &self.seats {
             let controller = seat.controller.name;
             edges.extend(seat.controller.inputs.iter().map(|input| Dependency {
@@ -202,10 +210,13 @@ impl Engine {
                 kind: input.kind,
                 id: input.id,
             }));
-            edges.extend(edges_out(controller, &seat.controller.outputs));
+            let outputs = &seat.controller.outputs;
+            let waits = |edge: &Dependency| held.contains(&(edge.namespace, edge.kind.name));
+            edges.extend(edges_out(controller, outputs, Relation::DestroyReady).filter(waits));
+            edges.extend(edges_out(controller, outputs, Relation::Output));
         }
         for (name, outputs) in &self.sources {
-            edges.extend(edges_out(name, outputs));
+            edges.extend(edges_out(name, outputs, Relation::Output));
         }
         edges
     }
@@ -253,10 +264,14 @@ impl Engine {
     }
 }
 
-fn edges_out(controller: &'static str, outputs: &[Output]) -> impl Iterator<Item = Dependency> {
+fn edges_out(
+    controller: &'static str,
+    outputs: &[Output],
+    relation: Relation,
+) -> impl Iterator<Item = Dependency> {
     outputs.iter().map(move |output| Dependency {
         controller,
-        relation: Relation::Output,
+        relation,
         namespace: output.namespace,
         kind: output.kind,
         id: None,

@@ -496,6 +496,13 @@ fn the_graph_lists_every_edge() {
         edges,
         [
             ("test.Double", weak, "Words.test.dev", None),
+            // Somebody holds them.
+            (
+                "test.Double",
+                Relation::DestroyReady,
+                "Doubles.test.dev",
+                None
+            ),
             ("test.Double", Relation::Output, "Doubles.test.dev", None),
             (
                 "test.Total",

@@ -37,10 +37,11 @@ fn is_shown(edge: &Dependency) -> bool {
 
 fn edge(edge: &Dependency) -> wire::ControllerDependencyEdge {
     let edge_type = match edge.relation {
-        // Nobody shares a type within a namespace, and who writes one sees it go by itself.
+        // Nobody shares a type within a namespace.
         Relation::Output => wire::DependencyEdgeType::OutputExclusive,
         Relation::Input(Strength::Strong) => wire::DependencyEdgeType::InputStrong,
         Relation::Input(Strength::Weak) => wire::DependencyEdgeType::InputWeak,
+        Relation::DestroyReady => wire::DependencyEdgeType::InputDestroyReady,
     };
     wire::ControllerDependencyEdge {
         controller_name: edge.controller.to_owned(),

@@ -72,6 +72,13 @@ async fn rpc_001_002_every_resource_belongs_to_whom_the_graph_says() {
         "EtcFileSpecs.files.talos.dev",
         ""
     ));
+    // Who writes what that one holds is called when it lets go.
+    assert!(has(
+        "network.EtcFileController",
+        DependencyEdgeType::InputDestroyReady,
+        "EtcFileSpecs.files.talos.dev",
+        ""
+    ));
     // Whether the machine is ready follows from what is declared.
     for (kind, id) in [
         ("TimeStatuses.v1alpha1.talos.dev", "node"),
