@@ -166,7 +166,7 @@ impl Node {
             status: &status,
         };
         controllers::register(&mut engine, &places, &arguments, &outlets)?;
-        let mut store = Store::new();
+        let mut store = Store::born(u64::from_be_bytes(seed));
         resources::announce(&mut store, clock::now().wall)?;
         let node = Self {
             state: Mutex::new(State {

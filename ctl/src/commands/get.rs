@@ -179,8 +179,8 @@ fn take(
                 ))
                 .hint("watch again: it begins with what is there now"));
             }
-            // Of a newer node.
-            Err(_) => continue,
+            // Nothing happened, or it is of a newer node.
+            Ok(EventType::Noop) | Err(_) => continue,
         };
         if let Some(resource) = resource {
             page.show(

@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 
-use crate::Sensitivity;
 use crate::news::News;
+use crate::{Forgotten, Sensitivity};
 
 /// So many of the last events are kept of every type in every namespace, whatever they hold: as many as one looks
 /// back by eye. Of a type with secrets there are no others.
@@ -27,6 +27,8 @@ pub(crate) struct History {
     older: VecDeque<(News, usize)>,
     /// What they weigh together.
     weight: usize,
+    /// How many events the store had told, of all types, after the last one of these that is not kept.
+    lost: u64,
 }
 
 impl History {
@@ -38,6 +40,18 @@ impl History {
     /// What those weigh that may go.
     pub(crate) const fn weight(&self) -> usize {
         self.weight
+    }
+
+    /// Lists what came after so many events of the store.
+    ///
+    /// # Errors
+    /// Some of it is not kept.
+    pub(crate) fn after(&self, events: u64) -> Result<impl Iterator<Item = &News>, Forgotten> {
+        if events < self.lost {
+            return Err(Forgotten);
+        }
+        let is_after = move |news: &&News| news.bookmark().is_some_and(|at| at.events > events);
+        Ok(self.iter().filter(is_after))
     }
 
     /// Takes in what has just happened.
@@ -58,14 +72,21 @@ impl History {
                     let _freed = self.forget();
                 }
             }
-            Sensitivity::Sensitive => {}
+            Sensitivity::Sensitive => self.lose(&older),
         }
     }
 
     /// Lets the oldest go that may. Returns what it weighed.
     pub(crate) fn forget(&mut self) -> usize {
-        let weight = self.older.pop_front().map_or(0, |(_gone, weight)| weight);
+        let Some((gone, weight)) = self.older.pop_front() else {
+            return 0;
+        };
+        self.lose(&gone);
         self.weight = self.weight.saturating_sub(weight);
         weight
+    }
+
+    fn lose(&mut self, gone: &News) {
+        self.lost = gone.bookmark().map_or(self.lost, |at| at.events);
     }
 }

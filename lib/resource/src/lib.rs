@@ -10,6 +10,7 @@
 //! Never: knows what any type of resource means, or lets two writers at one type of a namespace.
 #![forbid(unsafe_code)]
 
+mod bookmark;
 mod change;
 mod engine;
 mod history;
@@ -20,6 +21,7 @@ mod resource;
 mod store;
 mod watch;
 
+pub use bookmark::{Bookmark, Forgotten};
 pub use change::{Change, Deed, Writer};
 pub use engine::{Dependency, Engine, Ran, RegisterError, Relation};
 pub use history::{HISTORY_MAX, HISTORY_MIN};

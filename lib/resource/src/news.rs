@@ -9,7 +9,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use crate::{Metadata, Resource, Selector, Sensitivity};
+use crate::{Bookmark, Metadata, Resource, Selector, Sensitivity};
 
 /// What a watcher is told.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub enum Event {
     Destroyed(Resource),
     /// All that was there when the watch began has been told.
     Bootstrapped,
+    /// Nothing happened: it is told for its bookmark.
+    Noop,
 }
 
 impl Event {
@@ -35,7 +37,7 @@ impl Event {
             Self::Created(resource)
             | Self::Updated { new: resource, .. }
             | Self::Destroyed(resource) => Some(&resource.metadata),
-            Self::Bootstrapped => None,
+            Self::Bootstrapped | Self::Noop => None,
         }
     }
 }
@@ -50,16 +52,15 @@ pub struct News(Arc<Told>);
 #[derive(Debug)]
 struct Told {
     event: Event,
+    /// Where it is among all events; nothing for what was there when a watch began.
+    bookmark: Option<Bookmark>,
     /// The event in the form that clients are sent, once somebody has asked. Never a secret one.
     encoded: OnceLock<Arc<[u8]>>,
 }
 
 impl From<Event> for News {
     fn from(event: Event) -> Self {
-        Self(Arc::new(Told {
-            event,
-            encoded: OnceLock::new(),
-        }))
+        Self::told(event, None)
     }
 }
 
@@ -72,14 +73,34 @@ impl Deref for News {
 }
 
 impl News {
+    /// Something that happened, or was said, right before `bookmark`.
+    pub(crate) fn at(event: Event, bookmark: Bookmark) -> Self {
+        Self::told(event, Some(bookmark))
+    }
+
+    fn told(event: Event, bookmark: Option<Bookmark>) -> Self {
+        Self(Arc::new(Told {
+            event,
+            bookmark,
+            encoded: OnceLock::new(),
+        }))
+    }
+
+    /// Returns the place right behind the event, where a watcher that has heard it can go on; nothing for
+    /// what was there when a watch began.
+    #[must_use]
+    pub fn bookmark(&self) -> Option<Bookmark> {
+        self.0.bookmark
+    }
+
     /// The news as a watcher sees them who looks only through `selector`: what comes into sight was
     /// created for him, what goes out of sight destroyed.
     pub(crate) fn seen_through(&self, selector: &Selector) -> Option<Self> {
         if let Event::Updated { old, new } = &**self {
             return match (selector.wants(&old.metadata), selector.wants(&new.metadata)) {
                 (true, true) => Some(self.clone()),
-                (false, true) => Some(Event::Created(new.clone()).into()),
-                (true, false) => Some(Event::Destroyed(new.clone()).into()),
+                (false, true) => Some(Self::told(Event::Created(new.clone()), self.0.bookmark)),
+                (true, false) => Some(Self::told(Event::Destroyed(new.clone()), self.0.bookmark)),
                 (false, false) => None,
             };
         }
@@ -113,7 +134,7 @@ impl News {
             Event::Created(resource)
             | Event::Updated { new: resource, .. }
             | Event::Destroyed(resource) => resource.encoded_len(),
-            Event::Bootstrapped => 0,
+            Event::Bootstrapped | Event::Noop => 0,
         };
         // The spec is about as long as both forms of it; both forms are kept; an event has them of two resources.
         BARE_WEIGHT.saturating_add(spec.saturating_mul(4))

@@ -13,7 +13,7 @@ use crate::history::{HISTORY_BYTES_MAX, History};
 use crate::news::{Event, News};
 use crate::resource::{Metadata, Phase, Resource, Typed, Version};
 use crate::watch::{Bootstrap, Selector, Sink, Watch};
-use crate::{AnySpec, Kind, ResourceSpec};
+use crate::{AnySpec, Bookmark, Forgotten, Kind, ResourceSpec};
 
 /// Why an operation was not done. Nothing changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,10 @@ struct Shelf {
 /// Every resource of the node.
 #[derive(Debug, Default)]
 pub struct Store {
+    /// What tells it from one that was started before or after it.
+    birth: u64,
+    /// How much has happened in it.
+    events: u64,
     /// By namespace, then by type.
     shelves: BTreeMap<&'static str, BTreeMap<&'static str, Shelf>>,
     sinks: Vec<Sink>,
@@ -83,6 +87,24 @@ impl Store {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Returns the same, told from all others by `birth`: a bookmark of one is none of another.
+    #[must_use]
+    pub fn born(birth: u64) -> Self {
+        Self {
+            birth,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the place behind all that has happened.
+    #[must_use]
+    pub const fn bookmark(&self) -> Bookmark {
+        Bookmark {
+            store: self.birth,
+            events: self.events,
+        }
     }
 
     /// Returns a resource.
@@ -346,12 +368,34 @@ impl Store {
                 .list_any(selector.namespace, selector.kind)
                 .filter(|resource| selector.wants(&resource.metadata))
                 .cloned()
-                .map(Event::Created)
-                .chain([Event::Bootstrapped])
-                .map(News::from)
+                .map(|present| News::from(Event::Created(present)))
+                .chain([News::at(Event::Bootstrapped, self.bookmark())])
                 .collect(),
             Bootstrap::Tail(count) => self.tail(&selector, count),
         };
+        self.open(selector, first)
+    }
+
+    /// Opens a watch that first tells what came after `bookmark`.
+    ///
+    /// # Errors
+    /// The bookmark is of another store, or something of that is not kept any more.
+    pub fn resume(&mut self, selector: Selector, bookmark: Bookmark) -> Result<Watch, Forgotten> {
+        if bookmark.store != self.birth || bookmark.events > self.events {
+            return Err(Forgotten);
+        }
+        let first = match self.shelf(selector.namespace, selector.kind) {
+            None => VecDeque::new(),
+            Some(shelf) => shelf
+                .history
+                .after(bookmark.events)?
+                .filter_map(|news| news.seen_through(&selector))
+                .collect(),
+        };
+        Ok(self.open(selector, first))
+    }
+
+    fn open(&mut self, selector: Selector, first: VecDeque<News>) -> Watch {
         let (sink, watch) = crate::watch::open(selector, first);
         if self.sinks.len() >= self.sweep_at {
             self.sinks.retain(Sink::is_watched);
@@ -409,7 +453,8 @@ impl Store {
 
     /// Notes what has just happened, and tells it.
     fn tell(&mut self, namespace: &'static str, kind: &'static Kind, event: Event) {
-        let news = News::from(event);
+        self.events = self.events.saturating_add(1);
+        let news = News::at(event, self.bookmark());
         if let Ok(shelf) = self.shelf_mut((namespace, kind.name)) {
             shelf.generation = shelf.generation.saturating_add(1);
             let before = shelf.history.weight();

@@ -9,8 +9,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use crate::news::News;
-use crate::{Kind, Metadata};
+use crate::news::{Event, News};
+use crate::{Bookmark, Kind, Metadata};
 
 /// The most events that wait for one watcher. The documents' limit for a namespace's history.
 pub const BACKLOG_MAX: usize = 1024;
@@ -195,6 +195,12 @@ pub(crate) fn open(selector: Selector, first: VecDeque<News>) -> (Sink, Watch) {
 }
 
 impl Watch {
+    /// Tells the watcher where it is, behind all that waits.
+    pub fn mark(&mut self, bookmark: Bookmark) {
+        let mark = News::at(Event::Noop, bookmark);
+        locked(&self.queue).news.push_back(mark);
+    }
+
     /// Takes the next event, if one waits.
     ///
     /// # Errors

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use resource::{
-    AnySpec, BACKLOG_MAX, Bootstrap, Column, Encoded, Event, Filter, HISTORY_MAX, HISTORY_MIN,
-    Kind, Metadata, Phase, Resource, ResourceSpec, Selector, Sensitivity, Store, StoreError, Watch,
-    WatchError,
+    AnySpec, BACKLOG_MAX, Bookmark, Bootstrap, Column, Encoded, Event, Filter, Forgotten,
+    HISTORY_MAX, HISTORY_MIN, Kind, Metadata, Phase, Resource, ResourceSpec, Selector, Sensitivity,
+    Store, StoreError, Watch, WatchError,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +87,7 @@ fn drain(watch: &mut Watch) -> Vec<String> {
             Event::Updated { new: r, .. } => format!("~{}@{}", r.metadata.id, r.metadata.version),
             Event::Destroyed(r) => format!("-{}", r.metadata.id),
             Event::Bootstrapped => "|".to_owned(),
+            Event::Noop => ".".to_owned(),
         });
     }
     seen
@@ -460,6 +461,70 @@ fn a_watch_can_begin_with_the_last_events_as_far_as_they_are_kept() {
     assert_eq!(drain(&mut two), ["~apple@3", "~apple@4", "-apple"]);
     assert_eq!(drain(&mut gone), ["+pear", "-pear"]);
     assert_eq!(drain(&mut none), ["-apple"]);
+}
+
+#[test]
+fn a_watch_goes_on_where_another_one_ended_or_says_that_it_cannot() {
+    let mut store = Store::born(7);
+    let put = |store: &mut Store, id: &str, weight| {
+        let fruit = Arc::new(Fruit(weight));
+        store.put("cook", "kitchen", id, fruit, at(1)).unwrap();
+    };
+    let forgotten = |store: &mut Store, bookmark| {
+        let watch = store.resume(all(), bookmark);
+        watch.map(|_watch| ()) == Err(Forgotten)
+    };
+    put(&mut store, "apple", 1);
+    let mut watch = store.watch(all(), Bootstrap::Contents);
+    let created = watch.try_next().unwrap().unwrap();
+    assert_eq!(created.bookmark(), None);
+    let bootstrapped = watch.try_next().unwrap().unwrap().bookmark().unwrap();
+    put(&mut store, "apple", 2);
+    let updated = watch.try_next().unwrap().unwrap().bookmark().unwrap();
+    put(&mut store, "pear", 1);
+
+    // As bytes, which is how clients keep it.
+    let bootstrapped = Bookmark::parse(&bootstrapped.to_bytes()).unwrap();
+    let mut first = store.resume(all(), bootstrapped).unwrap();
+    let mut second = store.resume(all(), updated).unwrap();
+    let here = store.bookmark();
+    let mut third = store.resume(all(), here).unwrap();
+    third.mark(here);
+    put(&mut store, "fig", 1);
+    assert_eq!(drain(&mut first), ["~apple@2", "+pear", "+fig"]);
+    assert_eq!(drain(&mut second), ["+pear", "+fig"]);
+    assert_eq!(drain(&mut third), [".", "+fig"]);
+    // One that is through a filter goes on through it.
+    let pear = Selector {
+        id: Some("pear".to_owned()),
+        ..all()
+    };
+    let mut of_one = store.resume(pear, bootstrapped).unwrap();
+    assert_eq!(drain(&mut of_one), ["+pear"]);
+    // Of a type that never was there is nothing to tell.
+    let stones = Selector {
+        kind: &STONES,
+        ..all()
+    };
+    let mut none = store.resume(stones.clone(), bootstrapped).unwrap();
+    assert_eq!(drain(&mut none), Vec::<String>::new());
+    // Another store, and one that has not come so far.
+    let mut other = Store::born(8);
+    put(&mut other, "apple", 1);
+    assert!(forgotten(&mut other, updated));
+    assert!(forgotten(&mut Store::born(7), updated));
+    // What came after it is not kept any more: soon of a type with secrets, late of another.
+    for weight in 0..17 {
+        let stone = Arc::new(Stone(weight));
+        store.put("cook", "kitchen", "opal", stone, at(1)).unwrap();
+    }
+    assert_eq!(store.resume(stones.clone(), here).map(drop), Err(Forgotten));
+    assert!(store.resume(all(), here).is_ok());
+    for weight in 0..2000 {
+        put(&mut store, "apple", weight);
+    }
+    assert!(forgotten(&mut store, here));
+    assert!(store.resume(stones, store.bookmark()).is_ok());
 }
 
 /// What is kept of the events of a kind.

@@ -20,6 +20,7 @@ use tokio_stream::Stream;
 use tonic::Status;
 use tonic::codegen::BoxStream;
 
+use super::begin::{self, Begin};
 use super::{access, message, query};
 use crate::node::Node;
 use crate::on_demand;
@@ -59,23 +60,7 @@ pub(super) fn watch(
             "label_query, id_query: a watch of one resource has nothing to choose from",
         ));
     }
-    let tail = usize::try_from(options.tail_events)
-        .map_err(|_| Status::invalid_argument("tail_events: must not be below zero"))?;
-    let bootstrap = match (options.bootstrap_contents, tail) {
-        (false, 0) => Bootstrap::Nothing,
-        (false, tail) => Bootstrap::Tail(tail),
-        (true, 0) if asked.id.is_none() => Bootstrap::Contents,
-        (true, 0) => {
-            return Err(Status::unimplemented(
-                "bootstrap_contents: a watch of one resource begins with it anyway",
-            ));
-        }
-        (true, _) => {
-            return Err(Status::invalid_argument(
-                "only one of bootstrap_contents and tail_events can be used",
-            ));
-        }
-    };
+    let begin = begin::read(&options, asked.id.is_some())?;
     let selector = Selector {
         namespace,
         kind,
@@ -85,14 +70,26 @@ pub(super) fn watch(
     on_demand::refresh(node, kind);
     let mut state = node.state();
     // One resource is told as it is now, also when it is not there.
-    let present = match (&asked.id, bootstrap) {
-        (Some(id), Bootstrap::Nothing) => Some(match state.store.get_any(namespace, kind, id) {
-            Some(present) => message::event(&Event::Created(present.clone()))?,
-            None => message::absent(namespace, kind.name, id),
-        }),
-        (Some(_) | None, _) => None,
+    let here = state.store.bookmark();
+    let present = match (&asked.id, begin) {
+        (Some(id), Begin::With(Bootstrap::Nothing)) => {
+            Some(match state.store.get_any(namespace, kind, id) {
+                Some(present) => message::event(&Event::Created(present.clone()), Some(here))?,
+                None => message::absent(namespace, kind.name, id, here),
+            })
+        }
+        (Some(_) | None, Begin::With(_) | Begin::After(_)) => None,
     };
-    let watch = state.store.watch(selector, bootstrap);
+    let mut watch = match begin {
+        Begin::With(bootstrap) => state.store.watch(selector, bootstrap),
+        Begin::After(bookmark) => {
+            let resumed = state.store.resume(selector, bookmark);
+            resumed.map_err(begin::refused)?
+        }
+    };
+    if options.bootstrap_bookmark {
+        watch.mark(here);
+    }
     drop(state);
     let form = Form {
         has_marks: asked.api_version >= 1,
@@ -193,13 +190,15 @@ fn gather(first: News, watch: &mut Watch, form: Form) -> (Result<WatchResponse, 
 /// Adds news to a response; returns how many bytes they are.
 fn add(response: &mut WatchResponse, news: &News, form: Form) -> Result<usize, Status> {
     if form.is_secret {
-        let event = message::event(news)?;
+        let event = message::event(news, news.bookmark())?;
         let len = event.encoded_len();
         response.event.push(event);
         return Ok(len);
     }
-    let event =
-        news.encoded(|event| message::event(event).map(|event| event.encode_to_vec().into()))?;
+    let event = news.encoded(|event| {
+        let event = message::event(event, news.bookmark());
+        event.map(|event| event.encode_to_vec().into())
+    })?;
     let len = event.len();
     response.encoded.push(event);
     Ok(len)

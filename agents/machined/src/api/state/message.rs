@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ::api::cosi::resource::{
     Event as WireEvent, EventType, Metadata as WireMetadata, Resource as WireResource, Spec,
 };
-use resource::{Encoded, Event, Metadata, Phase, Resource};
+use resource::{Bookmark, Encoded, Event, Metadata, Phase, Resource};
 use tonic::Status;
 
 use crate::clock;
@@ -59,27 +59,29 @@ fn metadata(metadata: &Metadata) -> WireMetadata {
     }
 }
 
-/// Writes an event.
+/// Writes an event, and where a watch that heard it can go on.
 ///
 /// # Errors
 /// As [`resource`].
-pub(super) fn event(event: &Event) -> Result<WireEvent, Status> {
+pub(super) fn event(event: &Event, bookmark: Option<Bookmark>) -> Result<WireEvent, Status> {
     let (kind, present, old) = match event {
         Event::Created(present) => (EventType::Created, Some(present), None),
         Event::Updated { old, new } => (EventType::Updated, Some(new), Some(old)),
         Event::Destroyed(gone) => (EventType::Destroyed, Some(gone), None),
         Event::Bootstrapped => (EventType::Bootstrapped, None, None),
+        Event::Noop => (EventType::Noop, None, None),
     };
     Ok(WireEvent {
         resource: present.map(resource).transpose()?,
         old: old.map(resource).transpose()?,
         error: None,
         event_type: kind.into(),
+        bookmark: bookmark.map(|bookmark| bookmark.to_bytes().to_vec()),
     })
 }
 
 /// The event for one resource that is watched and not there.
-pub(super) fn absent(namespace: &str, kind: &str, id: &str) -> WireEvent {
+pub(super) fn absent(namespace: &str, kind: &str, id: &str, bookmark: Bookmark) -> WireEvent {
     WireEvent {
         resource: Some(WireResource {
             metadata: Some(WireMetadata {
@@ -93,6 +95,7 @@ pub(super) fn absent(namespace: &str, kind: &str, id: &str) -> WireEvent {
             spec: None,
         }),
         event_type: EventType::Destroyed.into(),
+        bookmark: Some(bookmark.to_bytes().to_vec()),
         ..WireEvent::default()
     }
 }

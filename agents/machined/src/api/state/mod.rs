@@ -5,6 +5,7 @@
 //! Never: writes a resource for a caller: controllers and sources do that alone.
 
 mod access;
+mod begin;
 mod follow;
 mod message;
 mod query;

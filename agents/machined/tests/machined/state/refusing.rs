@@ -209,7 +209,24 @@ async fn what_makes_no_sense_is_refused_and_harms_nobody() {
             None,
             WatchOptions {
                 tail_events: 3,
+                ..bootstrap.clone()
+            },
+            Code::InvalidArgument,
+        ),
+        (
+            None,
+            WatchOptions {
+                start_from_bookmark: Some(vec![0; 16]),
                 ..bootstrap
+            },
+            Code::InvalidArgument,
+        ),
+        (
+            None,
+            WatchOptions {
+                start_from_bookmark: Some(vec![0; 16]),
+                tail_events: 3,
+                ..WatchOptions::default()
             },
             Code::InvalidArgument,
         ),

@@ -4,7 +4,9 @@
 //! Owns: the order of events.
 //! Never: reads the fields of a status.
 
-use ::api::cosi::resource::{EventType, IdQuery, LabelQuery, LabelTerm, ListOptions, WatchOptions};
+use ::api::cosi::resource::{
+    Event, EventType, IdQuery, LabelQuery, LabelTerm, ListOptions, WatchOptions,
+};
 use ::api::machine::apply_configuration_request::Mode;
 
 use proto::service::State as Life;
@@ -118,6 +120,63 @@ async fn res_09_a_service_that_starts_anew_is_deleted_and_created_at_version_1()
     assert_eq!(line().await, (EventType::Destroyed, "2".to_owned(), true));
     assert_eq!(line().await, again[1]);
     assert_eq!(line().await, again[2]);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn res_09_a_watch_goes_on_where_another_one_ended() {
+    let (mut node, mut client) = running().await;
+    let mut state = node.state().await;
+    let marked = WatchOptions {
+        bootstrap_contents: true,
+        bootstrap_bookmark: true,
+        aggregated: true,
+        ..WatchOptions::default()
+    };
+    let request = with_role("os:reader", watch("network", HOSTNAMES, None, marked));
+    let mut stream = state.watch(request).await.unwrap().into_inner();
+    assert!(next(&mut stream).await.is_empty());
+    let first = next(&mut stream).await;
+    let kinds: Vec<_> = first.iter().map(Event::event_type).collect();
+    assert_eq!(
+        kinds,
+        [EventType::Created, EventType::Bootstrapped, EventType::Noop]
+    );
+    let bookmark = first[2].bookmark.clone().unwrap();
+    assert_eq!(first[1].bookmark.as_ref(), Some(&bookmark));
+    drop(stream);
+    let other = node.read(STORED).replace("box.lab.example", "other");
+    client
+        .apply_configuration(apply(&other, Mode::Auto))
+        .await
+        .unwrap();
+
+    let from = |bookmark: &[u8]| WatchOptions {
+        start_from_bookmark: Some(bookmark.to_vec()),
+        ..WatchOptions::default()
+    };
+    for id in [None, Some("hostname")] {
+        let request = as_admin(watch("network", HOSTNAMES, id, from(&bookmark)));
+        let mut stream = state.watch(request).await.unwrap().into_inner();
+        assert!(next(&mut stream).await.is_empty());
+        let event = next(&mut stream).await.remove(0);
+        assert_eq!(told(&event), (EventType::Updated, "hostname".to_owned()));
+        assert!(event.bookmark.is_some_and(|later| later > bookmark));
+    }
+    // One that is none, and one of the machined before.
+    let refused = async |bookmark: &[u8], state: &mut State| {
+        let request = as_admin(watch("network", HOSTNAMES, None, from(bookmark)));
+        state.watch(request).await.unwrap_err().code()
+    };
+    assert_eq!(
+        refused(b"page 7", &mut state).await,
+        Code::FailedPrecondition
+    );
+    node.restart();
+    let mut state = node.state().await;
+    assert_eq!(
+        refused(&bookmark, &mut state).await,
+        Code::FailedPrecondition
+    );
 }
 
 #[tokio::test(flavor = "current_thread")]
