@@ -41,7 +41,7 @@ pub(crate) struct Line {
     pub(crate) command: Command,
 }
 
-/// Flags of every command.
+/// Flags of every command. `tree` adds the lists, which are joined, to all of them.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Globals {
     /// Client configuration file; else $TALOSCONFIG, else $HOME/.talos/config, else
@@ -52,16 +52,10 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// Endpoints to connect to instead of the context's; with :PORT if it is not 50000
-    #[arg(
-        short,
-        long,
-        global = true,
-        value_delimiter = ',',
-        value_name = "ADDRESS"
-    )]
+    #[arg(short, long, value_delimiter = ',', value_name = "ADDRESS")]
     pub(crate) endpoints: Vec<String>,
     /// Nodes that the command is for
-    #[arg(short, long, global = true, value_delimiter = ',', value_name = "NODE")]
+    #[arg(short, long, value_delimiter = ',', value_name = "NODE")]
     pub(crate) nodes: Vec<String>,
     /// Cluster to reach through an endpoint that serves several
     #[arg(long, global = true, value_name = "NAME")]
@@ -445,7 +439,7 @@ pub(crate) fn confirmation(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
+    use crate::tree;
 
     #[test]
     fn the_tree_of_commands_is_sound_and_each_has_help_with_an_example() {
@@ -462,12 +456,12 @@ mod tests {
             );
             command.get_subcommands().for_each(walk);
         }
-        Line::command().debug_assert();
-        walk(&Line::command());
+        tree::shown().debug_assert();
+        walk(&tree::shown());
     }
 
     fn parse(line: &str) -> Result<Line, clap::Error> {
-        Line::try_parse_from(std::iter::once("ichorctl").chain(line.split_whitespace()))
+        tree::parse(std::iter::once("ichorctl").chain(line.split_whitespace()))
     }
 
     #[test]

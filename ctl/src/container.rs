@@ -150,14 +150,13 @@ pub(crate) fn removal(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-    use crate::args::{Command, Line};
+    use crate::args::Command;
+    use crate::tree;
 
     fn asked(line: &str) -> Run {
         let words = ["ichorctl", "run"].into_iter().chain(line.split(' '));
-        let command = Line::try_parse_from(words).unwrap().command;
+        let command = tree::parse(words).unwrap().command;
         let Command::Run(asked) = command else {
             panic!("{command:?}");
         };

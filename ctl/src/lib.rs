@@ -40,6 +40,7 @@ mod rows;
 mod screen;
 mod session;
 mod table;
+mod tree;
 mod trouble;
 mod trust;
 mod units;
@@ -51,9 +52,6 @@ mod zip;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
-
-use crate::args::Line;
 pub use crate::places::Environment;
 pub use crate::screen::Screen;
 use crate::trouble::Trouble;
@@ -73,7 +71,7 @@ pub fn run(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Outcome {
-    let line = match Line::try_parse_from(arguments) {
+    let line = match tree::parse(arguments) {
         Ok(line) => line,
         Err(error) => return usage(&error, screen),
     };

@@ -4,15 +4,14 @@
 //! Owns: which generator serves which shell.
 //! Never: installs anything.
 
-use clap::CommandFactory as _;
 use clap_complete::shells;
 
-use crate::args::Line;
 use crate::args_local::Shell;
 use crate::screen::Screen;
+use crate::tree;
 
 pub(crate) fn run(shell: Shell, screen: &mut Screen<'_>) {
-    let mut command = Line::command();
+    let mut command = tree::shown();
     let mut script = Vec::new();
     match shell {
         Shell::Bash => clap_complete::generate(shells::Bash, &mut command, "ichorctl", &mut script),

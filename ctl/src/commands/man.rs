@@ -6,14 +6,14 @@
 
 use std::path::Path;
 
+use clap::Command;
 use clap::builder::Resettable;
-use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::args::Line;
 use crate::places::Environment;
 use crate::screen::Screen;
+use crate::tree;
 use crate::trouble::Trouble;
 
 /// The page that all others point to.
@@ -26,7 +26,7 @@ pub(crate) fn run(
 ) -> Result<(), Trouble> {
     let folder = environment.path(folder);
     std::fs::create_dir_all(&folder).map_err(|error| Trouble::file("make", &folder, &error))?;
-    let mut line = Line::command();
+    let mut line = tree::shown();
     // Flags of every command and the full name of each are known only then.
     line.build();
     let mut count: usize = 0;

@@ -184,14 +184,14 @@ fn timer(socket: &ConnectRecord) -> String {
 #[cfg(test)]
 mod tests {
     use api::machine::connect_record::Process;
-    use clap::Parser as _;
 
     use super::*;
-    use crate::args::{Command, Line};
+    use crate::args::Command;
+    use crate::tree;
 
     fn asked(flags: &str) -> Netstat {
         let words = ["ichorctl", "netstat"].into_iter();
-        let line = Line::try_parse_from(words.chain(flags.split_whitespace())).unwrap();
+        let line = tree::parse(words.chain(flags.split_whitespace())).unwrap();
         let Command::Netstat(asked) = line.command else {
             unreachable!("the line says netstat");
         };
