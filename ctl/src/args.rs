@@ -52,14 +52,23 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// Endpoints to connect to instead of the context's; with :PORT if it is not 50000
-    #[arg(short, long, value_delimiter = ',', value_name = "ADDRESS")]
+    #[arg(short, long, value_delimiter = ',', value_name = "ADDRESS", value_parser = item)]
     pub(crate) endpoints: Vec<String>,
     /// Nodes that the command is for
-    #[arg(short, long, value_delimiter = ',', value_name = "NODE")]
+    #[arg(short, long, value_delimiter = ',', value_name = "NODE", value_parser = item)]
     pub(crate) nodes: Vec<String>,
     /// Cluster to reach through an endpoint that serves several
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) cluster: Option<String>,
+}
+
+/// One of several nodes or endpoints. Whoever passes a variable that is empty does not mean the
+/// endpoint of the context, which would be told to `reset` then.
+fn item(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it names nothing; leave the flag out to use those of the context".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// What to do.

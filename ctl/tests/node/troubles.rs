@@ -261,6 +261,25 @@ fn a_configuration_that_the_node_refuses_is_reported_with_its_place() {
 }
 
 #[test]
+fn a_name_that_is_empty_is_refused_before_anybody_is_called() {
+    let desk = Desk::with_cluster();
+    for words in [
+        ["-n", "", "reset"],
+        ["reset", "--nodes=", "--reboot"],
+        ["-n", "10.0.0.2,", "reset"],
+        ["reset", "-n", " "],
+        ["-e", "", "reset"],
+        ["reset", "--endpoints", "10.0.0.2,,10.0.0.3"],
+    ] {
+        let error = desk.run_words(&words).failed();
+        assert!(
+            error.contains("leave the flag out to use those of the context"),
+            "{words:?}: {error}"
+        );
+    }
+}
+
+#[test]
 fn a_wrong_line_is_an_error_with_usage() {
     for line in [
         "",
