@@ -79,7 +79,7 @@ impl Target {
         globals: &Globals,
         fingerprints: &[String],
     ) -> Result<Vec<Self>, Trouble> {
-        let dialled = chosen(&globals.endpoints, &globals.nodes);
+        let dialled = chosen(&globals.nodes, &globals.endpoints);
         if dialled.is_empty() {
             return Err(Trouble::new("no node is named").hint("name one with -n <address>"));
         }
@@ -104,9 +104,9 @@ impl Target {
     }
 }
 
-/// Flags win over the file.
-fn chosen<'a>(flags: &'a [String], file: &'a [String]) -> &'a [String] {
-    if flags.is_empty() { file } else { flags }
+/// The first that names somebody.
+fn chosen<'a>(first: &'a [String], second: &'a [String]) -> &'a [String] {
+    if first.is_empty() { second } else { first }
 }
 
 fn addresses(texts: &[String]) -> Result<Vec<Address>, Trouble> {

@@ -174,6 +174,22 @@ fn insecure_reaches_a_node_in_maintenance_mode_and_pins_its_certificate() {
 }
 
 #[test]
+fn insecure_means_the_nodes_and_the_endpoints_only_without_nodes() {
+    let desk = Desk::with_cluster();
+    let (meant, other) = (Node::maintenance(), Node::maintenance());
+    let reset = "reset --insecure";
+    let (meant_at, other_at) = (meant.address, other.address);
+    let given = |node: &Node| node.held.lock().unwrap().orders.len();
+
+    desk.run(&format!("{reset} -e {other_at} -n {meant_at}"))
+        .done();
+    assert_eq!((given(&meant), given(&other)), (1, 0));
+
+    desk.run(&format!("{reset} -e {other_at}")).done();
+    assert_eq!((given(&meant), given(&other)), (1, 1));
+}
+
+#[test]
 fn a_first_configuration_may_be_on_trial_and_is_confirmed_by_whoever_shows_a_certificate() {
     let desk = Desk::with_cluster();
     let node = Node::maintenance();
