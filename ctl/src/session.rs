@@ -30,6 +30,7 @@ use crate::trust;
 /// Whom to call, and how.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
+    /// Where to connect. Without nodes this is the node that is meant, and it is one.
     pub(crate) addresses: Vec<Address>,
     pub(crate) nodes: Vec<String>,
     tls: Arc<ClientConfig>,
@@ -59,6 +60,13 @@ impl Target {
             return Err(Trouble::new(format!("context {name:?} has no endpoints"))
                 .hint("name one with -e, or store it with `ichorctl config endpoint <address>`"));
         }
+        // Without nodes the first endpoint is the node that is meant (docs: components.md): an order
+        // must not go to another one because the first is away.
+        let dialled = if nodes.is_empty() {
+            dialled.get(..1).unwrap_or_default()
+        } else {
+            dialled
+        };
         let cluster = globals
             .cluster
             .clone()

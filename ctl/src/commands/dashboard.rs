@@ -29,7 +29,7 @@ pub(crate) async fn run(target: Target, every: Duration) -> Result<(), Trouble> 
     }
     let mut names = target.nodes.clone();
     if names.is_empty() {
-        // The endpoint itself; which one it is shows when it answers.
+        // The endpoint itself, of which there is one then.
         names.extend(target.addresses.first().map(|address| address.host.clone()));
     }
     let nodes = Arc::new(Nodes { target });

@@ -29,7 +29,10 @@ fn every_endpoint_that_failed_is_named_with_its_reason() {
     let stranger = Node::running(&Authority::machine(now()).unwrap());
 
     let error = desk
-        .run(&format!("-e {closed},{} services", stranger.address))
+        .run(&format!(
+            "-e {closed},{} -n 10.0.0.2 services",
+            stranger.address
+        ))
         .failed();
 
     assert!(error.contains("no endpoint can be reached"), "{error}");
@@ -56,9 +59,39 @@ fn ctl_01_a_dead_endpoint_is_passed_over() {
         .local_addr()
         .unwrap();
     for _ in 0..4 {
-        desk.run(&format!("-e {closed},{},{closed} memory", node.address))
-            .done();
+        desk.run(&format!(
+            "-e {closed},{},{closed} -n 10.0.0.2 memory",
+            node.address
+        ))
+        .done();
     }
+}
+
+#[test]
+fn without_nodes_only_the_first_endpoint_is_meant() {
+    let desk = Desk::with_cluster();
+    let (first, other) = (
+        Node::running(&desk.authority()),
+        Node::running(&desk.authority()),
+    );
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    for _ in 0..4 {
+        let both = format!("{},{}", first.address, other.address);
+        desk.run(&format!("-e {both} reset --wait=false")).done();
+    }
+    let error = desk
+        .run(&format!("-e {closed},{} reset --wait=false", other.address))
+        .failed();
+
+    assert_eq!(first.held.lock().unwrap().orders.len(), 4);
+    assert_eq!(other.held.lock().unwrap().orders.len(), 0);
+    assert!(
+        error.contains(&format!("{closed}: Connection refused")),
+        "{error}"
+    );
 }
 
 #[test]
