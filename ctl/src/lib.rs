@@ -35,6 +35,7 @@ mod patches;
 mod places;
 mod pulling;
 mod registries;
+mod replaced;
 mod resources;
 mod rows;
 mod screen;

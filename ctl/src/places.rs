@@ -15,6 +15,7 @@ use config::{ClientConfig, ClientContext};
 use pki::{Secret, UnixTime};
 
 use crate::args::Globals;
+use crate::replaced::{is_stream, replace};
 use crate::screen::Screen;
 use crate::trouble::Trouble;
 
@@ -203,7 +204,7 @@ pub(crate) enum Existing {
 
 /// Writes a new file that only its owner can read.
 pub(crate) fn create(path: &Path, bytes: &[u8], existing: Existing) -> Result<(), Trouble> {
-    if existing == Existing::Replace {
+    if existing == Existing::Replace || is_stream(path) {
         return replace(path, bytes);
     }
     let file = OpenOptions::new()
@@ -228,7 +229,9 @@ pub(crate) fn create_all(
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
     if existing == Existing::Keep
-        && let Some((path, _)) = files.iter().find(|(path, _)| path.exists())
+        && let Some((path, _)) = files
+            .iter()
+            .find(|(path, _)| path.exists() && !is_stream(path))
     {
         return Err(Trouble::new(format!(
             "{} exists already; nothing is written",
@@ -241,29 +244,6 @@ pub(crate) fn create_all(
         screen.warn(format_args!("created {}", path.display()));
     }
     Ok(())
-}
-
-/// Replaces a file in one step, so that a crash leaves the old one or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
-    let trouble = |error: std::io::Error| Trouble::file("write", path, &error);
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(trouble)?;
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}", std::process::id()));
-    let new = path.with_file_name(name);
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new);
-    file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&new, path))
-        .map_err(|error| {
-            let _ = fs::remove_file(&new);
-            trouble(error)
-        })
 }
 
 /// The time now, for certificates and ages.

@@ -13,6 +13,7 @@ use flate2::read::GzDecoder;
 use crate::args_cluster::Kubeconfig as Asked;
 use crate::kubeconfig::{Kubeconfig, NoKubeconfig, Taken};
 use crate::places::{self, Environment, Existing};
+use crate::replaced::is_stream;
 use crate::screen::Screen;
 use crate::session::Session;
 use crate::trouble::Trouble;
@@ -29,7 +30,7 @@ pub(crate) async fn run(
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
     let path = place(asked, environment)?;
-    if !asked.merge && !asked.force && path.exists() {
+    if !asked.merge && !asked.force && path.exists() && !is_stream(&path) {
         return Err(taken(&path));
     }
     let name = session.name_of(session.only_node("kubeconfig")?);
