@@ -135,7 +135,7 @@ pub(crate) struct GenConfig {
     #[arg(long)]
     pub(crate) kubernetes_version: Option<String>,
     /// Folder to write to, or with one type a file, or - for standard output
-    #[arg(short, long, value_name = "PATH")]
+    #[arg(short, long, alias = "output-dir", value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
     /// What to write
     #[arg(

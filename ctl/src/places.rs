@@ -241,6 +241,8 @@ pub(crate) fn create_all(
     }
     for (path, bytes) in files {
         create(path, bytes.expose(), existing)?;
+        // Scripts and people find it whatever folder they are in.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         screen.warn(format_args!("created {}", path.display()));
     }
     Ok(())

@@ -31,13 +31,14 @@ pub(crate) fn run(
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
     let release = gen_secrets::release(&asked.talos_version, screen)?;
-    let files = texts(asked, release, environment, screen)?;
     let Some(folder) = destination(asked, environment)? else {
-        for (_, text) in files {
+        for (_, text) in texts(asked, release, environment, screen)? {
             screen.print(format_args!("{text}"));
         }
         return Ok(());
     };
+    screen.warn(format_args!("generating PKI and tokens"));
+    let files = texts(asked, release, environment, screen)?;
     let files: Vec<(PathBuf, Secret)> = match folder {
         Destination::Folder(folder) => {
             std::fs::create_dir_all(&folder)

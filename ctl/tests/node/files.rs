@@ -19,10 +19,13 @@ fn gen_config_writes_three_files_that_belong_together() {
 
     let said = desk.run("gen config home https://10.0.0.2:6443");
 
-    assert!(
-        said.err.contains("created ") && said.err.lines().count() == 3,
-        "{}",
-        said.err
+    let folder = desk.folder.display();
+    assert_eq!(
+        said.err,
+        format!(
+            "generating PKI and tokens\ncreated {folder}/controlplane.yaml\n\
+             created {folder}/worker.yaml\ncreated {folder}/talosconfig\n"
+        )
     );
     for name in ["controlplane.yaml", "worker.yaml"] {
         let text = desk.read(name);
@@ -37,6 +40,24 @@ fn gen_config_writes_three_files_that_belong_together() {
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn strt_09_the_folder_may_be_named_as_older_guides_name_it() {
+    let desk = Desk::empty();
+
+    let said = desk.run("gen config home https://10.0.0.2:6443 --output-dir _out/./a");
+
+    let worker = desk.folder.join("_out/a/worker.yaml");
+    assert!(
+        said.err
+            .contains(&format!("created {}\n", worker.display())),
+        "{}",
+        said.err
+    );
+    assert!(worker.exists());
+    let help = desk.run("gen config --help").done();
+    assert!(!help.contains("--output-dir"), "{help}");
 }
 
 #[test]
