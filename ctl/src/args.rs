@@ -465,11 +465,10 @@ mod tests {
             );
             command.get_subcommands().for_each(walk);
         }
-        tree::shown().debug_assert();
         walk(&tree::shown());
     }
 
-    fn parse(line: &str) -> Result<Line, clap::Error> {
+    fn parse(line: &str) -> Result<Line, tree::Answer> {
         tree::parse(std::iter::once("ichorctl").chain(line.split_whitespace()))
     }
 
@@ -517,6 +516,8 @@ mod tests {
             "events --tail -1",
             "reboot --wait=false",
             "reboot --wait",
+            "reboot --wait=0 --debug=T",
+            "upgrade --preserve=true -f=false --force",
             "reboot -m powercycle --timeout 1h0m0s",
             "get rd",
             "get mc v1alpha1 -o yaml --namespace config",
@@ -561,7 +562,7 @@ mod tests {
             "image extend a --extension b:1=c --system-extension-image d --schematic 0 -o e",
         ] {
             if let Err(error) = parse(line) {
-                panic!("{line}: {error}");
+                panic!("{line}: {error:?}");
             }
         }
     }

@@ -25,6 +25,8 @@ mod args_run;
 mod commands;
 mod container;
 mod dial;
+#[cfg(test)]
+mod documents;
 mod editor;
 mod frames;
 mod graph;
@@ -55,6 +57,7 @@ use std::ffi::OsString;
 
 pub use crate::places::Environment;
 pub use crate::screen::Screen;
+use crate::tree::Answer;
 use crate::trouble::Trouble;
 
 /// How it went: the exit code.
@@ -74,7 +77,7 @@ pub fn run(
 ) -> Outcome {
     let line = match tree::parse(arguments) {
         Ok(line) => line,
-        Err(error) => return usage(&error, screen),
+        Err(answer) => return say(&answer, screen),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -101,12 +104,15 @@ pub fn run(
     }
 }
 
-fn usage(error: &clap::Error, screen: &mut Screen<'_>) -> Outcome {
-    if error.use_stderr() {
-        screen.warn(format_args!("{error}"));
-        Outcome::Failed
-    } else {
-        screen.print(format_args!("{error}"));
-        Outcome::Done
+fn say(answer: &Answer, screen: &mut Screen<'_>) -> Outcome {
+    match answer {
+        Answer::Help(text) => {
+            screen.print(format_args!("{text}"));
+            Outcome::Done
+        }
+        Answer::Refusal(text) => {
+            screen.warn(format_args!("{text}"));
+            Outcome::Failed
+        }
     }
 }
