@@ -14,7 +14,7 @@ use crate::args::duration;
 // Arguments have ids of their own where a flag of every command has their name: it would be hidden.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    /// Add a context and make it the current one
+    /// Add a context; it becomes the current one when there is none
     #[command(
         after_help = "Example: ichorctl config add home --ca ca.crt --crt me.crt --key me.key"
     )]
@@ -47,8 +47,8 @@ pub(crate) enum Config {
         after_help = "Example: ichorctl config endpoint 10.0.0.2 10.0.0.3"
     )]
     Endpoint {
-        /// The endpoints; none clears them
-        #[arg(id = "the_endpoints", value_name = "ENDPOINTS")]
+        /// The endpoints
+        #[arg(id = "the_endpoints", value_name = "ENDPOINTS", required = true)]
         endpoints: Vec<String>,
     },
     /// Show the current context

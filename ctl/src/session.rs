@@ -33,6 +33,8 @@ pub(crate) struct Target {
     /// Where to connect. Without nodes this is the node that is meant, and it is one.
     pub(crate) addresses: Vec<Address>,
     pub(crate) nodes: Vec<String>,
+    /// The endpoints of the flags or the context, as they are written there.
+    pub(crate) endpoints: Vec<String>,
     tls: Arc<ClientConfig>,
     cluster: Option<String>,
     /// The roles of the client's certificate, for the words of a refusal.
@@ -73,6 +75,7 @@ impl Target {
             .or_else(|| Some(context.cluster.clone()));
         Ok(Self {
             addresses: addresses(dialled)?,
+            endpoints: endpoints.to_vec(),
             nodes,
             tls: trust::mutual(name, context)?,
             cluster: cluster.filter(|cluster| !cluster.is_empty()),
@@ -95,6 +98,7 @@ impl Target {
         let target = |address| Self {
             addresses: vec![address],
             nodes: Vec::new(),
+            endpoints: Vec::new(),
             tls: Arc::clone(&tls),
             cluster: None,
             roles: Vec::new(),

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use api::machine::GenerateClientConfigurationRequest;
-use config::{Base64Bytes, ClientContext};
+use config::{Base64Bytes, ClientConfig, ClientContext};
 use pki::{Certificate, Key, Secret};
 use serde_json::json;
 
@@ -91,6 +91,7 @@ async fn new(
     lifetime: Duration,
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
+    session.only_node("config new")?;
     let request = session.request(GenerateClientConfigurationRequest {
         roles: roles.to_vec(),
         crt_ttl: Some(prost_types::Duration {
@@ -107,12 +108,26 @@ async fn new(
         .into_inner();
     for message in reply.messages {
         if session.node(message.metadata.as_ref(), screen).is_some() {
-            places::create(path, &message.talosconfig, Existing::Keep)?;
+            let text = useful(&message.talosconfig, session)?;
+            places::create(path, &text, Existing::Keep)?;
             screen.warn(format_args!("created {}", path.display()));
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// A node does not know where it is reached: the new file says it as the old one does.
+fn useful(text: &[u8], session: &Session) -> Result<Vec<u8>, Trouble> {
+    let mut config = ClientConfig::load(text).map_err(|error| {
+        Trouble::new(format!(
+            "the node answered with no client configuration: {error}"
+        ))
+    })?;
+    for context in config.contexts.values_mut() {
+        context.endpoints.clone_from(&session.target.endpoints);
+    }
+    Ok(config.to_yaml().into_bytes())
 }
 
 fn context_of(
@@ -142,7 +157,9 @@ fn add(kept: &mut Kept, name: String, context: ClientContext) -> Result<(), Trou
         return Err(Trouble::new(format!("there is a context {name:?} already"))
             .hint(format!("remove it first: ichorctl config remove {name}")));
     }
-    kept.config.context.clone_from(&name);
+    if kept.config.context.is_empty() {
+        kept.config.context.clone_from(&name);
+    }
     kept.config.contexts.insert(name, context);
     kept.save()
 }

@@ -259,7 +259,7 @@ impl MachineService for Double {
         }
         let seconds = asked.crt_ttl.as_ref().unwrap().seconds;
         let text = format!(
-            "# {} for {seconds} s\ncontext: new\n",
+            "context: new\ncontexts: {{new: {{endpoints: [], cluster: '{} for {seconds} s'}}}}\n",
             asked.roles.join(" ")
         );
         answer!(

@@ -128,6 +128,7 @@ impl Desk {
         self.write("ca.crt", self.authority().certificate().to_pem());
         self.run("config add me --ca ca.crt --crt me.crt --key me.key")
             .done();
+        self.run("config context me").done();
     }
 }
 

@@ -286,10 +286,26 @@ fn ctl_04_endpoints_and_nodes_are_stored_under_both_spellings() {
 
         assert_eq!(context(&desk).endpoints, ["10.0.0.2", "10.0.0.3"]);
         assert_eq!(context(&desk).nodes, ["10.0.0.4", "10.0.0.5"]);
-        desk.run(&format!("config {endpoint}")).done();
+        // Nobody can be reached without endpoints, and the nodes are the endpoints' own then.
+        desk.run(&format!("config {endpoint}")).failed();
         desk.run(&format!("config {node}")).done();
-        assert!(context(&desk).endpoints.is_empty() && context(&desk).nodes.is_empty());
+        assert_eq!(context(&desk).endpoints, ["10.0.0.2", "10.0.0.3"]);
+        assert!(context(&desk).nodes.is_empty());
     }
+}
+
+#[test]
+fn a_context_that_is_added_becomes_the_current_one_only_when_there_is_none() {
+    let desk = Desk::empty();
+    let current = |desk: &Desk| {
+        let text = desk.read("home/.talos/config");
+        ClientConfig::load(text.as_bytes()).unwrap().context
+    };
+
+    desk.run("config add first").done();
+    assert_eq!(current(&desk), "first");
+    desk.run("config add second").done();
+    assert_eq!(current(&desk), "first");
 }
 
 #[test]

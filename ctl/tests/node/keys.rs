@@ -70,6 +70,7 @@ fn pki_04_the_raw_tools_make_a_client_that_openssl_verifies_and_a_node_lets_in()
     let node = Node::running(&desk.authority());
     desk.run("config add raw --ca ca.crt --crt admin.crt --key admin.key")
         .done();
+    desk.run("config context raw").done();
     desk.run(&format!("-e {} version --short", node.address))
         .done();
 }

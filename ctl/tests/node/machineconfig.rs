@@ -8,7 +8,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
-use config::{Comments, Configuration, GoDuration};
+use config::{ClientConfig, Comments, Configuration, GoDuration};
 
 use crate::desk::Desk;
 use crate::double::Node;
@@ -324,10 +324,11 @@ fn pki_02_config_new_keeps_what_the_node_issued_for_its_owner_only() {
     .done();
 
     let text = desk.read("reader.yaml");
-    assert_eq!(
-        text,
-        "# os:reader os:etcd:backup for 86400 s\ncontext: new\n"
-    );
+    let config = ClientConfig::load(text.as_bytes()).unwrap();
+    let context = config.current().unwrap();
+    assert_eq!(context.cluster, "os:reader os:etcd:backup for 86400 s");
+    // It leads to the node by itself.
+    assert_eq!(context.endpoints, [node.address.to_string()]);
     let metadata = std::fs::metadata(desk.folder.join("reader.yaml")).unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
     let error = desk.run(&format!("{new} reader.yaml")).failed();
@@ -340,10 +341,18 @@ fn pki_02_config_new_keeps_what_the_node_issued_for_its_owner_only() {
         .to_std()
         .unwrap()
         .as_secs();
-    assert!(
-        desk.read("talosconfig")
-            .starts_with(&format!("# os:admin for {ten_years} s"))
-    );
+    let lifetime = format!("os:admin for {ten_years} s");
+    assert!(desk.read("talosconfig").contains(&lifetime));
+    desk.run(&format!("config endpoint {} 10.0.0.3", node.address))
+        .done();
+    desk.run("-n 10.0.0.2 config new both.yaml").done();
+    let both = ClientConfig::load(desk.read("both.yaml").as_bytes()).unwrap();
+    let endpoints = [node.address.to_string(), "10.0.0.3".to_owned()];
+    assert_eq!(both.current().unwrap().endpoints, endpoints);
+    let error = desk
+        .run("-n 10.0.0.2,10.0.0.3 config new never.yaml")
+        .failed();
+    assert!(error.contains("one node at a time"), "{error}");
     let error = desk.run(&format!("{new} never.yaml --crt-ttl 0s")).failed();
     assert!(error.contains("--crt-ttl"), "{error}");
 }
