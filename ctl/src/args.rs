@@ -137,9 +137,12 @@ pub(crate) enum Command {
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 events --tail 20")]
     Events(Events),
     /// Show resources: what nodes know about themselves
-    #[command(after_help = "Examples: ichorctl -n 10.0.0.2 get rd\n          \
+    #[command(
+        visible_alias = "g",
+        after_help = "Examples: ichorctl -n 10.0.0.2 get rd\n          \
                       ichorctl -n 10.0.0.2 get machineconfig -o yaml\n          \
-                      ichorctl -n 10.0.0.2 get services --watch")]
+                      ichorctl -n 10.0.0.2 get services --watch"
+    )]
     Get(Get),
     /// Check the health of a cluster
     #[command(after_help = "Examples: ichorctl -n 10.0.0.2 health\n          \
@@ -174,7 +177,10 @@ pub(crate) enum Command {
     )]
     Logs(Logs),
     /// Show memory usage
-    #[command(after_help = "Example: ichorctl -n 10.0.0.2 memory")]
+    #[command(
+        visible_alias = "m",
+        after_help = "Example: ichorctl -n 10.0.0.2 memory"
+    )]
     Memory {
         /// Every number of the kernel
         #[arg(short, long)]
@@ -193,7 +199,10 @@ pub(crate) enum Command {
     )]
     Mounts,
     /// Show connections and sockets
-    #[command(after_help = "Example: ichorctl -n 10.0.0.2 netstat --listening --programs")]
+    #[command(
+        visible_alias = "ss",
+        after_help = "Example: ichorctl -n 10.0.0.2 netstat --listening --programs"
+    )]
     Netstat(Netstat),
     /// Change a configuration by patches
     #[command(after_help = "Example: ichorctl -n 10.0.0.2 patch machineconfig -p @mtu.yaml")]
@@ -207,7 +216,7 @@ pub(crate) enum Command {
     Pcap(Pcap),
     /// List processes
     #[command(
-        visible_aliases = ["process", "ps"],
+        visible_aliases = ["process", "p", "ps"],
         after_help = "Example: ichorctl -n 10.0.0.2 processes --sort cpu"
     )]
     Processes {
@@ -504,6 +513,13 @@ mod tests {
             "logs machined --tail -1",
             "netstat",
             "netstat -axpok46wtuUv",
+            "netstat -al",
+            "ss",
+            "g rd",
+            "p",
+            "m",
+            "config use-context a",
+            "config get-contexts",
             "netstat -l kube-system/x",
             "list",
             "ls -lH /",
@@ -602,7 +618,6 @@ mod tests {
             "patch mc --confirm 0s",
             "patch mc -m sometimes",
             "logs",
-            "netstat -a -l",
             "list -t x",
             "list -d deep",
             "list a b",

@@ -33,13 +33,19 @@ pub(crate) enum Config {
         key: Option<PathBuf>,
     },
     /// Select the current context
-    #[command(after_help = "Example: ichorctl config context home")]
+    #[command(
+        visible_alias = "use-context",
+        after_help = "Example: ichorctl config context home"
+    )]
     Context {
         /// Its name
         name: String,
     },
     /// List contexts
-    #[command(after_help = "Example: ichorctl config contexts")]
+    #[command(
+        visible_alias = "get-contexts",
+        after_help = "Example: ichorctl config contexts"
+    )]
     Contexts,
     /// Set the endpoints of the current context
     #[command(

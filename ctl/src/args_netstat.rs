@@ -12,7 +12,7 @@ pub(crate) struct Netstat {
     /// Sockets of this pod, NAMESPACE/POD, instead of the node's
     pub(crate) pod: Option<String>,
     /// In every state, not only connected
-    #[arg(short, long, conflicts_with = "listening")]
+    #[arg(short, long)]
     pub(crate) all: bool,
     /// Owner and inode too
     #[arg(short = 'x', long)]
