@@ -65,9 +65,10 @@ fn short(memory: &MemInfo) -> [String; 7] {
     .map(|kilobytes| (kilobytes / 1024).to_string())
 }
 
-/// Every number under the kernel's name (proc_meminfo(5)).
-pub(crate) fn long(m: &MemInfo) -> Table {
-    let mut table = Table::headless();
+/// Every number under the kernel's name (proc_meminfo(5)), as lines of talosctl: numbers of pages have
+/// no unit.
+pub(crate) fn long(m: &MemInfo) -> String {
+    let mut lines = String::new();
     for (name, value) in [
         ("MemTotal", m.memtotal),
         ("MemFree", m.memfree),
@@ -118,7 +119,12 @@ pub(crate) fn long(m: &MemInfo) -> Table {
         ("DirectMap2M", m.directmap2m),
         ("DirectMap1G", m.directmap1g),
     ] {
-        table.row([format!("{name}:"), value.to_string()]);
+        let unit = if name.starts_with("HugePages") {
+            ""
+        } else {
+            " kB"
+        };
+        lines.push_str(&format!("{name}: {value}{unit}\n"));
     }
-    table
+    lines
 }

@@ -42,7 +42,7 @@ pub(crate) async fn run(
         head.push("PID/Program name");
     }
     if asked.pods {
-        head.push("Network");
+        head.push("Pod");
     }
     if asked.timers {
         head.push("Timer");
@@ -122,7 +122,7 @@ fn cells(asked: &Netstat, node: String, socket: &ConnectRecord) -> Vec<String> {
     }
     if asked.pods {
         cells.push(match socket.netns.as_str() {
-            "" => "host".to_owned(),
+            "" => "-".to_owned(),
             name => name.to_owned(),
         });
     }

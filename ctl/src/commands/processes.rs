@@ -47,37 +47,32 @@ async fn ask(session: &Session, sort: Sort, screen: &mut Screen<'_>) -> Result<T
     let reply = reply
         .map_err(|status| session.failed(&status))?
         .into_inner();
-    let mut rows: Vec<(String, ProcessInfo)> = Vec::new();
-    for message in reply.messages {
-        if let Some(node) = session.node(message.metadata.as_ref(), screen) {
-            rows.extend(
-                message
-                    .processes
-                    .into_iter()
-                    .map(|process| (node.clone(), process)),
-            );
-        }
-    }
-    order(&mut rows, sort);
     let mut table = Table::new(&HEAD);
-    for (node, process) in rows {
-        table.row([
-            node,
-            process.pid.to_string(),
-            process.state.clone(),
-            process.threads.to_string(),
-            format!("{:.2}", process.cpu_time),
-            units::size(process.virtual_memory),
-            units::size(process.resident_memory),
-            command(&process),
-        ]);
+    for message in reply.messages {
+        let Some(node) = session.node(message.metadata.as_ref(), screen) else {
+            continue;
+        };
+        let mut processes = message.processes;
+        order(&mut processes, sort);
+        for process in processes {
+            table.row([
+                node.clone(),
+                process.pid.to_string(),
+                process.state.clone(),
+                process.threads.to_string(),
+                format!("{:.2}", process.cpu_time),
+                units::size(process.virtual_memory),
+                units::size(process.resident_memory),
+                command(&process),
+            ]);
+        }
     }
     Ok(table)
 }
 
-/// Largest first, whatever node it is on.
-fn order(rows: &mut [(String, ProcessInfo)], sort: Sort) {
-    rows.sort_by(|(_, a), (_, b)| match sort {
+/// Largest first, of one node.
+fn order(processes: &mut [ProcessInfo], sort: Sort) {
+    processes.sort_by(|a, b| match sort {
         Sort::Rss => b.resident_memory.cmp(&a.resident_memory),
         Sort::Cpu => b.cpu_time.total_cmp(&a.cpu_time),
     });
@@ -137,26 +132,21 @@ mod tests {
 
     #[test]
     fn the_order_is_by_memory_or_by_time_and_largest_first() {
-        let row = |memory, cpu_time| {
-            (
-                String::new(),
-                ProcessInfo {
-                    resident_memory: memory,
-                    cpu_time,
-                    ..Default::default()
-                },
-            )
+        let row = |memory, cpu_time| ProcessInfo {
+            resident_memory: memory,
+            cpu_time,
+            ..Default::default()
         };
         let mut rows = vec![row(1, 3.0), row(3, f64::NAN), row(2, 5.0)];
 
         order(&mut rows, Sort::Rss);
         assert_eq!(
-            rows.iter().map(|r| r.1.resident_memory).collect::<Vec<_>>(),
+            rows.iter().map(|r| r.resident_memory).collect::<Vec<_>>(),
             [3, 2, 1]
         );
         order(&mut rows, Sort::Cpu);
         assert_eq!(
-            rows.iter().map(|r| r.1.resident_memory).collect::<Vec<_>>(),
+            rows.iter().map(|r| r.resident_memory).collect::<Vec<_>>(),
             [3, 2, 1]
         );
     }

@@ -206,6 +206,9 @@ fn info(
         .unwrap_or_default();
     let expires = certificate.as_ref().map(Certificate::not_after);
     let date = expires.map(units::date).unwrap_or_default();
+    let distance = expires
+        .map(|at| units::distance(at, places::now()))
+        .unwrap_or_default();
     match output {
         Output::Text => {
             let or = |list: &[String], none: &str| {
@@ -215,10 +218,11 @@ fn info(
                     list.join(", ")
                 }
             };
-            let end = expires.map_or_else(
-                || "there is none".to_owned(),
-                |at| format!("{} ({date})", units::distance(at, places::now())),
-            );
+            let end = if expires.is_some() {
+                format!("{distance} ({date})")
+            } else {
+                "there is none".to_owned()
+            };
             for (label, value) in [
                 ("Current context:", name.to_owned()),
                 ("Nodes:", or(&context.nodes, "not defined")),
@@ -232,7 +236,7 @@ fn info(
         Output::Json => {
             let value = json!({
                 "context": name, "nodes": context.nodes, "endpoints": context.endpoints,
-                "roles": roles, "certificateExpires": date,
+                "roles": roles, "certTTL": distance, "certNotAfter": date,
             });
             screen.print(format_args!("{value:#}\n"));
         }
@@ -243,7 +247,8 @@ fn info(
                 ("nodes", json!(context.nodes)),
                 ("endpoints", json!(context.endpoints)),
                 ("roles", json!(roles)),
-                ("certificateExpires", json!(date)),
+                ("certTTL", json!(distance)),
+                ("certNotAfter", json!(date)),
             ] {
                 screen.print(format_args!("{key}: {value}\n"));
             }

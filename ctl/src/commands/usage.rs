@@ -34,11 +34,6 @@ pub(crate) async fn run(
     let stream = reply
         .map_err(|status| session.failed(&status))?
         .into_inner();
-    let head = if asked.humanize {
-        &["NODE", "SIZE", "NAME"]
-    } else {
-        &["NODE", "SIZE(B)", "NAME"]
-    };
     let cells = |node, sum: DiskUsageInfo| {
         if !sum.error.is_empty() {
             return None;
@@ -52,7 +47,7 @@ pub(crate) async fn run(
         let name = if is_one { sum.relative_name } else { sum.name };
         Some(vec![node, size, name])
     };
-    rows::show(head, stream, session, screen, cells).await
+    rows::show(&["NODE", "SIZE", "NAME"], stream, session, screen, cells).await
 }
 
 impl Item for DiskUsageInfo {

@@ -211,6 +211,25 @@ fn ctl_07_config_info_shows_the_context_in_three_forms() {
     assert_eq!(json["endpoints"][1], "node-2:6000");
     let yaml = desk.run("config info -o yaml").done();
     assert!(yaml.contains("roles: [\"os:admin\"]\n"), "{yaml}");
+    // The names of talosctl.
+    let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
+    let names = [
+        "certNotAfter",
+        "certTTL",
+        "context",
+        "endpoints",
+        "nodes",
+        "roles",
+    ];
+    assert_eq!(keys, names);
+    let mut lines: Vec<&str> = yaml.lines().map(|l| l.split(':').next().unwrap()).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, names);
+    assert!(text.contains(json["certTTL"].as_str().unwrap()), "{text}");
+    assert!(
+        text.contains(json["certNotAfter"].as_str().unwrap()),
+        "{text}"
+    );
 }
 
 #[test]

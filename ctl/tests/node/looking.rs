@@ -82,7 +82,7 @@ fn cmd_062_an_entry_that_failed_is_an_error_and_the_others_are_shown() {
 fn cmd_088_sums_are_a_table_and_several_paths_keep_their_names() {
     assert_eq!(
         ask("-n 10.0.0.2 usage /var").done(),
-        "NODE       SIZE(B)   NAME\n\
+        "NODE       SIZE      NAME\n\
          10.0.0.2   1500000   log\n\
          10.0.0.2   1504096   .\n"
     );
@@ -224,14 +224,14 @@ fn cmd_072_sockets_are_a_table_with_the_columns_that_are_asked_for() {
         lines
             .next()
             .unwrap()
-            .ends_with("State         Uid   Inode   PID/Program name   Network   Timer"),
+            .ends_with("State         Uid   Inode   PID/Program name   Pod   Timer"),
         "{out}"
     );
     assert!(
         lines
             .next()
             .unwrap()
-            .ends_with("50    1235    77/apid            host      keepalive (10.10/0/0)"),
+            .ends_with("50    1235    77/apid            -     keepalive (10.10/0/0)"),
         "{out}"
     );
     let pod = ask("-n 10.0.0.2 netstat kube-system/x").failed();

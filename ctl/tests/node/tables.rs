@@ -73,10 +73,12 @@ fn verbose_memory_has_every_number() {
     let out = ask("memory -v").done();
 
     assert!(
-        out.starts_with("NODE: 127.0.0.1\nMemTotal:            131072\n"),
+        out.starts_with("NODE: 127.0.0.1\nMemTotal: 131072 kB\n"),
         "{out}"
     );
     assert_eq!(out.lines().count(), 49);
+    assert!(out.contains("\nHugePagesFree: 0\n"), "{out}");
+    assert!(out.contains("\nHugepagesize: 0 kB\n"), "{out}");
 }
 
 #[test]
@@ -106,6 +108,24 @@ fn processes_are_ordered_by_memory_or_time() {
         .map(|line| line.split_whitespace().nth(1).unwrap())
         .collect();
     assert_eq!(pids, ["2", "1", "7"]);
+    let two = ask("-n 10.0.0.2,10.0.0.3 processes").done();
+    let rows: Vec<Vec<&str>> = two
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().take(2).collect())
+        .collect();
+    let row = |node, pid| vec![node, pid];
+    assert_eq!(
+        rows,
+        [
+            row("10.0.0.2", "7"),
+            row("10.0.0.2", "1"),
+            row("10.0.0.2", "2"),
+            row("10.0.0.3", "7"),
+            row("10.0.0.3", "1"),
+            row("10.0.0.3", "2"),
+        ]
+    );
 }
 
 #[test]

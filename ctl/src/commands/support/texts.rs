@@ -63,7 +63,7 @@ pub(super) fn mounts(mounts: m::Mounts) -> String {
 }
 
 pub(super) fn memory(memory: m::Memory) -> String {
-    memory_table::long(&memory.meminfo.unwrap_or_default()).to_string()
+    memory_table::long(&memory.meminfo.unwrap_or_default())
 }
 
 pub(super) fn load(load: &m::LoadAvg) -> String {
