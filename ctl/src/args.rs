@@ -44,8 +44,8 @@ pub(crate) struct Line {
 /// Flags of every command. `tree` adds the lists, which are joined, to all of them.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Globals {
-    /// Client configuration file; else $TALOSCONFIG, else $HOME/.talos/config, else
-    /// /var/run/secrets/talos.dev/config
+    /// Client configuration file; else $TALOSCONFIG, else the first that is there of $HOME/.talos/config,
+    /// $XDG_CONFIG_HOME/talos/config.yaml and /var/run/secrets/talos.dev/config
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) talosconfig: Option<PathBuf>,
     /// Context of the client configuration to use

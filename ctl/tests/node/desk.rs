@@ -57,6 +57,8 @@ impl Desk {
         let environment = Environment {
             talosconfig: None,
             home: Some(folder.join("home")),
+            xdg: None,
+            pod: Some(folder.join("pod")),
             folder: Some(folder.clone()),
             editor: None,
             temporary: Some(folder.with_extension("tmp")),

@@ -189,6 +189,42 @@ fn ctl_05_the_client_configuration_is_found_by_flag_then_variable_then_home() {
 }
 
 #[test]
+fn doc_02_without_a_name_the_first_default_place_that_has_a_file_counts() {
+    let mut desk = Desk::empty();
+    desk.environment.xdg = Some(desk.folder.join("xdg"));
+    for folder in ["xdg/talos", "home/.talos"] {
+        std::fs::create_dir_all(desk.folder.join(folder)).unwrap();
+    }
+    let current = |desk: &Desk| desk.run("config contexts").done();
+
+    for (place, name) in [
+        ("pod", "in-pod"),
+        ("xdg/talos/config.yaml", "in-xdg"),
+        ("home/.talos/config", "in-home"),
+    ] {
+        desk.run(&format!(
+            "gen config {name} 10.0.0.2 -t talosconfig -o {place}"
+        ))
+        .done();
+        let shown = current(&desk);
+        assert!(shown.contains(name), "{place}: {shown}");
+    }
+    desk.environment.home = None;
+    assert!(current(&desk).contains("in-xdg"));
+    desk.environment.xdg = None;
+    assert!(current(&desk).contains("in-pod"));
+    desk.environment.pod = Some(desk.folder.join("nowhere"));
+    let error = desk.run("config contexts").failed();
+    assert!(error.contains("there is no $HOME"), "{error}");
+
+    // Where there is none, it is made at home.
+    let mut desk = Desk::empty();
+    desk.environment.xdg = Some(desk.folder.join("xdg"));
+    desk.run("config add first").done();
+    assert!(desk.read("home/.talos/config").contains("first"));
+}
+
+#[test]
 fn ctl_07_config_info_shows_the_context_in_three_forms() {
     let desk = Desk::with_cluster();
     desk.run("config endpoint 10.0.0.2 node-2:6000").done();
