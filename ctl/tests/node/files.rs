@@ -296,6 +296,18 @@ fn ctl_06_a_name_that_is_taken_gets_a_number_when_files_are_merged() {
 }
 
 #[test]
+fn cli_02_the_same_context_merged_twice_is_there_twice() {
+    let desk = Desk::with_cluster();
+
+    let said = desk.run("config merge talosconfig");
+
+    assert!(said.err.contains("\"home-1\""), "{}", said.err);
+    let contexts = desk.run("config contexts").done();
+    assert_eq!(contexts.lines().count(), 3, "{contexts}");
+    assert!(contexts.contains("*         home-1 "), "{contexts}");
+}
+
+#[test]
 fn bad_changes_of_the_client_configuration_change_nothing() {
     let desk = Desk::with_cluster();
     desk.write("rubbish", "contexts: 7");

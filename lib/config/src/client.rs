@@ -98,18 +98,15 @@ impl ClientConfig {
         })
     }
 
-    /// Takes over the contexts of another file. A name that is taken by a different context gets a number;
-    /// returns the renamed ones as (from, to). The other's current context becomes ours.
+    /// Takes over the contexts of another file. A name that is taken gets a number, also when both contexts
+    /// are the same (docs: talosctl.md); returns the renamed ones as (from, to). The other's current
+    /// context becomes ours.
     pub fn merge(&mut self, other: Self) -> Vec<(String, String)> {
         let mut renamed = Vec::new();
         for (name, context) in other.contexts {
             let mut free = name.clone();
             let mut number = 0u32;
-            while self
-                .contexts
-                .get(&free)
-                .is_some_and(|known| *known != context)
-            {
+            while self.contexts.contains_key(&free) {
                 number = number.saturating_add(1);
                 free = format!("{name}-{number}");
             }

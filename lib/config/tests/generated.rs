@@ -390,7 +390,7 @@ fn the_old_target_becomes_an_endpoint() {
 }
 
 #[test]
-fn merging_keeps_both_contexts_of_one_name_and_switches_to_the_new_one() {
+fn cli_02_merging_keeps_all_contexts_of_one_name_and_switches_to_the_new_one() {
     let secrets = SecretsBundle::generate(NOW).unwrap();
     let (mut ours, theirs) = (client(&secrets, "home"), client(&secrets, "home"));
 
@@ -400,9 +400,10 @@ fn merging_keeps_both_contexts_of_one_name_and_switches_to_the_new_one() {
     assert_eq!(ours.current(), theirs.current());
     assert_eq!(
         ours.merge(theirs),
-        [("home".to_owned(), "home-1".to_owned())]
+        [("home".to_owned(), "home-2".to_owned())]
     );
-    assert_eq!(ours.contexts.len(), 2);
+    assert_eq!(ours.contexts.len(), 3);
+    assert_eq!(ours.contexts.get("home-1"), ours.contexts.get("home-2"));
 }
 
 #[test]
