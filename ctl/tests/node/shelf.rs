@@ -174,7 +174,7 @@ const ROWS: &[Row] = &[
         display: "Service",
         namespace: "runtime",
         aliases: &["services", "svc"],
-        columns: &[("Running", "{.running}"), ("Strange", "{.x[?(@.y)]}")],
+        columns: &[("Running", "{.running}"), ("Strange", "{.x[?(@.y=~1)]}")],
     },
 ];
 
