@@ -49,7 +49,7 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) talosconfig: Option<PathBuf>,
     /// Context of the client configuration to use
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "CONTEXT")]
     pub(crate) context: Option<String>,
     /// Endpoints to connect to instead of the context's; with :PORT if it is not 50000
     #[arg(short, long, value_delimiter = ',', value_name = "ADDRESS", value_parser = item)]

@@ -20,7 +20,7 @@ pub(crate) enum Config {
     )]
     Add {
         /// Its name
-        #[arg(id = "the_context", value_name = "CONTEXT")]
+        #[arg(id = "the_name", value_name = "CONTEXT")]
         context: String,
         /// CA certificate file
         #[arg(long, value_name = "FILE")]
@@ -39,6 +39,7 @@ pub(crate) enum Config {
     )]
     Context {
         /// Its name
+        #[arg(id = "the_context", value_name = "CONTEXT")]
         name: String,
     },
     /// List contexts

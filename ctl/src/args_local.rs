@@ -54,6 +54,7 @@ pub(crate) enum Local {
     #[command(after_help = "Example: ichorctl man ~/.local/share/man/man1")]
     Man {
         /// The folder for them; it is made
+        #[arg(value_name = "FOLDER")]
         folder: PathBuf,
     },
     /// Check a configuration without a node

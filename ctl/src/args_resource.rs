@@ -4,10 +4,12 @@
 //! Owns: their flags, defaults and help texts.
 //! Never: does anything.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Command, ValueEnum};
 
 use crate::args::{NOW, confirmation, duration};
 use crate::resources::path::Template;
@@ -26,7 +28,7 @@ pub(crate) struct Get {
     #[arg(long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
     /// Form: table, yaml, json or jsonpath=TEMPLATE
-    #[arg(short, long, default_value = "table", value_parser = form)]
+    #[arg(short, long, default_value = "table", value_parser = Forms, hide_possible_values = true)]
     pub(crate) output: Form,
     /// Go on with what changes
     #[arg(short, long)]
@@ -40,6 +42,28 @@ pub(crate) enum Form {
     Path(Template),
     Table,
     Yaml,
+}
+
+/// Reads a form, and names those that there are to completion.
+#[derive(Debug, Clone, Copy)]
+struct Forms;
+
+impl TypedValueParser for Forms {
+    type Value = Form;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Form, clap::Error> {
+        (form as fn(&str) -> Result<Form, String>).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let forms = ["table", "yaml", "json", "jsonpath="];
+        Some(Box::new(forms.into_iter().map(PossibleValue::new)))
+    }
 }
 
 fn form(text: &str) -> Result<Form, String> {

@@ -6,9 +6,12 @@
 
 use std::any::TypeId;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+use clap::{
+    Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _, ValueHint,
+};
 
 use crate::args::Line;
 
@@ -23,12 +26,35 @@ pub(crate) fn shown() -> Command {
         .filter(|arg| JOINED.contains(&arg.get_id().as_str()))
         .cloned()
         .collect();
-    line.mut_subcommands(|below| with(below, &joined))
+    line.mut_args(hinted)
+        .mut_subcommands(|below| with(below, &joined))
 }
 
 fn with(command: Command, args: &[Arg]) -> Command {
-    let command = command.args(args);
+    let command = command.args(args).mut_args(hinted);
     command.mut_subcommands(|below| with(below, args))
+}
+
+/// Says which values are files of this machine, for completion: all paths but those of nodes, which are
+/// texts. Shells would offer files for everything else, too.
+fn hinted(arg: Arg) -> Arg {
+    if !arg.get_action().takes_values() {
+        return arg;
+    }
+    let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
+    let named = |part: &str| {
+        let names = arg.get_value_names().unwrap_or_default();
+        names.iter().any(|name| name.contains(part))
+    };
+    let hint = if is_path && named("FOLDER") {
+        ValueHint::DirPath
+    } else if is_path || named("PATH") {
+        // This is what shells complete folders on the way with.
+        ValueHint::FilePath
+    } else {
+        ValueHint::Other
+    };
+    arg.value_hint(hint)
 }
 
 /// Reads a line.

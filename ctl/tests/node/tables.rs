@@ -233,6 +233,11 @@ fn completion_knows_the_commands_in_every_shell() {
 fn completed(script: &str, words: &[&str]) -> Vec<String> {
     const ASK: &str = r#"
 source /dev/stdin
+ichorctl() {
+    [ "$*" = "config contexts" ] || exit 1
+    printf '%s\n' 'CURRENT   NAME     ENDPOINTS   NODES' '*         home     a           b' \
+        '          home-1               ' '          work     c           d'
+}
 complete -p ichorctl >/dev/null || exit 1
 function=$(complete -p ichorctl | sed -n 's/.* -F \([^ ]*\) .*/\1/p')
 COMP_WORDS=(ichorctl "$@")
@@ -266,11 +271,47 @@ fn cmd_008_bash_completes_commands_flags_and_values_with_the_script_that_is_writ
         (&["config", "conte"], &["context", "contexts"]),
         (&["processes", "--so"], &["--sort"]),
         (&["nothing-like-it"], &[]),
+        (&["--context", ""], &["home", "home-1", "work"]),
+        (&["services", "--context", "w"], &["work"]),
+        (&["config", "context", "home"], &["home", "home-1"]),
+        (&["config", "use-context", "w"], &["work"]),
+        (&["config", "remove", "home-"], &["home-1"]),
+        (&["get", "rd", "-o", "j"], &["json", "jsonpath="]),
+        (
+            &["g", "rd", "--output", ""],
+            &["table", "yaml", "json", "jsonpath="],
+        ),
+        (&["-n", ""], &[]),
+        (&["--talosconfig", "Carg"], &["Cargo.toml"]),
     ] {
         let found = completed(&script, words);
         let mut found: Vec<&str> = found.iter().map(String::as_str).collect();
         found.retain(|word| !word.is_empty());
         assert_eq!(found, expected, "{words:?}");
+    }
+}
+
+#[test]
+fn cmd_008_fish_and_zsh_ask_for_contexts_and_know_files_and_forms() {
+    let zsh = Desk::empty().run("completion zsh").done();
+    assert!(zsh.starts_with("#compdef ichorctl\n"), "{zsh}");
+    for part in [
+        ":CONTEXT:_ichorctl_contexts'",
+        ":the_context -- Its name:_ichorctl_contexts'",
+        ":FILE:_files'",
+        ":folder -- The folder for them; it is made:_files -/'",
+        ":(table yaml json jsonpath=)'",
+        ":NODE:' ",
+    ] {
+        assert!(zsh.contains(part), "{part}");
+    }
+    let fish = Desk::empty().run("completion fish").done();
+    for part in [
+        "-l context -x -a '(__ichorctl_contexts)'",
+        "-l talosconfig",
+        "jsonpath=",
+    ] {
+        assert!(fish.contains(part), "{part}");
     }
 }
 
