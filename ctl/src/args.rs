@@ -43,6 +43,7 @@ pub(crate) struct Line {
 
 /// Flags of every command. `tree` adds the lists, which are joined, to all of them.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Globals {
     /// Client configuration file; else $TALOSCONFIG, else the first that is there of $HOME/.talos/config,
     /// $XDG_CONFIG_HOME/talos/config.yaml and /var/run/secrets/talos.dev/config
