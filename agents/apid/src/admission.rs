@@ -53,6 +53,7 @@ pub(crate) fn admit(path: &str, caller: Caller, roles: Roles) -> Result<&'static
             Code::Unimplemented,
             "not available in maintenance mode: apply a configuration first",
         ),
+        Refusal::WriteAccess => Refused::new(Code::PermissionDenied, rbac::WRITE_ACCESS),
     })
 }
 
@@ -118,6 +119,7 @@ mod tests {
         for method in methods::METHODS {
             let expected = match method.maintenance {
                 methods::Maintenance::Anyone => None,
+                methods::Maintenance::ReadOnly => Some(7),
                 methods::Maintenance::Admins | methods::Maintenance::Closed => Some(12),
             };
             assert_eq!(

@@ -4,7 +4,7 @@
 //! Owns: the table. apid admits by it, machined answers `Unimplemented` for what it names.
 //! Never: lists a method that a client cannot find in `proto/`; a test compares the two.
 
-use self::Maintenance::{Admins, Anyone, Closed};
+use self::Maintenance::{Admins, Anyone, Closed, ReadOnly};
 use self::Streams::{ClientStream, ServerStream, Unary};
 use crate::rbac::{Role, Roles};
 
@@ -26,6 +26,8 @@ pub enum Maintenance {
     Anyone,
     /// Peers that reach the node over an authenticated tunnel.
     Admins,
+    /// Nobody, because it would write a resource; the answer is that of a running node.
+    ReadOnly,
     /// Nobody; the answer is `Unimplemented`.
     Closed,
 }
@@ -327,11 +329,11 @@ pub const METHODS: &[Method] = &[
         READERS,
         Closed,
     ),
-    row("/cosi.resource.State/Create", Unary, ADMINS, Closed),
-    row("/cosi.resource.State/Destroy", Unary, ADMINS, Closed),
+    row("/cosi.resource.State/Create", Unary, ADMINS, ReadOnly),
+    row("/cosi.resource.State/Destroy", Unary, ADMINS, ReadOnly),
     row("/cosi.resource.State/Get", Unary, READERS, Anyone),
     row("/cosi.resource.State/List", ServerStream, READERS, Anyone),
-    row("/cosi.resource.State/Update", Unary, ADMINS, Closed),
+    row("/cosi.resource.State/Update", Unary, ADMINS, ReadOnly),
     row("/cosi.resource.State/Watch", ServerStream, READERS, Anyone),
     row(
         "/inspect.InspectService/ControllerRuntimeDependencies",

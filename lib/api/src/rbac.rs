@@ -139,7 +139,12 @@ pub enum Refusal {
     NotAuthorized,
     /// The node is in maintenance mode and does not serve the method there.
     NotInMaintenance,
+    /// The method would write a resource, and the node is asked by whom it does not know.
+    WriteAccess,
 }
+
+/// What everybody is told who would write a resource through the API.
+pub const WRITE_ACCESS: &str = "write access is not allowed";
 
 /// Decides on a configured node.
 pub fn admit(method: &Method, roles: Roles) -> Result<(), Refusal> {
@@ -155,6 +160,7 @@ pub fn admit_in_maintenance(method: &Method, roles: Roles) -> Result<(), Refusal
     match method.maintenance {
         Maintenance::Anyone => Ok(()),
         Maintenance::Admins if roles.contains(Role::Admin) => Ok(()),
+        Maintenance::ReadOnly => Err(Refusal::WriteAccess),
         Maintenance::Admins | Maintenance::Closed => Err(Refusal::NotInMaintenance),
     }
 }
@@ -287,6 +293,15 @@ mod tests {
                 "/storage.StorageService/Disks",
             ]
         );
+        for roles in [reader, Roles::of(&[Role::Admin])] {
+            let refused = |m: &&Method| admit_in_maintenance(m, roles) == Err(Refusal::WriteAccess);
+            let refused: Vec<_> = methods::METHODS.iter().filter(refused).collect();
+            let names: Vec<_> = refused.iter().map(|m| (m.service(), m.name())).collect();
+            assert_eq!(
+                names,
+                ["Create", "Destroy", "Update"].map(|name| ("cosi.resource.State", name))
+            );
+        }
         let version = method("/machine.MachineService/Version");
         assert_eq!(
             admit_in_maintenance(version, Roles::of(&[Role::Admin])),

@@ -29,6 +29,7 @@ pub(super) fn admit(path: &str, roles: Roles, configured: bool) -> Result<&'stat
         Err(rbac::Refusal::NotInMaintenance) => Err(Status::unimplemented(
             "API is not implemented in maintenance mode",
         )),
+        Err(rbac::Refusal::WriteAccess) => Err(Status::permission_denied(rbac::WRITE_ACCESS)),
     }
 }
 
@@ -60,6 +61,7 @@ mod tests {
         const VERSION: &str = "/machine.MachineService/Version";
         const REBOOT: &str = "/machine.MachineService/Reboot";
         const APPLY: &str = "/machine.MachineService/ApplyConfiguration";
+        const DESTROY: &str = "/cosi.resource.State/Destroy";
         let denied = Some(Code::PermissionDenied);
         let absent = Some(Code::Unimplemented);
         for (path, roles, configured, expected) in [
@@ -74,6 +76,9 @@ mod tests {
             (REBOOT, &["os:operator"], false, absent),
             (APPLY, &[], false, None),
             (APPLY, &["os:reader"], true, denied),
+            (DESTROY, &["os:reader"], false, denied),
+            (DESTROY, &["os:admin"], false, denied),
+            (DESTROY, &["os:admin"], true, None),
             (
                 "/machine.MachineService/Nothing",
                 &["os:admin"],

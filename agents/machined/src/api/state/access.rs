@@ -4,7 +4,7 @@
 //! Owns: the rules beyond those of the method: types, sensitive types, namespaces.
 //! Never: says more of a type that is not shown than of one that does not exist.
 
-use ::api::rbac::{Role, Roles};
+use ::api::rbac::{Role, Roles, WRITE_ACCESS};
 use resource::{Kind, Sensitivity};
 use tonic::Status;
 
@@ -57,7 +57,7 @@ pub(super) fn check_id(id: &str) -> Result<(), Status> {
 
 /// Nobody writes through the API.
 pub(super) fn read_only() -> Status {
-    Status::permission_denied("write access is not allowed")
+    Status::permission_denied(WRITE_ACCESS)
 }
 
 /// There is no such resource.
