@@ -1,79 +1,67 @@
 // SPDX-License-Identifier: MPL-2.0
 //! System extensions on the wire.
 //!
-//! Owns: their two forms. What the list of the image does not say is left out.
+//! Owns: their two forms. What the list of the image does not say is empty.
 //! Never: knows whether an extension is there.
 
-use api::talos::resource::definitions::extensions as proto;
 use resource::Encoded;
-use serde::Serialize;
 
-use super::both;
 use crate::resources::ExtensionStatus;
+use crate::resources::field::{Record as _, record};
 
-#[derive(Serialize)]
-struct Layer<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<&'a str>,
-    metadata: Metadata<'a>,
+record! {
+    /// An extension.
+    Extension {
+        1 "image" image: String, keep, "The file of its layer.";
+        2 "metadata" metadata: Metadata, keep, "What its makers say.";
+    }
 }
 
-#[derive(Serialize)]
-struct Metadata<'a> {
-    name: &'a str,
-    version: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    author: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    compatibility: Option<Compatibility<'a>>,
+record! {
+    /// What the makers of an extension say.
+    Metadata {
+        1 "name" name: String, keep, "Its name.";
+        2 "version" version: String, keep, "Its version.";
+        3 "author" author: String, keep, "Who made it.";
+        4 "description" description: String, keep, "What it is for.";
+        5 "compatibility" compatibility: Compatibility, keep, "What it works with.";
+    }
 }
 
-#[derive(Serialize)]
-struct Compatibility<'a> {
-    talos: Constraint<'a>,
+record! {
+    /// What an extension works with.
+    Compatibility {
+        1 "talos" talos: Constraint, keep, "Which versions of the system.";
+    }
 }
 
-#[derive(Serialize)]
-struct Constraint<'a> {
-    version: &'a str,
+record! {
+    /// Which versions.
+    Constraint {
+        1 "version" version: String, keep, "`>= v1.0.0`.";
+    }
 }
 
 pub(crate) fn extension_status(spec: &ExtensionStatus) -> Option<Encoded> {
-    let compatible = spec.compatible_talos.as_deref();
-    let yaml = Layer {
-        image: spec.image.as_deref(),
-        metadata: Metadata {
-            name: &spec.name,
-            version: &spec.version,
-            author: spec.author.as_deref(),
-            description: spec.description.as_deref(),
-            compatibility: compatible.map(|version| Compatibility {
-                talos: Constraint { version },
-            }),
-        },
+    let said = |text: &Option<String>| text.clone().unwrap_or_default();
+    let talos = Constraint {
+        version: said(&spec.compatible_talos),
     };
-    let message = proto::Layer {
-        image: spec.image.clone().unwrap_or_default(),
-        metadata: Some(proto::Metadata {
-            name: spec.name.clone(),
-            version: spec.version.clone(),
-            author: spec.author.clone().unwrap_or_default(),
-            description: spec.description.clone().unwrap_or_default(),
-            compatibility: compatible.map(|version| proto::Compatibility {
-                talos: Some(proto::Constraint {
-                    version: version.to_owned(),
-                }),
-            }),
-        }),
+    let metadata = Metadata {
+        name: spec.name.clone(),
+        version: spec.version.clone(),
+        author: said(&spec.author),
+        description: said(&spec.description),
+        compatibility: Compatibility { talos },
     };
-    both(&yaml, &message)
+    let image = said(&spec.image);
+    Extension { image, metadata }.encoded()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use api::talos::resource::definitions::extensions as proto;
     use prost::Message as _;
 
     #[test]
@@ -107,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn sysx_13_what_the_list_does_not_say_is_left_out() {
+    fn sysx_13_what_the_list_does_not_say_is_empty() {
         let spec = ExtensionStatus {
             image: None,
             name: "schematic".to_owned(),
@@ -121,7 +109,8 @@ mod tests {
 
         assert_eq!(
             encoded.yaml,
-            "metadata:\n  name: schematic\n  version: '37'\n"
+            "image: ''\nmetadata:\n  name: schematic\n  version: '37'\n  author: ''\n\
+             \x20 description: ''\n  compatibility:\n    talos:\n      version: ''\n"
         );
     }
 }
