@@ -19,13 +19,23 @@ pub(crate) trait Field {
     fn proto(&self, number: u32, out: &mut Vec<u8>);
     /// Whether it is nothing, so that keys with the rule `omit` are left out.
     fn is_empty(&self) -> bool;
+    /// What tests compare with the documents: what it holds, as `tests/data/types.txt` says it.
+    #[cfg(test)]
+    fn form() -> String
+    where
+        Self: Sized;
 }
+
+/// What tests compare with the documents of a field: number, key, form, and whether it may be left
+/// out.
+#[cfg(test)]
+pub(crate) type Declared = (u32, &'static str, String, bool);
 
 /// A mapping with keys of its own.
 pub(crate) trait Record {
-    /// What tests compare with the documents: number, key, and whether it may be left out.
+    /// What tests compare with the documents.
     #[cfg(test)]
-    const FIELDS: &'static [(u32, &'static str, bool)];
+    fn declared() -> Vec<Declared>;
 
     /// As YAML, in the order of the declaration.
     fn mapping(&self) -> Mapping;
@@ -55,9 +65,14 @@ macro_rules! record {
 
         impl $crate::resources::field::Record for $name {
             #[cfg(test)]
-            const FIELDS: &'static [(u32, &'static str, bool)] = &[
-                $( ($number, $key, $crate::resources::field::may_omit!($rule)), )*
-            ];
+            fn declared() -> Vec<$crate::resources::field::Declared> {
+                vec![$( (
+                    $number,
+                    $key,
+                    <$type as $crate::resources::field::Field>::form(),
+                    $crate::resources::field::may_omit!($rule),
+                ), )*]
+            }
 
             fn mapping(&self) -> serde_yaml_ng::Mapping {
                 let mut mapping = serde_yaml_ng::Mapping::new();
@@ -86,6 +101,11 @@ macro_rules! record {
 
             fn is_empty(&self) -> bool {
                 true $( && $crate::resources::field::Field::is_empty(&self.$field) )*
+            }
+
+            #[cfg(test)]
+            fn form() -> String {
+                "record".to_owned()
             }
         }
     };
@@ -183,6 +203,11 @@ impl Field for String {
     fn is_empty(&self) -> bool {
         self.is_empty()
     }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "string".to_owned()
+    }
 }
 
 /// Text: what is secret in our types is text on the wire.
@@ -198,6 +223,11 @@ impl Field for Secret {
     fn is_empty(&self) -> bool {
         self.is_empty()
     }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "string".to_owned()
+    }
 }
 
 impl Field for bool {
@@ -211,6 +241,11 @@ impl Field for bool {
 
     fn is_empty(&self) -> bool {
         !*self
+    }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "bool".to_owned()
     }
 }
 
@@ -227,6 +262,11 @@ macro_rules! unsigned {
 
             fn is_empty(&self) -> bool {
                 *self == 0
+            }
+
+            #[cfg(test)]
+            fn form() -> String {
+                "unsigned".to_owned()
             }
         }
     )* };
@@ -245,6 +285,11 @@ impl Field for i64 {
     fn is_empty(&self) -> bool {
         *self == 0
     }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "signed".to_owned()
+    }
 }
 
 impl Field for f64 {
@@ -258,6 +303,11 @@ impl Field for f64 {
 
     fn is_empty(&self) -> bool {
         *self == 0.0
+    }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "float".to_owned()
     }
 }
 
@@ -276,6 +326,11 @@ impl<T: Field> Field for Option<T> {
     fn is_empty(&self) -> bool {
         self.is_none()
     }
+
+    #[cfg(test)]
+    fn form() -> String {
+        format!("{}?", T::form())
+    }
 }
 
 /// One field after the other: nothing here is a list of numbers, which would be packed.
@@ -292,6 +347,11 @@ impl<T: Field> Field for Vec<T> {
 
     fn is_empty(&self) -> bool {
         self.is_empty()
+    }
+
+    #[cfg(test)]
+    fn form() -> String {
+        format!("list<{}>", T::form())
     }
 }
 
@@ -313,6 +373,11 @@ impl Field for BTreeMap<String, String> {
 
     fn is_empty(&self) -> bool {
         self.is_empty()
+    }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "map<string,string>".to_owned()
     }
 }
 

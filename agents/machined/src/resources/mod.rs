@@ -4,6 +4,8 @@
 //! Owns: their names, namespaces, aliases, columns, sensitivity, fields, and which are shown.
 //! Never: computes one; `controllers` do.
 
+#[cfg(test)]
+mod both_forms;
 mod cluster;
 mod config;
 mod control_plane;
@@ -21,6 +23,8 @@ mod protobuf;
 mod registered;
 mod roots;
 mod runtime;
+#[cfg(test)]
+mod samples;
 mod secrets;
 mod state;
 mod time;
@@ -75,7 +79,8 @@ pub(crate) use state::{
 pub(crate) use time::{AdjtimeStatus, TIME_SERVERS, TimeServerSpec, TimeServerStatus, TimeStatus};
 pub(crate) use wire::words;
 pub(crate) use wishes::{
-    AddressSpec, Dhcp4, Dhcp6, OperatorSpec, ResolverSpec, RouteSpec, SharedAddress,
+    AddressSpec, Dhcp4, Dhcp6, EquinixMetal, HetznerCloud, OperatorSpec, ResolverSpec, RouteSpec,
+    SharedAddress,
 };
 
 /// The namespace of specs before they are merged.

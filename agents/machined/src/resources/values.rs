@@ -13,7 +13,7 @@ use pki::Secret;
 use serde_yaml_ng::{Mapping, Value};
 
 use super::field::Field;
-use super::wire::words::{Words, word};
+use super::wire::words::{LAYERS, Words, word};
 use super::{Layer, Prefix, protobuf};
 
 impl Field for IpAddr {
@@ -27,6 +27,11 @@ impl Field for IpAddr {
 
     fn is_empty(&self) -> bool {
         false
+    }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "ip".to_owned()
     }
 }
 
@@ -52,6 +57,11 @@ impl Field for Prefix {
 
     fn is_empty(&self) -> bool {
         false
+    }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "ip-prefix".to_owned()
     }
 }
 
@@ -93,6 +103,11 @@ impl Field for Word {
     fn is_empty(&self) -> bool {
         self.number == 0
     }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "word".to_owned()
+    }
 }
 
 /// An address or network that may not be there, which is empty text in YAML.
@@ -116,6 +131,11 @@ impl<T: Field> Field for Maybe<T> {
 
     fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    #[cfg(test)]
+    fn form() -> String {
+        T::form()
     }
 }
 
@@ -143,6 +163,11 @@ impl Field for Span {
     fn is_empty(&self) -> bool {
         self.nanoseconds == 0
     }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "duration".to_owned()
+    }
 }
 
 /// Bytes that YAML has as a list of numbers.
@@ -160,6 +185,11 @@ impl Field for Octets {
 
     fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "bytes-as-int-list".to_owned()
     }
 }
 
@@ -179,6 +209,11 @@ impl Field for HardwareAddr {
 
     fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "mac".to_owned()
     }
 }
 
@@ -212,6 +247,11 @@ impl Field for Pair {
     fn is_empty(&self) -> bool {
         self.certificate.is_empty() && self.key.is_empty()
     }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "pem-cert-and-key".to_owned()
+    }
 }
 
 /// A private key, PEM (`common.PEMEncodedKey`).
@@ -232,6 +272,11 @@ impl Field for Key {
 
     fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "pem-key".to_owned()
     }
 }
 
@@ -287,27 +332,42 @@ impl Field for WebAddress {
     fn is_empty(&self) -> bool {
         false
     }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "url-object".to_owned()
+    }
 }
 
-/// Who wishes something (`enums.NetworkConfigLayer`).
-impl Field for Layer {
-    fn yaml(&self) -> Value {
-        Value::from(self.name())
-    }
-
-    fn proto(&self, number: u32, out: &mut Vec<u8>) {
-        let layer = match self {
+impl Layer {
+    /// Its number (`enums.NetworkConfigLayer`).
+    pub(crate) const fn number(self) -> u32 {
+        match self {
             Self::Default => 0,
             Self::Cmdline => 1,
             // 2 is the platform's, of which there is none.
             Self::Operator => 3,
             Self::Configuration => 4,
-        };
-        protobuf::integer(out, number, layer);
+        }
+    }
+}
+
+impl Field for Layer {
+    fn yaml(&self) -> Value {
+        Value::from(word(LAYERS, self.number()))
+    }
+
+    fn proto(&self, number: u32, out: &mut Vec<u8>) {
+        protobuf::integer(out, number, self.number().into());
     }
 
     fn is_empty(&self) -> bool {
         *self == Self::Default
+    }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "word".to_owned()
     }
 }
 
@@ -331,6 +391,11 @@ impl Field for Value {
             Self::Sequence(list) => list.is_empty(),
             Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Tagged(_) => false,
         }
+    }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "map<string,any>".to_owned()
     }
 }
 

@@ -9,6 +9,8 @@
 
 use std::net::IpAddr;
 
+use pki::Secret;
+
 use super::field::{record, spec};
 use super::values::{Maybe, Word};
 use super::{Layer, Prefix};
@@ -86,10 +88,30 @@ record! {
 }
 
 record! {
-    /// An address that control plane nodes share. Tokens of clouds are not repeated here.
+    /// How an address is claimed at Equinix Metal. Which machine this is there nobody asks.
+    EquinixMetal {
+        1 "projectID" project: String, keep, "The project.";
+        2 "deviceID" device: String, keep, "The machine.";
+        3 "apiToken" token: Secret, keep, "The token of its API.";
+    }
+}
+
+record! {
+    /// How an address is claimed at Hetzner Cloud. Which machine this is there nobody asks.
+    HetznerCloud {
+        1 "deviceID" device: i64, keep, "The machine.";
+        2 "networkID" network: i64, keep, "The network.";
+        3 "apiToken" token: Secret, keep, "The token of its API.";
+    }
+}
+
+record! {
+    /// An address that control plane nodes share.
     SharedAddress {
         1 "ip" address: Maybe<IpAddr>, keep, "The address.";
         2 "gratuitousARP" announced: bool, keep, "Whether neighbours are told who has it.";
+        3 "equinixMetal" equinix_metal: EquinixMetal, omit, "How it is claimed at Equinix Metal.";
+        4 "hcloud" hetzner: HetznerCloud, omit, "How it is claimed at Hetzner Cloud.";
     }
 }
 

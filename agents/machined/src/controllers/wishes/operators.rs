@@ -11,10 +11,12 @@ use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 use super::ids::with_layer;
 use super::named::{self, Interface};
 use super::routes::METRIC;
+use crate::controllers::roots::text;
 use crate::resources::values::{Maybe, Word};
 use crate::resources::words;
 use crate::resources::{
-    Dhcp4, Dhcp6, Layer, LinkStatus, MachineConfig, NETWORK_CONFIG, OperatorSpec, SharedAddress,
+    Dhcp4, Dhcp6, EquinixMetal, HetznerCloud, Layer, LinkStatus, MachineConfig, NETWORK_CONFIG,
+    OperatorSpec, SharedAddress,
 };
 
 pub(super) fn controller() -> Controller {
@@ -98,9 +100,19 @@ fn asking(link: &str, options: Option<&DhcpOptions>) -> Vec<OperatorSpec> {
 }
 
 fn sharing(link: &str, written: &DeviceVipConfig) -> Option<OperatorSpec> {
+    let equinix_metal = written.equinix_metal.as_ref();
+    let hetzner = written.hcloud.as_ref();
     let shared = SharedAddress {
         address: Maybe(Some(written.ip.parse().ok()?)),
         announced: true,
+        equinix_metal: equinix_metal.map_or_else(Default::default, |cloud| EquinixMetal {
+            token: text(&cloud.api_token),
+            ..EquinixMetal::default()
+        }),
+        hetzner: hetzner.map_or_else(Default::default, |cloud| HetznerCloud {
+            token: text(&cloud.api_token),
+            ..HetznerCloud::default()
+        }),
     };
     Some(OperatorSpec {
         shared,
@@ -141,7 +153,7 @@ mod tests {
             network(
                 "interfaces:\n  - interface: eth0\n    dhcp: true\n    \
                  dhcpOptions: {routeMetric: 7, ipv6: true, duidv6: '00:01'}\n    \
-                 vip: {ip: 10.0.0.9}\n  - {interface: eth1, addresses: [10.0.0.5/24]}",
+                 vip: {ip: 10.0.0.9, hcloud: {apiToken: word}}\n  - {interface: eth1, addresses: [10.0.0.5/24]}",
             ),
         );
 
@@ -160,5 +172,7 @@ mod tests {
         assert!(found[0].1.contains("routeMetric: 7"), "{found:?}");
         assert!(found[1].1.contains("DUID: 00:01"), "{found:?}");
         assert!(found[2].1.contains("ip: 10.0.0.9"), "{found:?}");
+        assert!(found[2].1.contains("apiToken: word"), "{found:?}");
+        assert!(!found[2].1.contains("equinixMetal"), "{found:?}");
     }
 }

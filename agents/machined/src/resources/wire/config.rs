@@ -9,6 +9,7 @@ use prost::Message as _;
 use resource::Encoded;
 
 use super::both;
+use super::words::{self, word_of};
 use crate::resources::{MachineConfig, MachineKind, MachineType};
 
 /// What the operator wrote is its YAML form already.
@@ -24,14 +25,14 @@ pub(crate) fn machine_config(spec: &MachineConfig) -> Option<Encoded> {
 }
 
 pub(crate) fn machine_type(spec: &MachineType) -> Option<Encoded> {
-    let (word, number) = match spec.0 {
-        MachineKind::Unknown => ("unknown", proto::MachineType::Unknown),
-        MachineKind::Init => ("init", proto::MachineType::Init),
-        MachineKind::ControlPlane => ("controlplane", proto::MachineType::ControlPlane),
-        MachineKind::Worker => ("worker", proto::MachineType::Worker),
+    let number = match spec.0 {
+        MachineKind::Unknown => proto::MachineType::Unknown,
+        MachineKind::Init => proto::MachineType::Init,
+        MachineKind::ControlPlane => proto::MachineType::ControlPlane,
+        MachineKind::Worker => proto::MachineType::Worker,
     };
     let message = proto::MachineTypeSpec {
         machine_type: number.into(),
     };
-    both(&word, &message)
+    both(&word_of(words::MACHINE_TYPES, number), &message)
 }

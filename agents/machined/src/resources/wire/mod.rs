@@ -14,6 +14,8 @@ pub(crate) mod words;
 
 pub(super) use config::{machine_config, machine_type};
 pub(super) use extensions::extension_status;
+#[cfg(test)]
+pub(super) use extensions::{Compatibility, Constraint, Extension, Metadata as ExtensionMetadata};
 pub(super) use meta::{definition, namespace};
 pub(super) use network::{
     address_status, hostname_spec, hostname_status, link_status, node_address, resolver_status,
@@ -24,7 +26,7 @@ pub(super) use runtime::{
     loaded_kernel_module, machine_status, meta_key, meta_loaded, service, unique_machine_token,
 };
 #[cfg(test)]
-pub(super) use secrets::Certificates;
+pub(super) use secrets::{Certificates, TrustdCertificates};
 pub(super) use secrets::{api_certificate, cert_san, trustd_certificate};
 
 use resource::Encoded;

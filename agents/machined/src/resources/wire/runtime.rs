@@ -10,6 +10,7 @@ use resource::Encoded;
 use serde::Serialize;
 
 use super::both;
+use super::words::{self, word_of};
 use crate::resources::{
     EventSinkConfig, KernelModuleSpec, KernelParamSpec, KernelParamStatus, KmsgLogConfig,
     LoadedKernelModule, MachineStage, MachineStatus, MetaKey, MetaLoaded, Service,
@@ -145,16 +146,16 @@ struct Unmet<'a> {
 }
 
 pub(crate) fn machine_status(spec: &MachineStatus) -> Option<Encoded> {
-    let (word, number) = match spec.stage {
-        MachineStage::Booting => ("booting", Stage::Booting),
-        MachineStage::Maintenance => ("maintenance", Stage::Maintenance),
-        MachineStage::Running => ("running", Stage::Running),
-        MachineStage::Rebooting => ("rebooting", Stage::Rebooting),
-        MachineStage::ShuttingDown => ("shutting down", Stage::ShuttingDown),
+    let number = match spec.stage {
+        MachineStage::Booting => Stage::Booting,
+        MachineStage::Maintenance => Stage::Maintenance,
+        MachineStage::Running => Stage::Running,
+        MachineStage::Rebooting => Stage::Rebooting,
+        MachineStage::ShuttingDown => Stage::ShuttingDown,
     };
     let unmet = spec.unmet.iter();
     let yaml = Status {
-        stage: word,
+        stage: &word_of(words::STAGES, number),
         status: Readiness {
             ready: spec.unmet.is_empty(),
             unmet_conditions: unmet
