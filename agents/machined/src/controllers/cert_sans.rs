@@ -2,23 +2,26 @@
 //! The names in the certificates of the API.
 //!
 //! Owns: `CertSANs` `api`: the configuration's, all addresses the node ever had, its host names; and
-//! `maintenance`, without those of a configuration.
+//! `maintenance`, without those of a configuration; `k8s`, as `kubernetes_cert_sans` has them.
 //! Never: leaves out the loopback addresses, by which a node calls itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
+use super::kubernetes_cert_sans;
 use crate::resources::{CertSan, HostnameStatus, MachineConfig, NodeAddress};
 
 pub(super) fn controller() -> Controller {
     Controller {
         name: "secrets.APICertSANsController",
-        inputs: vec![
+        inputs: [
             Input::of::<MachineConfig>().only(MachineConfig::ID),
-            Input::of::<HostnameStatus>().only(HostnameStatus::ID),
             Input::of::<NodeAddress>().only("accumulative"),
-        ],
+        ]
+        .into_iter()
+        .chain(kubernetes_cert_sans::inputs())
+        .collect(),
         outputs: vec![Output::of::<CertSan>()],
         body: Body::Pure(reconcile),
     }
@@ -61,6 +64,10 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
     each_once(&mut without);
     desired.put("api", with);
     desired.put("maintenance", without);
+    if let Some(mut sans) = kubernetes_cert_sans::names(view) {
+        each_once(&mut sans);
+        desired.put("k8s", sans);
+    }
     Ok(())
 }
 

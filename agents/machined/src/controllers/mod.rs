@@ -24,6 +24,7 @@ mod kernel_param_file;
 mod kernel_param_spec;
 mod kmsg_log_config;
 mod kubelet_secrets;
+mod kubernetes_cert_sans;
 mod layered;
 mod log_delivery;
 mod machine_status;
