@@ -11,6 +11,7 @@ mod configured;
 mod devices_status;
 mod etc_file;
 mod etc_files;
+mod etcd_spec;
 mod events_sink_config;
 mod hardware_address;
 mod hostname_config;
@@ -194,6 +195,7 @@ pub(crate) fn register(
         platform::controller(arguments),
         maintenance_config::controller(),
         node_ips::controller(),
+        etcd_spec::controller(),
         time_server_config::controller(arguments),
         time_server_merge::controller(),
         time_server_spec::controller(),

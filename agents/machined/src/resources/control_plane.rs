@@ -5,6 +5,7 @@
 //! Never: starts one.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde_yaml_ng::Value;
 
@@ -156,6 +157,25 @@ spec! {
         2 "advertiseExcludeSubnets" advertise_exclude: Vec<String>, keep, "Networks that do not count.";
         5 "listenValidSubnets" listen_valid: Vec<String>, omit, "Networks of the addresses it listens on.";
         6 "listenExcludeSubnets" listen_exclude: Vec<String>, keep, "Networks that do not count.";
+        3 "image" image: String, keep, "Its image.";
+        4 "extraArgs" extra_args: BTreeMap<String, String>, keep, "More arguments.";
+    }
+}
+
+spec! {
+    /// How etcd is to run on this node. Its id is `etcd`.
+    EtcdSpec,
+    "EtcdSpecs.etcd.talos.dev" in "etcd",
+    ["etcdspec", "es"],
+    ["Name" = "{.name}", "AdvertisedAddresses" = "{.advertisedAddresses}",
+     "ListenPeerAddresses" = "{.listenPeerAddresses}",
+     "ListenClientAddresses" = "{.listenClientAddresses}"],
+    Public,
+    {
+        1 "name" name: String, keep, "Its name among the members.";
+        2 "advertisedAddresses" advertised: Vec<IpAddr>, keep, "Where other members find it.";
+        5 "listenPeerAddresses" listen_peer: Vec<IpAddr>, keep, "Where it listens to members.";
+        6 "listenClientAddresses" listen_client: Vec<IpAddr>, keep, "Where it listens to clients.";
         3 "image" image: String, keep, "Its image.";
         4 "extraArgs" extra_args: BTreeMap<String, String>, keep, "More arguments.";
     }

@@ -27,9 +27,14 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
     if advertised.is_empty() && !written.subnet.is_empty() {
         advertised.push(written.subnet);
     }
+    // Who says where it is found, and not where it listens, has it listen there.
+    let listen = match written.listen_subnets.is_empty() {
+        true => &advertised,
+        false => &written.listen_subnets,
+    };
+    let (listen_valid, listen_exclude) = split_subnets(listen);
     let (advertise_valid, mut advertise_exclude) = split_subnets(&advertised);
     advertise_exclude.extend(shared_addresses(machine));
-    let (listen_valid, listen_exclude) = split_subnets(&written.listen_subnets);
     let config = EtcdConfig {
         advertise_valid,
         advertise_exclude,

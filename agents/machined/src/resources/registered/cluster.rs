@@ -14,11 +14,6 @@ registered! {
     "EtcdMembers.etcd.talos.dev" in "etcd", Public,
         ["etcdmember", "em", "ems"],
         ["Member ID" = "{.memberID}"];
-    "EtcdSpecs.etcd.talos.dev" in "etcd", Public,
-        ["etcdspec", "es"],
-        ["Name" = "{.name}", "AdvertisedAddresses" = "{.advertisedAddresses}",
-         "ListenPeerAddresses" = "{.listenPeerAddresses}",
-         "ListenClientAddresses" = "{.listenClientAddresses}"];
     "KubeSpanEndpoints.kubespan.talos.dev" in "kubespan", Public,
         ["kubespanendpoint", "kse", "kses"],
         ["Endpoint" = "{.endpoint}", "Affiliate ID" = "{.affiliateID}"];
