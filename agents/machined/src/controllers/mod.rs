@@ -6,6 +6,7 @@
 
 mod address_event;
 mod api_certificate;
+mod arguments;
 mod cert_sans;
 mod configured;
 mod devices_status;

@@ -26,6 +26,9 @@ pub(super) fn text(written: &SecretText) -> Secret {
     Secret::new(written.expose().as_bytes().to_vec())
 }
 
+/// The number of the address of the name service in each network of services.
+pub(super) const DNS: u32 = 10;
+
 /// Where everybody finds the API of Kubernetes.
 pub(super) fn endpoint(cluster: &ClusterConfig) -> Option<WebAddress> {
     let control_plane = cluster.control_plane.as_ref()?;

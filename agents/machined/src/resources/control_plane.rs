@@ -180,3 +180,31 @@ spec! {
         4 "extraArgs" extra_args: BTreeMap<String, String>, keep, "More arguments.";
     }
 }
+
+spec! {
+    /// What the manifests of the system say. Its id is `manifests`.
+    BootstrapManifestsConfig,
+    "BootstrapManifestsConfigs.kubernetes.talos.dev" in "controlplane",
+    ["bootstrapmanifestsconfig", "bmc", "bmcs"],
+    [],
+    Public,
+    {
+        // The documents' own name of this key.
+        1 "string" server: String, keep, "Where programs in pods of the host find the API of Kubernetes.";
+        2 "clusterDomain" cluster_domain: String, keep, "The domain of services.";
+        3 "podCIDRs" pod_subnets: Vec<String>, keep, "Networks of pods.";
+        4 "proxyEnabled" with_proxy: bool, keep, "Whether kube-proxy runs.";
+        5 "proxyImage" proxy_image: String, keep, "Its image.";
+        6 "proxyArgs" proxy_args: Vec<String>, keep, "Its arguments.";
+        7 "coreDNSEnabled" with_dns: bool, keep, "Whether CoreDNS runs.";
+        8 "coreDNSImage" dns_image: String, keep, "Its image.";
+        9 "dnsServiceIP" dns_address: String, keep, "Its IPv4 address.";
+        10 "dnsServiceIPv6" dns_address_v6: String, keep, "Its IPv6 address.";
+        11 "flannelEnabled" with_flannel: bool, keep, "Whether flannel makes the network of pods.";
+        12 "flannelImage" flannel_image: String, keep, "Its image.";
+        13 "flannelCNIImage" cni_image: String, keep, "What installs its plugins.";
+        16 "flannelExtraArgs" flannel_args: Vec<String>, keep, "More arguments of flannel.";
+        14 "podSecurityPolicyEnabled" pod_security_policy: bool, keep, "Whether pod security policies count.";
+        15 "talosAPIServiceEnabled" with_api_service: bool, keep, "Whether pods may reach the API of nodes.";
+    }
+}

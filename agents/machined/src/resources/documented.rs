@@ -13,20 +13,20 @@ use super::Namespace;
 use super::field::{Declared, Record};
 use super::{
     AcquireConfigSpec, AcquireConfigStatus, AddressSpec, AdjtimeStatus, AdmissionControlConfig,
-    AdmissionPlugin, ApiServerConfig, AuditPolicyConfig, BondSlave, BondSpec, BridgeSlave,
-    BridgeSpec, ClusterInfo, ControllerManagerConfig, CpuStats, CpuTimes, DevicesStatus, Dhcp4,
-    Dhcp6, DiscoveryConfig, EquinixMetal, EtcFileSpec, EtcFileStatus, EtcdConfig, EtcdRootSecrets,
-    EtcdSpec, ExtraManifest, ExtraManifestsConfig, ExtraVolume, HardwareAddress, HetznerCloud,
-    Identity, KernelParamDefaultSpec, KubePrismConfig, KubePrismEndpoint, KubePrismEndpoints,
-    KubeSpanConfig, KubeletConfig, KubeletSecrets, KubernetesAccessConfig, KubernetesRootSecrets,
-    LinkSpec, MachineConfig, MachineKind, MachineType, MaintenanceRootSecrets,
-    MaintenanceServiceCertificate, MaintenanceServiceConfig, MaintenanceServiceRequest,
-    MemoryModule, MemoryStats, MountStatus, NetworkStatus, NodeAddressFilter, NodeIp, NodeIpConfig,
-    NodeLabelSpec, NodeTaintSpec, Nodename, OperatorSpec, OsRootSecrets, PlatformMetadata,
-    PodResources, Processor, ResolverSpec, ResourceDefinition, RouteSpec, SchedulerConfig,
-    SeccompProfile, SecurityState, SharedAddress, SiderolinkConfig, StaticPod, StpSpec,
-    SystemInformation, TimeServerSpec, TimeServerStatus, TimeStatus, VlanSpec, WireguardPeer,
-    WireguardSpec, meta, registered, samples, shown, wire,
+    AdmissionPlugin, ApiServerConfig, AuditPolicyConfig, BondSlave, BondSpec,
+    BootstrapManifestsConfig, BridgeSlave, BridgeSpec, ClusterInfo, ControllerManagerConfig,
+    CpuStats, CpuTimes, DevicesStatus, Dhcp4, Dhcp6, DiscoveryConfig, EquinixMetal, EtcFileSpec,
+    EtcFileStatus, EtcdConfig, EtcdRootSecrets, EtcdSpec, ExtraManifest, ExtraManifestsConfig,
+    ExtraVolume, HardwareAddress, HetznerCloud, Identity, KernelParamDefaultSpec, KubePrismConfig,
+    KubePrismEndpoint, KubePrismEndpoints, KubeSpanConfig, KubeletConfig, KubeletSecrets,
+    KubernetesAccessConfig, KubernetesRootSecrets, LinkSpec, MachineConfig, MachineKind,
+    MachineType, MaintenanceRootSecrets, MaintenanceServiceCertificate, MaintenanceServiceConfig,
+    MaintenanceServiceRequest, MemoryModule, MemoryStats, MountStatus, NetworkStatus,
+    NodeAddressFilter, NodeIp, NodeIpConfig, NodeLabelSpec, NodeTaintSpec, Nodename, OperatorSpec,
+    OsRootSecrets, PlatformMetadata, PodResources, Processor, ResolverSpec, ResourceDefinition,
+    RouteSpec, SchedulerConfig, SeccompProfile, SecurityState, SharedAddress, SiderolinkConfig,
+    StaticPod, StpSpec, SystemInformation, TimeServerSpec, TimeServerStatus, TimeStatus, VlanSpec,
+    WireguardPeer, WireguardSpec, meta, registered, samples, shown, wire,
 };
 
 const FILE: &str = include_str!("../../tests/data/types.txt");
@@ -220,7 +220,8 @@ fn of_the_node() -> Vec<&'static str> {
         ExtraManifestsConfig,
         EtcdConfig,
         EtcdSpec,
-                    ], records: [
+                BootstrapManifestsConfig,
+    ], records: [
         KubePrismEndpoint = "k8s.KubePrismEndpoint",
         ExtraVolume = "k8s.ExtraVolume",
         PodResources = "k8s.Resources",

@@ -39,8 +39,8 @@ pub(crate) use cluster::{
 pub(crate) use config::{MachineConfig, MachineKind, MachineType};
 pub(crate) use control_plane::{
     AdmissionControlConfig, AdmissionPlugin, ApiServerConfig, AuditPolicyConfig,
-    ControllerManagerConfig, EtcdConfig, EtcdSpec, ExtraManifest, ExtraManifestsConfig,
-    ExtraVolume, PodResources, SchedulerConfig,
+    BootstrapManifestsConfig, ControllerManagerConfig, EtcdConfig, EtcdSpec, ExtraManifest,
+    ExtraManifestsConfig, ExtraVolume, PodResources, SchedulerConfig,
 };
 pub(crate) use files::{EtcFileSpec, EtcFileStatus, MountStatus};
 pub(crate) use hardware::{MemoryModule, Processor, SystemInformation};

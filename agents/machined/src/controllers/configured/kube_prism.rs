@@ -52,20 +52,24 @@ pub(super) fn config() -> Controller {
     }
 }
 
+/// The port of the balancer on this node, where the configuration has one.
+pub(super) fn port(view: &View<'_>) -> Option<i64> {
+    let features = machine(view)?.features.as_ref()?;
+    let written = features.kube_prism.as_ref()?;
+    let port = match written.port {
+        0 => PORT,
+        port => port,
+    };
+    (written.enabled == Some(true)).then_some(port)
+}
+
 fn balancer(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
-    let features = machine(view).and_then(|machine| machine.features.as_ref());
-    let written = features.and_then(|features| features.kube_prism.as_ref());
-    let written = written.filter(|written| written.enabled == Some(true));
-    let (Some(written), Some(known)) = (written, view.get::<KubePrismEndpoints>(ENDPOINTS)) else {
+    let (Some(port), Some(known)) = (port(view), view.get::<KubePrismEndpoints>(ENDPOINTS)) else {
         return Ok(());
     };
     let config = KubePrismConfig {
         host: "127.0.0.1".to_owned(),
-        port: if written.port == 0 {
-            PORT
-        } else {
-            written.port
-        },
+        port,
         endpoints: known.endpoints.clone(),
     };
     desired.put("k8s-loadbalancer-config", config);

@@ -11,13 +11,11 @@ use super::api_server::cloud_provider;
 use super::written::free;
 use super::{machine, of_configuration};
 use crate::controllers::cluster;
-use crate::controllers::roots::{address_in, dns_domain, service_subnets};
+use crate::controllers::roots::{DNS, address_in, dns_domain, service_subnets};
 use crate::resources::{IdMapping, KubeletConfig, Mount};
 
 /// What the release brings when the configuration names no image.
 const IMAGE: &str = "ghcr.io/siderolabs/kubelet:v1.29.3";
-/// The address of the name service in each network of services.
-const DNS: u32 = 10;
 
 pub(super) fn controller() -> Controller {
     of_configuration::<KubeletConfig>("k8s.KubeletConfigController", reconcile)

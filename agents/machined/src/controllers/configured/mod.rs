@@ -11,6 +11,7 @@ mod address_filter;
 mod admission_control;
 mod api_server;
 mod audit_policy;
+mod bootstrap_manifests;
 mod cluster;
 mod controllers;
 mod discovery;
@@ -62,6 +63,7 @@ pub(super) fn controllers(arguments: &KernelArguments) -> Vec<Controller> {
         controllers::controller(),
         scheduler::controller(),
         extra_manifests::controller(),
+        bootstrap_manifests::controller(),
     ]
 }
 
@@ -269,6 +271,7 @@ mod tests {
                 "Audit",
                 "Admission",
                 "ExtraM",
+                "Bootstrap",
             ]
             .iter()
             .any(|part| name.starts_with(part))

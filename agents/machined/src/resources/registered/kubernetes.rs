@@ -7,8 +7,6 @@
 use super::registered;
 
 registered! {
-    "BootstrapManifestsConfigs.kubernetes.talos.dev" in "controlplane", Public,
-        ["bootstrapmanifestsconfig", "bmc", "bmcs"], [];
     "ConfigStatuses.kubernetes.talos.dev" in "controlplane", Public,
         ["configstatus", "cs"],
         ["Ready" = "{.ready}", "Secrets Version" = "{.version}"];
