@@ -26,6 +26,7 @@ mod kernel_param_file;
 mod kernel_param_spec;
 mod kmsg_log_config;
 mod kubelet_secrets;
+mod kubelet_spec;
 mod kubernetes_cert_sans;
 mod layered;
 mod log_delivery;
@@ -197,6 +198,7 @@ pub(crate) fn register(
         maintenance_config::controller(),
         node_ips::controller(),
         etcd_spec::controller(),
+        kubelet_spec::controller(),
         time_server_config::controller(arguments),
         time_server_merge::controller(),
         time_server_spec::controller(),

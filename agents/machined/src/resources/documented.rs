@@ -19,14 +19,14 @@ use super::{
     EtcFileStatus, EtcdConfig, EtcdRootSecrets, EtcdSpec, ExtraManifest, ExtraManifestsConfig,
     ExtraVolume, HardwareAddress, HetznerCloud, Identity, KernelParamDefaultSpec, KubePrismConfig,
     KubePrismEndpoint, KubePrismEndpoints, KubeSpanConfig, KubeletConfig, KubeletSecrets,
-    KubernetesAccessConfig, KubernetesRootSecrets, LinkSpec, MachineConfig, MachineKind,
-    MachineType, MaintenanceRootSecrets, MaintenanceServiceCertificate, MaintenanceServiceConfig,
-    MaintenanceServiceRequest, MemoryModule, MemoryStats, MountStatus, NetworkStatus,
-    NodeAddressFilter, NodeIp, NodeIpConfig, NodeLabelSpec, NodeTaintSpec, Nodename, OperatorSpec,
-    OsRootSecrets, PlatformMetadata, PodResources, Processor, ResolverSpec, ResourceDefinition,
-    RouteSpec, SchedulerConfig, SeccompProfile, SecurityState, SharedAddress, SiderolinkConfig,
-    StaticPod, StpSpec, SystemInformation, TimeServerSpec, TimeServerStatus, TimeStatus, VlanSpec,
-    WireguardPeer, WireguardSpec, meta, registered, samples, shown, wire,
+    KubeletSpec, KubernetesAccessConfig, KubernetesRootSecrets, LinkSpec, MachineConfig,
+    MachineKind, MachineType, MaintenanceRootSecrets, MaintenanceServiceCertificate,
+    MaintenanceServiceConfig, MaintenanceServiceRequest, MemoryModule, MemoryStats, MountStatus,
+    NetworkStatus, NodeAddressFilter, NodeIp, NodeIpConfig, NodeLabelSpec, NodeTaintSpec, Nodename,
+    OperatorSpec, OsRootSecrets, PlatformMetadata, PodResources, Processor, ResolverSpec,
+    ResourceDefinition, RouteSpec, SchedulerConfig, SeccompProfile, SecurityState, SharedAddress,
+    SiderolinkConfig, StaticPod, StpSpec, SystemInformation, TimeServerSpec, TimeServerStatus,
+    TimeStatus, VlanSpec, WireguardPeer, WireguardSpec, meta, registered, samples, shown, wire,
 };
 
 const FILE: &str = include_str!("../../tests/data/types.txt");
@@ -256,7 +256,8 @@ fn wishes() -> Vec<&'static str> {
         ResolverSpec,
         OperatorSpec,
         KubeletConfig,
-                NodeIp,
+        KubeletSpec,
+        NodeIp,
         StaticPod,
     ], records: [
         BondSlave = "network.BondSlave",

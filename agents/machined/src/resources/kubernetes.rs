@@ -172,6 +172,23 @@ spec! {
 }
 
 spec! {
+    /// How the kubelet is to run on this node. Its id is `kubelet`.
+    KubeletSpec,
+    "KubeletSpecs.kubernetes.talos.dev" in "k8s",
+    ["kubeletspec", "ks"],
+    [],
+    Public,
+    {
+        1 "image" image: String, keep, "The image it runs from.";
+        2 "args" args: Vec<String>, omit, "Its arguments.";
+        3 "extraMounts" extra_mounts: Vec<Mount>, omit, "More mounts.";
+        4 "expectedNodename" nodename: String, omit, "What Kubernetes is to call the node.";
+        5 "config" config: Value, keep, "Its configuration file.";
+        6 "credentialProviderConfig" credentials: Value, omit, "How it gets at images.";
+    }
+}
+
+spec! {
     /// The addresses that the kubelet registers: at most one of each kind. Its id is `kubelet`.
     NodeIp,
     "NodeIPs.kubernetes.talos.dev" in "k8s",

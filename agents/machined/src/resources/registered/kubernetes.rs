@@ -18,8 +18,6 @@ registered! {
         ["HOST" = "{.host}", "HEALTHY" = "{.healthy}"];
     "KubeletLifecycles.kubernetes.talos.dev" in "k8s", Public,
         ["kubeletlifecycle", "kl", "kls"], [];
-    "KubeletSpecs.kubernetes.talos.dev" in "k8s", Public,
-        ["kubeletspec", "ks"], [];
     "ManifestStatuses.kubernetes.talos.dev" in "controlplane", Public,
         ["manifeststatus", "ms"], [];
     "Manifests.kubernetes.talos.dev" in "controlplane", Public,

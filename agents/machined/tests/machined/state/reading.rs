@@ -312,6 +312,30 @@ async fn res_07_statuses_of_the_node_are_listed_with_the_fields_of_the_documents
         ),
         (
             "secrets",
+            "CertSANs.secrets.talos.dev",
+            "k8s",
+            "- kubernetes.default.svc.cluster.local\n",
+        ),
+        (
+            "etcd",
+            "EtcdSpecs.etcd.talos.dev",
+            "etcd",
+            "name: box\nadvertisedAddresses:\n- 10.5.0.2\n",
+        ),
+        (
+            "k8s",
+            "KubeletSpecs.kubernetes.talos.dev",
+            "kubelet",
+            "- --node-ip=10.5.0.2\n",
+        ),
+        (
+            "controlplane",
+            "BootstrapManifestsConfigs.kubernetes.talos.dev",
+            "manifests",
+            "string: https://127.0.0.1:7445\nclusterDomain: cluster.local\n",
+        ),
+        (
+            "secrets",
             "OSRootSecrets.secrets.talos.dev",
             "os",
             "certSANDNSNames:\n- api.example\n",
