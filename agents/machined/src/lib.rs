@@ -24,6 +24,7 @@ mod controller_log;
 mod controllers;
 mod difference;
 mod door;
+mod endpoint;
 mod events;
 mod extensions;
 mod files;
@@ -129,6 +130,7 @@ pub async fn run(start: Start) -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(metrics::serve(Arc::clone(&node)));
     tokio::spawn(announce::announce(Arc::clone(&node)));
     tokio::spawn(announce::status(Arc::clone(&node)));
+    tokio::spawn(endpoint::follow(Arc::clone(&node)));
     tokio::spawn(telling::serve::<door::Opening>(Arc::clone(&node), door));
     tokio::spawn(telling::serve::<trust::Trust>(Arc::clone(&node), trust));
     tokio::spawn(trust::keep::keep(Arc::clone(&node)));

@@ -129,6 +129,8 @@ pub(crate) struct Node {
     pub announced: watch::Sender<machine::AddressEvent>,
     /// The machine as a whole, for them too.
     pub status: watch::Sender<Option<machine::MachineStatusEvent>>,
+    /// The host that leads to the control plane.
+    pub endpoint: watch::Sender<Option<String>>,
 }
 
 impl State {
@@ -157,6 +159,7 @@ impl Node {
         let metrics = watch::Sender::default();
         let announced = watch::Sender::default();
         let status = watch::Sender::default();
+        let endpoint = watch::Sender::default();
         let outlets = Outlets {
             modules: &modules,
             join: &join,
@@ -164,6 +167,7 @@ impl Node {
             metrics: &metrics,
             announced: &announced,
             status: &status,
+            endpoint: &endpoint,
         };
         controllers::register(&mut engine, &places, &arguments, &outlets)?;
         let mut store = Store::born(u64::from_be_bytes(seed));
@@ -205,6 +209,7 @@ impl Node {
             metrics,
             announced,
             status,
+            endpoint,
         };
         Ok(Arc::new(node))
     }

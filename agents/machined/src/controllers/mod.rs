@@ -49,6 +49,7 @@ mod root_kubernetes;
 mod root_os;
 mod roots;
 mod security_state;
+mod static_endpoint;
 mod system_information;
 mod time_server_config;
 mod time_server_merge;
@@ -71,13 +72,15 @@ use crate::kernel_modules::Wanted;
 use crate::news::{init, network};
 use crate::places::Places;
 use crate::resources::{
-    self, AcquireConfigSpec, AcquireConfigStatus, AddressStatus, AdjtimeStatus, CpuStats,
+    self, AcquireConfigSpec, AcquireConfigStatus, AddressStatus, AdjtimeStatus, CpuStats, Endpoint,
     ExtensionStatus, JoinCertificate, LeaseStatus, LinkStatus, LoadedKernelModule, MachineConfig,
     MachineStage, MaintenanceServiceRequest, MemoryStats, MetaKey, MetaLoaded, MountStatus,
     Namespace, ResourceDefinition, RouteStatus, Service,
 };
 use crate::trust::{Wish, join};
-use crate::{acquire, adjtime, kernel_modules, layers, meta, mounted, perf, sequence, shipping};
+use crate::{
+    acquire, adjtime, endpoint, kernel_modules, layers, meta, mounted, perf, sequence, shipping,
+};
 
 /// Who writes the configuration that was accepted.
 pub(crate) const CONFIGURATION: &str = "config.AcquireController";
@@ -106,6 +109,8 @@ pub(crate) struct Outlets<'a> {
     pub announced: &'a watch::Sender<api::machine::AddressEvent>,
     /// The machine as a whole.
     pub status: &'a watch::Sender<Option<api::machine::MachineStatusEvent>>,
+    /// The host that leads to the control plane.
+    pub endpoint: &'a watch::Sender<Option<String>>,
 }
 
 /// Puts every source and every controller into the engine.
@@ -146,6 +151,7 @@ pub(crate) fn register(
         (network::ROUTES, Output::of::<RouteStatus>()),
         (network::LEASES, Output::of::<LeaseStatus>()),
         (mounted::OWNER, Output::of::<MountStatus>()),
+        (endpoint::OWNER, Output::of::<Endpoint>()),
     ];
     for (name, output) in sources {
         engine.register_source(name, vec![output])?;
@@ -184,6 +190,7 @@ pub(crate) fn register(
         address_event::controller(outlets.announced.clone()),
         machine_status::controller(),
         machine_status_event::controller(outlets.status.clone()),
+        static_endpoint::controller(outlets.endpoint.clone()),
         trustd_certificate::controller(),
         root_os::controller(),
         root_etcd::controller(),

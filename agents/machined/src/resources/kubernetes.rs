@@ -189,6 +189,23 @@ spec! {
 }
 
 spec! {
+    /// Where the API of Kubernetes is. Its id says who knows it: `controlplane` is the configuration.
+    Endpoint,
+    "Endpoints.kubernetes.talos.dev" in "controlplane",
+    ["endpoint"],
+    ["Addresses" = "{.addresses}"],
+    Public,
+    {
+        1 "addresses" addresses: Vec<IpAddr>, keep, "The addresses.";
+    }
+}
+
+impl Endpoint {
+    /// The id of those that the configuration names.
+    pub(crate) const CONTROL_PLANE: &'static str = "controlplane";
+}
+
+spec! {
     /// The addresses that the kubelet registers: at most one of each kind. Its id is `kubelet`.
     NodeIp,
     "NodeIPs.kubernetes.talos.dev" in "k8s",

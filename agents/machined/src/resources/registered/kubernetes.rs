@@ -10,9 +10,6 @@ registered! {
     "ConfigStatuses.kubernetes.talos.dev" in "controlplane", Public,
         ["configstatus", "cs"],
         ["Ready" = "{.ready}", "Secrets Version" = "{.version}"];
-    "Endpoints.kubernetes.talos.dev" in "controlplane", Public,
-        ["endpoint"],
-        ["Addresses" = "{.addresses}"];
     "KubePrismStatuses.kubernetes.talos.dev" in "k8s", Public,
         ["kubeprismstatus", "kps"],
         ["HOST" = "{.host}", "HEALTHY" = "{.healthy}"];

@@ -4,6 +4,7 @@
 //! Owns: the list of the parts, and how a test asks.
 //! Never: looks inside machined.
 
+mod endpoint;
 mod extension_status;
 mod inspecting;
 mod kernel_modules;
