@@ -79,8 +79,8 @@ pub(crate) use state::{
 pub(crate) use time::{AdjtimeStatus, TIME_SERVERS, TimeServerSpec, TimeServerStatus, TimeStatus};
 pub(crate) use wire::words;
 pub(crate) use wishes::{
-    AddressSpec, Dhcp4, Dhcp6, EquinixMetal, HetznerCloud, OperatorSpec, ResolverSpec, RouteSpec,
-    SharedAddress,
+    AddressSpec, DeviceConfigSpec, Dhcp4, Dhcp6, EquinixMetal, HetznerCloud, OperatorSpec,
+    ResolverSpec, RouteSpec, SharedAddress,
 };
 
 /// The namespace of specs before they are merged.

@@ -280,6 +280,30 @@ impl Field for Key {
     }
 }
 
+/// A part of the configuration as text, which YAML has as what it says. It may hold keys.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Written(pub Secret);
+
+impl Field for Written {
+    fn yaml(&self) -> Value {
+        // Our own emitter wrote it.
+        serde_yaml_ng::from_slice(self.0.expose()).unwrap_or_default()
+    }
+
+    fn proto(&self, number: u32, out: &mut Vec<u8>) {
+        protobuf::bytes(out, number, self.0.expose());
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    #[cfg(test)]
+    fn form() -> String {
+        "yaml-text".to_owned()
+    }
+}
+
 /// A URL (`common.URL`), which YAML has in its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WebAddress(pub Url);

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use pki::Secret;
 
 use super::field::{record, spec};
-use super::values::{Maybe, Word};
+use super::values::{Maybe, Word, Written};
 use super::{Layer, Prefix};
 
 spec! {
@@ -130,5 +130,18 @@ spec! {
         5 "dhcp6" dhcp6: Dhcp6, omit, "How DHCPv6 is asked.";
         6 "vip" shared: SharedAddress, omit, "The shared address.";
         7 "layer" layer: Layer, keep, "Who wishes it.";
+    }
+}
+
+spec! {
+    /// What the configuration says of a link. Its id is the link, the place in the list, and, where
+    /// a selector means the link, the place among those that it means.
+    DeviceConfigSpec,
+    "DeviceConfigSpecs.net.talos.dev" in "network",
+    ["deviceconfigspec", "dcs"],
+    [],
+    Sensitive,
+    {
+        1 "device" device: Written, keep, "What is written.";
     }
 }

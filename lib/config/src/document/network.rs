@@ -172,3 +172,11 @@ document! {
         "endpoints" endpoints: Vec<String>, omit, "Networks; `!` excludes one.";
     }
 }
+
+impl Device {
+    /// Writes what is about this link, as it stands in a document.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        crate::configuration::print(self)
+    }
+}

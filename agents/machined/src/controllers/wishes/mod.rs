@@ -9,6 +9,7 @@
 //! Never: gives netd an order.
 
 mod addresses;
+mod devices;
 mod ids;
 mod links;
 mod merged;
@@ -25,6 +26,7 @@ pub(super) use resolvers::ID as RESOLVERS;
 /// All of them.
 pub(super) fn controllers() -> Vec<Controller> {
     vec![
+        devices::controller(),
         links::controller(),
         merged::links(),
         addresses::controller(),

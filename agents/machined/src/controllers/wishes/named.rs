@@ -24,6 +24,8 @@ pub(super) struct Named<'a> {
     pub name: String,
     /// What is written of it.
     pub device: &'a Device,
+    /// Its place in the list, and, where a selector means it, its place among those that are meant.
+    pub place: (usize, Option<usize>),
 }
 
 impl Named<'_> {
@@ -88,9 +90,15 @@ pub(super) fn network<'a>(view: &View<'a>) -> Option<&'a NetworkConfig> {
 pub(super) fn all<'a>(view: &View<'a>) -> Vec<Named<'a>> {
     let devices = network(view).map_or(&[][..], |network| &network.interfaces);
     let mut found = Vec::new();
-    for device in devices {
-        for name in names(view, &device.interface, device.device_selector.as_ref()) {
-            found.push(Named { name, device });
+    for (index, device) in devices.iter().enumerate() {
+        let names = names(view, &device.interface, device.device_selector.as_ref());
+        for (matched, name) in names.into_iter().enumerate() {
+            let is_selected = device.interface.is_empty();
+            found.push(Named {
+                name,
+                device,
+                place: (index, is_selected.then_some(matched)),
+            });
         }
     }
     found

@@ -7,8 +7,6 @@
 use super::registered;
 
 registered! {
-    "DeviceConfigSpecs.net.talos.dev" in "network", Sensitive,
-        ["deviceconfigspec", "dcs"], [];
     "LinkRefreshes.net.talos.dev" in "network", Public,
         ["linkrefresh", "lr", "lrs"], [];
     "NfTablesChains.net.talos.dev" in "network", Public,
