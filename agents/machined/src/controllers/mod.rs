@@ -305,6 +305,7 @@ mod tests {
             metrics: &watch::Sender::default(),
             announced: &watch::Sender::default(),
             status: &watch::Sender::default(),
+            endpoint: &watch::Sender::default(),
         };
         let arguments = KernelArguments::parse("");
         register(

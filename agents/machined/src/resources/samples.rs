@@ -22,12 +22,10 @@ const LINK_UNTOLD: &[&str] = &[
     "broadcastAddr",
     "queueDisc",
     "slaveKind",
-    "port",
-    "duplex",
 ];
 
 /// What netd does not tell of a route.
-const ROUTE_UNTOLD: &[&str] = &["src", "type", "flags"];
+const ROUTE_UNTOLD: &[&str] = &["flags"];
 
 fn prefix(address: &str, length: u8) -> Prefix {
     Prefix {
@@ -67,6 +65,7 @@ fn network() -> Vec<&'static str> {
     let route = RouteStatus {
         destination: prefix("10.6.0.0", 16),
         gateway: Some("10.5.0.1".parse().unwrap()),
+        source: Some("10.5.0.2".parse().unwrap()),
         out_link_index: 2,
         out_link_name: text("eth0"),
         priority: 1024,
@@ -77,6 +76,7 @@ fn network() -> Vec<&'static str> {
     let everywhere = RouteStatus {
         destination: prefix("::", 0),
         gateway: None,
+        source: None,
         ..route.clone()
     };
     check(&link, LINK_UNTOLD);

@@ -113,6 +113,7 @@ async fn rsrc_116_117_what_keeps_the_machine_from_being_ready_is_shown_and_told(
         destination: "0.0.0.0".parse().unwrap(),
         prefix_len: 0,
         gateway: Some("10.5.0.1".parse().unwrap()),
+        source: None,
         link_index: 2,
         link_name: "eth0".try_into().unwrap(),
         priority: 1024,
