@@ -85,6 +85,6 @@ mod tests {
         assert_eq!(refused.code, Code::ResourceExhausted as u32);
         let long = admins.take(limits::HELD_ONE_MAX).unwrap();
         drop((held, long));
-        readers.take(1).unwrap();
+        drop(readers.take(1).unwrap());
     }
 }

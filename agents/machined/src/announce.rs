@@ -32,7 +32,7 @@ pub(crate) async fn status(node: Arc<Node>) {
     loop {
         let event = status.borrow_and_update().clone();
         if let Some(event) = event {
-            node.publish("", "MachineStatusEvent", &event);
+            node.tell_status(event);
         }
         if status.changed().await.is_err() {
             return;

@@ -22,6 +22,7 @@ use crate::capture::Captures;
 use crate::containers::Images;
 use crate::controller_log::{Console, ControllerLog};
 use crate::controllers::Outlets;
+use crate::controllers::machine_status_event::{self, wire};
 use crate::door::Opening;
 use crate::events::{self, Ring};
 use crate::journal::Journal;
@@ -66,6 +67,8 @@ pub(crate) struct State {
     pub services: Book,
     /// Which sequence runs.
     pub sequencer: Sequencer,
+    /// What followers of events were told last of the machine as a whole.
+    pub told_status: Option<machine::MachineStatusEvent>,
     /// The configuration that is tried, if one is.
     pub trial: Option<Trial>,
 }
@@ -179,6 +182,7 @@ impl Node {
                 events: Ring::new(seed),
                 services: Book::default(),
                 sequencer: Sequencer::default(),
+                told_status: None,
                 trial: None,
             }),
             places,
@@ -281,8 +285,30 @@ impl Node {
 
     /// Says what the machine does now.
     pub(crate) fn set_stage(&self, stage: MachineStage) {
-        self.state().sequencer.stage = Some(stage);
+        let passed = {
+            let mut state = self.state();
+            let before = state.sequencer.stage.replace(stage);
+            let told = state.told_status.as_ref().map(|told| told.stage);
+            before.filter(|before| *before != stage && told != Some(wire(*before).into()))
+        };
+        // It was shorter than a turn of the controllers: followers hear of it all the same.
+        if let Some(passed) = passed {
+            self.publish_status(machine_status_event::passed(passed));
+        }
         self.put(sequence::OWNER, MachineStage::ID, stage);
+    }
+
+    /// Tells followers of events how the machine does, unless the stage that it was in is over.
+    pub(crate) fn tell_status(&self, event: machine::MachineStatusEvent) {
+        let is_now = |stage| event.stage == i32::from(wire(stage));
+        if self.state().sequencer.stage.is_some_and(is_now) {
+            self.publish_status(event);
+        }
+    }
+
+    fn publish_status(&self, event: machine::MachineStatusEvent) {
+        self.publish("", "MachineStatusEvent", &event);
+        self.state().told_status = Some(event);
     }
 
     /// Says whether there is a configuration.

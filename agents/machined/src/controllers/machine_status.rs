@@ -36,21 +36,15 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
     let Some(stage) = view.get::<MachineStage>(MachineStage::ID).copied() else {
         return Ok(());
     };
-    let unmet = match stage {
-        MachineStage::Booting | MachineStage::Running => CONDITIONS
-            .iter()
-            .filter_map(|(name, why_not)| {
-                Some(UnmetCondition {
-                    name: (*name).to_owned(),
-                    reason: why_not(view)?,
-                })
-            })
-            .collect(),
-        // Nothing is asked of a machine that waits for its configuration, or goes.
-        MachineStage::Maintenance | MachineStage::Rebooting | MachineStage::ShuttingDown => {
-            Vec::new()
-        }
-    };
+    // Nothing is asked of a machine that waits for its configuration, or goes.
+    let rows = if stage.is_judged() { CONDITIONS } else { &[] };
+    let unmet = rows.iter().filter_map(|(name, why_not)| {
+        Some(UnmetCondition {
+            name: (*name).to_owned(),
+            reason: why_not(view)?,
+        })
+    });
+    let unmet = unmet.collect();
     desired.put(MachineStatus::ID, MachineStatus { stage, unmet });
     Ok(())
 }

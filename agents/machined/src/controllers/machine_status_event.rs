@@ -30,23 +30,37 @@ pub(super) fn controller(told: watch::Sender<Option<MachineStatusEvent>>) -> Con
     }
 }
 
+/// What is told of a stage that was over before anybody looked at what was missing.
+pub(crate) fn passed(stage: MachineStage) -> MachineStatusEvent {
+    MachineStatusEvent {
+        stage: wire(stage).into(),
+        status: Some(WireStatus {
+            ready: !stage.is_judged(),
+            unmet_conditions: Vec::new(),
+        }),
+    }
+}
+
 fn event(status: &MachineStatus) -> MachineStatusEvent {
-    let stage = match status.stage {
-        MachineStage::Booting => WireStage::Booting,
-        MachineStage::Maintenance => WireStage::Maintenance,
-        MachineStage::Running => WireStage::Running,
-        MachineStage::Rebooting => WireStage::Rebooting,
-        MachineStage::ShuttingDown => WireStage::ShuttingDown,
-    };
     let unmet = status.unmet.iter().map(|unmet| UnmetCondition {
         name: unmet.name.clone(),
         reason: unmet.reason.clone(),
     });
     MachineStatusEvent {
-        stage: stage.into(),
+        stage: wire(status.stage).into(),
         status: Some(WireStatus {
             ready: status.unmet.is_empty(),
             unmet_conditions: unmet.collect(),
         }),
+    }
+}
+
+pub(crate) fn wire(stage: MachineStage) -> WireStage {
+    match stage {
+        MachineStage::Booting => WireStage::Booting,
+        MachineStage::Maintenance => WireStage::Maintenance,
+        MachineStage::Running => WireStage::Running,
+        MachineStage::Rebooting => WireStage::Rebooting,
+        MachineStage::ShuttingDown => WireStage::ShuttingDown,
     }
 }

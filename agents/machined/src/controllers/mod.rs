@@ -31,7 +31,7 @@ mod kubernetes_cert_sans;
 mod layered;
 mod log_delivery;
 mod machine_status;
-mod machine_status_event;
+pub(crate) mod machine_status_event;
 mod machine_type;
 mod maintenance_certificate;
 mod maintenance_config;

@@ -162,6 +162,14 @@ pub(crate) enum MachineStage {
 impl MachineStage {
     /// Its only id.
     pub(crate) const ID: &'static str = "machine";
+
+    /// Whether anything is asked of a machine in this stage for it to be ready.
+    pub(crate) const fn is_judged(self) -> bool {
+        match self {
+            Self::Booting | Self::Running => true,
+            Self::Maintenance | Self::Rebooting | Self::ShuttingDown => false,
+        }
+    }
 }
 
 super::kind!(
