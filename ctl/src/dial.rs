@@ -91,7 +91,7 @@ impl Address {
 }
 
 /// A connection.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Line {
     pub(crate) address: Address,
     pub(crate) channel: Channel,

@@ -9,7 +9,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use config::{ClientConfig, ClientContext};
 use pki::{Secret, UnixTime};
@@ -45,6 +45,8 @@ pub struct Environment {
     pub authorities: Option<PathBuf>,
     /// The time that ages in tables are counted to; `None`: that of the clock when the answer is there.
     pub ages_until: Option<UnixTime>,
+    /// The pause between two looks at a node that goes down; `None`: a second.
+    pub pause: Option<Duration>,
 }
 
 impl Environment {
@@ -63,6 +65,7 @@ impl Environment {
             docker: value("DOCKER_CONFIG").map(PathBuf::from),
             authorities: value("SSL_CERT_FILE").map(PathBuf::from),
             ages_until: None,
+            pause: None,
         }
     }
 

@@ -125,8 +125,8 @@ fn addresses(texts: &[String]) -> Result<Vec<Address>, Trouble> {
     texts.iter().map(|text| Address::parse(text)).collect()
 }
 
-/// A connection in use.
-#[derive(Debug)]
+/// A connection in use. A copy of it is the same connection.
+#[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) target: Target,
     line: Line,
@@ -207,6 +207,19 @@ impl Session {
             ))
             .hint("name one with -n <address>")),
         }
+    }
+
+    /// The way to a node's own door, if that is among the endpoints; without a name it is the one
+    /// that was dialled.
+    pub(crate) fn door_of(&self, node: Option<&str>) -> Option<Target> {
+        let address = match node {
+            None => &self.line.address,
+            Some(node) => self.target.addresses.iter().find(|it| it.host == node)?,
+        };
+        Some(Target {
+            addresses: vec![address.clone()],
+            ..self.target.clone()
+        })
     }
 
     /// What a node that is asked by itself is called.

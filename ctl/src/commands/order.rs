@@ -15,7 +15,7 @@ use api::machine::reset_request::WipeMode as Wire;
 
 use crate::args::{Globals, RebootMode};
 use crate::args_order::{Bootstrap, Order, Reset, Upgrade, WipeMode};
-use crate::commands::power::{End, Watch, finish};
+use crate::commands::power::{End, Watches, finish};
 use crate::commands::{etcd, power};
 use crate::places::Environment;
 use crate::screen::Screen;
@@ -36,11 +36,13 @@ pub(crate) async fn run(
     match asked {
         Order::Bootstrap(asked) => bootstrap(&open().await?, &asked, environment, screen).await,
         Order::Etcd(asked) => etcd::run(&open().await?, &asked, environment, screen).await,
-        Order::Reboot { mode, wait } => power::reboot(&open().await?, mode, &wait, screen).await,
+        Order::Reboot { mode, wait } => {
+            power::reboot(&open().await?, mode, &wait, environment, screen).await
+        }
         Order::Reset(asked) => reset(&asked, globals, environment, screen).await,
         Order::Rollback => rollback(&open().await?, screen).await,
         Order::Shutdown { force, wait } => {
-            power::shutdown(&open().await?, force, &wait, screen).await
+            power::shutdown(&open().await?, force, &wait, environment, screen).await
         }
         Order::Upgrade(asked) => upgrade(&asked, globals, environment, screen).await,
     }
@@ -175,7 +177,7 @@ async fn reset(
     };
     let end = if asked.reboot { End::Back } else { End::Off };
     for session in sessions(asked.insecure, globals, environment, screen).await? {
-        let watch = watch(&session, asked.insecure, &asked.wait).await?;
+        let watches = watches(&session, asked.insecure, &asked.wait).await;
         let request = session.request(order.clone())?;
         let reply = session.machine().reset(request).await;
         let reply = reply.map_err(|status| session.failed(&status))?;
@@ -183,21 +185,17 @@ async fn reset(
         for message in reply.into_inner().messages {
             nodes.extend(session.node(message.metadata.as_ref(), screen));
         }
-        finish(&session, watch, &nodes, end, &asked.wait, screen).await?;
+        finish(watches, &nodes, end, &asked.wait, environment, screen).await;
     }
     Ok(())
 }
 
 /// In maintenance mode nobody may follow events: the order is all that there is.
-async fn watch(
-    session: &Session,
-    insecure: bool,
-    wait: &crate::args::Wait,
-) -> Result<Watch, Trouble> {
+async fn watches(session: &Session, insecure: bool, wait: &crate::args::Wait) -> Option<Watches> {
     if insecure {
-        return Ok(Watch::None);
+        return None;
     }
-    Watch::start(session, wait).await
+    Watches::begin(session, wait).await
 }
 
 async fn upgrade(
@@ -219,7 +217,7 @@ async fn upgrade(
         reboot_mode: mode.into(),
     };
     for session in sessions(asked.insecure, globals, environment, screen).await? {
-        let watch = watch(&session, asked.insecure, &asked.wait).await?;
+        let watches = watches(&session, asked.insecure, &asked.wait).await;
         let request = session.request(order.clone())?;
         let reply = session.machine().upgrade(request).await;
         let reply = reply.map_err(|status| session.failed(&status))?;
@@ -227,7 +225,7 @@ async fn upgrade(
         for message in reply.into_inner().messages {
             nodes.extend(session.node(message.metadata.as_ref(), screen));
         }
-        finish(&session, watch, &nodes, End::Back, &asked.wait, screen).await?;
+        finish(watches, &nodes, End::Back, &asked.wait, environment, screen).await;
     }
     Ok(())
 }

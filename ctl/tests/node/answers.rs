@@ -16,6 +16,7 @@ use tonic::{Request, Response, Status};
 use crate::cabinet;
 use crate::desk::LATER;
 use crate::double::{Boxed, fails, nodes};
+use crate::lives;
 use crate::pulse;
 use crate::quorum;
 use crate::shelf::{Held, named};
@@ -70,6 +71,7 @@ fn service(id: &str, state: &str, healthy: Option<bool>) -> m::ServiceInfo {
 #[tonic::async_trait]
 impl MachineService for Double {
     async fn version(&self, request: Request<()>) -> Result<Response<m::VersionResponse>, Status> {
+        lives::look(&self.0, &named(&request))?;
         answer!(
             request,
             VersionResponse,
@@ -188,6 +190,7 @@ impl MachineService for Double {
         &self,
         request: Request<m::RebootRequest>,
     ) -> Result<Response<m::RebootResponse>, Status> {
+        self.0.lock().unwrap().is_ordered = true;
         answer!(
             request,
             RebootResponse,
@@ -199,9 +202,16 @@ impl MachineService for Double {
 
     async fn shutdown(
         &self,
-        _: Request<m::ShutdownRequest>,
+        request: Request<m::ShutdownRequest>,
     ) -> Result<Response<m::ShutdownResponse>, Status> {
-        Err(Status::permission_denied("not authorized"))
+        lives::shutdown(&request, &self.0)
+    }
+
+    async fn events(
+        &self,
+        request: Request<m::EventsRequest>,
+    ) -> Result<Response<Boxed<m::Event>>, Status> {
+        Ok(Response::new(lives::events(&self.0, &named(&request))?))
     }
 
     async fn apply_configuration(
@@ -468,7 +478,10 @@ impl MachineService for Double {
         &self,
         request: Request<m::ReadRequest>,
     ) -> Result<Response<Boxed<Data>>, Status> {
-        let pieces = cabinet::read(&request.get_ref().path);
+        let pieces = match request.get_ref().path.as_str() {
+            lives::BOOT_ID => lives::boot_id(&self.0, &named(&request)),
+            path => cabinet::read(path),
+        };
         Ok(Response::new(Box::pin(tokio_stream::iter(pieces))))
     }
 

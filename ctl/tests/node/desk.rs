@@ -65,6 +65,7 @@ impl Desk {
             docker: None,
             authorities: None,
             ages_until: Some(LATER),
+            pause: Some(Duration::from_millis(10)),
         };
         std::fs::create_dir_all(folder.with_extension("tmp")).unwrap();
         Self {

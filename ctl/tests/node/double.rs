@@ -22,6 +22,7 @@ use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -58,8 +59,10 @@ impl Node {
             .unwrap();
         let tls = TlsAcceptor::from(Arc::new(config(&identity, clients)));
         let (send, receive) = mpsc::channel();
+        let (power, has_power) = watch::channel(true);
         let held = Arc::new(Mutex::new(Held {
             is_configured: clients.is_some(),
+            power: Some(power),
             ..Held::default()
         }));
         let double = Double(Arc::clone(&held));
@@ -86,8 +89,13 @@ impl Node {
                 send.send(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
                     .unwrap();
                 loop {
-                    let (stream, _) = front.accept().await.unwrap();
+                    let accepted = tokio::select! {
+                        accepted = front.accept() => accepted,
+                        () = off(has_power.clone()) => return,
+                    };
+                    let (stream, _) = accepted.unwrap();
                     let tls = tls.clone();
+                    // Whatever is under way ends with the runtime.
                     tokio::spawn(async move {
                         match tls.accept(stream).into_fallible().await {
                             Ok(mut client) => {
@@ -109,6 +117,14 @@ impl Node {
             identity,
             held,
         }
+    }
+}
+
+/// Waits until the node has no power.
+async fn off(mut has_power: watch::Receiver<bool>) {
+    let off = has_power.wait_for(|has_power| !has_power).await;
+    if off.is_err() {
+        std::future::pending().await
     }
 }
 

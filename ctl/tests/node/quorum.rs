@@ -19,7 +19,9 @@ const LEADER: u64 = 0xeceb_b05b_59a7_76f1;
 
 fn keep<T: Debug>(request: &Request<T>, held: &Mutex<Held>) {
     let order = format!("{:?}", request.get_ref());
-    held.lock().unwrap().orders.push(order);
+    let mut held = held.lock().unwrap();
+    held.orders.push(order);
+    held.is_ordered = true;
 }
 
 macro_rules! accept {

@@ -13,8 +13,11 @@ use api::cosi::resource::meta::resource_definition_spec::PrintColumn;
 use api::cosi::resource::state_server::State;
 use api::machine::ApplyConfigurationRequest;
 use prost::Message as _;
+use tokio::sync::watch;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
+
+use crate::lives::Life;
 
 pub(crate) const MACHINE_CONFIG: &str = "MachineConfigs.config.talos.dev";
 const DEFINITIONS: &str = "ResourceDefinitions.meta.cosi.dev";
@@ -32,6 +35,12 @@ pub(crate) struct Held {
     pub(crate) confirmed: Vec<String>,
     /// Every question how busy the node is fails, as if it were away.
     pub(crate) is_away: bool,
+    /// What becomes of nodes after an order.
+    pub(crate) lives: BTreeMap<String, Life>,
+    /// There was an order, so lives go on.
+    pub(crate) is_ordered: bool,
+    /// Whether the node has power.
+    pub(crate) power: Option<watch::Sender<bool>>,
     /// Every order that changes what is installed, as it came.
     pub(crate) orders: Vec<String>,
     /// How often that was asked.

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MPL-2.0
+//! `reboot` and `shutdown`.
+//!
+//! Owns: the orders, and whether their end is waited for.
+//! Never: sends an order twice.
+
+mod course;
+mod look;
+mod watch;
+
+use api::machine::reboot_request::Mode;
+use api::machine::{RebootRequest, ShutdownRequest};
+
+use crate::args::{RebootMode, Wait};
+pub(crate) use crate::commands::power::course::End;
+pub(crate) use crate::commands::power::watch::Watches;
+use crate::places::Environment;
+use crate::screen::Screen;
+use crate::session::Session;
+use crate::trouble::Trouble;
+
+pub(crate) async fn reboot(
+    session: &Session,
+    mode: RebootMode,
+    wait: &Wait,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let mode = match mode {
+        RebootMode::Default => Mode::Default,
+        RebootMode::Powercycle => Mode::Powercycle,
+    };
+    let watches = Watches::begin(session, wait).await;
+    let request = session.request(RebootRequest { mode: mode.into() })?;
+    let reply = session.machine().reboot(request).await;
+    let reply = reply
+        .map_err(|status| session.failed(&status))?
+        .into_inner();
+    let mut nodes = Vec::new();
+    for message in reply.messages {
+        nodes.extend(session.node(message.metadata.as_ref(), screen));
+    }
+    finish(watches, &nodes, End::Back, wait, environment, screen).await;
+    Ok(())
+}
+
+pub(crate) async fn shutdown(
+    session: &Session,
+    force: bool,
+    wait: &Wait,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Trouble> {
+    let watches = Watches::begin(session, wait).await;
+    let request = session.request(ShutdownRequest { force })?;
+    let reply = session.machine().shutdown(request).await;
+    let reply = reply
+        .map_err(|status| session.failed(&status))?
+        .into_inner();
+    let mut nodes = Vec::new();
+    for message in reply.messages {
+        nodes.extend(session.node(message.metadata.as_ref(), screen));
+    }
+    finish(watches, &nodes, End::Off, wait, environment, screen).await;
+    Ok(())
+}
+
+/// Says that the nodes took the order, and waits for its end if that is asked for.
+pub(crate) async fn finish(
+    watches: Option<Watches>,
+    nodes: &[String],
+    end: End,
+    wait: &Wait,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) {
+    let Some(watches) = watches else {
+        for node in nodes {
+            screen.print(format_args!("{node}: the order is accepted\n"));
+        }
+        return;
+    };
+    for node in nodes {
+        screen.warn(format_args!("{node}: the order is accepted; waiting"));
+    }
+    if !nodes.is_empty() {
+        watch::until(end, watches.of(nodes), wait, environment, screen).await;
+    }
+}
