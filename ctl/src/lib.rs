@@ -35,6 +35,7 @@ mod kubeconfig;
 mod page;
 mod patches;
 mod places;
+mod progress;
 mod pulling;
 mod registries;
 mod replaced;
@@ -92,6 +93,7 @@ pub fn run(
         }
     };
     let outcome = runtime.block_on(commands::run(line, environment, screen));
+    screen.clear_status();
     // A name that is still being looked up must not hold up the end.
     runtime.shutdown_background();
     match outcome {

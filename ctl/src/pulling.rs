@@ -14,11 +14,12 @@ use oci::{Cause, Client, Patience, Platform, Reference};
 use crate::args_extension::Pulling;
 use crate::commands::refused;
 use crate::places::Environment;
+use crate::progress::Progress;
 use crate::registries;
 use crate::screen::Screen;
 use crate::trouble::Trouble;
 use crate::units;
-use crate::written::{Progress, check_room};
+use crate::written::check_room;
 
 /// How much of a layer is written at once.
 const CHUNK: usize = 256 * 1024;

@@ -6,9 +6,15 @@
 
 use std::fmt;
 use std::io::Write;
+use std::time::Duration;
 
 use crate::table::Table;
 use crate::trouble::Trouble;
+
+/// How often it is said how far something is, on a line of its own.
+const PACE: Duration = Duration::from_secs(2);
+/// The same for a line that is written over.
+const PACE_WATCHED: Duration = Duration::from_millis(100);
 
 /// Both outputs.
 pub struct Screen<'a> {
@@ -17,6 +23,7 @@ pub struct Screen<'a> {
     failures: usize,
     closed: bool,
     on_terminal: bool,
+    pace: Duration,
     /// Whether the last line of errors and news is one that is written over.
     has_status: bool,
 }
@@ -38,6 +45,7 @@ impl<'a> Screen<'a> {
             failures: 0,
             closed: false,
             on_terminal: false,
+            pace: PACE,
             has_status: false,
         }
     }
@@ -47,8 +55,20 @@ impl<'a> Screen<'a> {
     pub fn on_terminal(self) -> Self {
         Self {
             on_terminal: true,
+            pace: PACE_WATCHED,
             ..self
         }
+    }
+
+    /// Says how far something is so often.
+    #[must_use]
+    pub fn paced(self, pace: Duration) -> Self {
+        Self { pace, ..self }
+    }
+
+    /// How often it is said how far something is.
+    pub(crate) fn pace(&self) -> Duration {
+        self.pace
     }
 
     /// Whether somebody watches.
@@ -63,7 +83,8 @@ impl<'a> Screen<'a> {
         self.has_status = true;
     }
 
-    fn clear_status(&mut self) {
+    /// Takes the line away that the next one would take the place of.
+    pub(crate) fn clear_status(&mut self) {
         if self.has_status {
             let _ = write!(self.err, "\r\x1b[K").and_then(|()| self.err.flush());
             self.has_status = false;

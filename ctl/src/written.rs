@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Files that are large: written beside their place, and put there when they are whole.
 //!
-//! Owns: room, the name until then, and how far it is.
+//! Owns: room, and the name until then.
 //! Never: leaves a half of something, or begins what the disk cannot hold.
 
 use std::ffi::{OsStr, OsString};
@@ -9,9 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use crate::screen::Screen;
 use crate::trouble::Trouble;
 use crate::units;
 
@@ -108,50 +106,6 @@ pub(crate) fn check_room(folder: &Path, wanted: u64) -> Result<(), Trouble> {
         .hint("nothing is written; make room, or name another place with --output or TMPDIR"));
     }
     Ok(())
-}
-
-/// How often it is said how far something is, on a line of its own.
-const PACE: Duration = Duration::from_secs(2);
-/// The same for a line that is written over.
-const PACE_WATCHED: Duration = Duration::from_millis(100);
-
-/// Says how far something is, when it takes long.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    what: String,
-    whole: u64,
-    said_at: Instant,
-}
-
-impl Progress {
-    /// Begins with nothing of `whole` done.
-    pub(crate) fn new(what: String, whole: u64) -> Self {
-        Self {
-            what,
-            whole,
-            said_at: Instant::now(),
-        }
-    }
-
-    /// So many bytes are done.
-    pub(crate) fn at(&mut self, done: u64, screen: &mut Screen<'_>) {
-        let pace = if screen.is_watched() {
-            PACE_WATCHED
-        } else {
-            PACE
-        };
-        if self.said_at.elapsed() < pace {
-            return;
-        }
-        self.said_at = Instant::now();
-        let (done, whole) = (units::size(done), units::size(self.whole));
-        let what = &self.what;
-        if screen.is_watched() {
-            screen.status(format_args!("{what}: {done} of {whole}"));
-        } else {
-            screen.warn(format_args!("{what}: {done} of {whole}"));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::args_files::Copy;
 use crate::places::Environment;
+use crate::progress::Progress;
 use crate::screen::Screen;
 use crate::session::Session;
 use crate::trouble::Trouble;
@@ -48,6 +49,8 @@ pub(crate) async fn run(
     let failed = |status| session.failed_at(node, &status);
     let mut stream = reply.map_err(failed)?.into_inner();
     let name = session.name_of(node);
+    let mut progress = Progress::endless(format!("{name}: {}", asked.source));
+    let mut count: u64 = 0;
     let broken = loop {
         match stream.message().await {
             Ok(Some(piece)) => {
@@ -55,6 +58,8 @@ pub(crate) async fn run(
                 if let Some(error) = told.filter(|error| !error.is_empty()) {
                     screen.complain(&Trouble::new(format!("{name}: {error}")));
                 }
+                count = count.saturating_add(piece.bytes.len() as u64);
+                progress.at(count, screen);
                 if !piece.bytes.is_empty() && !target.take(piece.bytes, screen).await {
                     break None;
                 }

@@ -13,6 +13,7 @@ use api::machine::{EtcdMemberAlarm, EtcdMemberStatus};
 
 use crate::args_etcd::{Alarm, Etcd};
 use crate::places::Environment;
+use crate::progress::Progress;
 use crate::screen::Screen;
 use crate::session::Session;
 use crate::table::Table;
@@ -234,7 +235,8 @@ async fn snapshot(
     // Nothing is made for a node that has no etcd, which is said in the first message.
     let mut message = stream.message().await.map_err(failed)?;
     let (written, mut file) = Written::begin(&target, 0)?;
-    let mut count = 0_usize;
+    let mut progress = Progress::endless(path.display().to_string());
+    let mut count: u64 = 0;
     while let Some(data) = message {
         if let Some(metadata) = data.metadata.filter(|metadata| !metadata.error.is_empty()) {
             let node = session.name_of(node);
@@ -242,7 +244,8 @@ async fn snapshot(
         }
         file.write_all(&data.bytes)
             .map_err(|error| Trouble::file("write", &target, &error))?;
-        count = count.saturating_add(data.bytes.len());
+        count = count.saturating_add(data.bytes.len() as u64);
+        progress.at(count, screen);
         message = stream.message().await.map_err(failed)?;
     }
     written.finish(&file)?;

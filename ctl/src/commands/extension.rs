@@ -14,11 +14,12 @@ use image::squashfs;
 use crate::args_extension::{self, Source};
 use crate::commands::extension_new;
 use crate::places::Environment;
+use crate::progress::Progress;
 use crate::pulling::{Origin, Puller};
 use crate::screen::Screen;
 use crate::trouble::Trouble;
 use crate::units;
-use crate::written::{Progress, Written, check_room};
+use crate::written::{Written, check_room};
 
 pub(crate) async fn run(
     what: &args_extension::Extension,

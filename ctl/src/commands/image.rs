@@ -19,11 +19,12 @@ use image::squashfs::{self, Contents};
 use crate::args_extension::Extend;
 use crate::commands::extension as one;
 use crate::places::{self, Environment};
+use crate::progress::Progress;
 use crate::pulling::Puller;
 use crate::screen::Screen;
 use crate::trouble::Trouble;
 use crate::units;
-use crate::written::{Progress, Written};
+use crate::written::Written;
 
 /// The largest initramfs that is taken: many times ours.
 const INITRAMFS_MAX: u64 = 512 << 20;

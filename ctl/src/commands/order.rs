@@ -7,23 +7,29 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use api::common::Data;
 use api::machine as m;
 use api::machine::reset_request::WipeMode as Wire;
+use tokio::time::interval;
 
 use crate::args::{Globals, RebootMode};
 use crate::args_order::{Bootstrap, Order, Reset, Upgrade, WipeMode};
-use crate::commands::power::{End, Watches, finish};
+use crate::commands::power::{Accepted, End, Watches, finish};
 use crate::commands::{etcd, power};
 use crate::places::Environment;
+use crate::progress::Progress;
 use crate::screen::Screen;
 use crate::session::{Session, Target};
 use crate::trouble::Trouble;
 
 /// How much of a snapshot is sent at once.
 const CHUNK: usize = 64 * 1024;
+/// How often it is looked how much of it was sent.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Does what the line says.
 pub(crate) async fn run(
@@ -59,8 +65,18 @@ async fn bootstrap(
     if let Some(path) = &asked.recover_from {
         let path = environment.path(path);
         let (chunks, broken) = Chunks::open(&path)?;
+        let (sent, size) = (Arc::clone(&chunks.sent), chunks.size);
+        let mut progress = Progress::new(path.display().to_string(), size);
         let request = session.request_to(node, tokio_stream::iter(chunks))?;
-        let reply = session.machine().etcd_recover(request).await;
+        let mut machine = session.machine();
+        let mut sending = std::pin::pin!(machine.etcd_recover(request));
+        let mut ticks = interval(LOOK);
+        let reply = loop {
+            tokio::select! {
+                reply = &mut sending => break reply,
+                _ = ticks.tick() => progress.at(sent.load(Ordering::Relaxed), screen),
+            }
+        };
         if let Some(error) = broken.get() {
             return Err(Trouble::file("read", &path, error));
         }
@@ -83,15 +99,24 @@ async fn bootstrap(
 /// The pieces of a file; an error ends them and is kept.
 struct Chunks {
     file: File,
+    size: u64,
+    /// How much was taken so far.
+    sent: Arc<AtomicU64>,
     broken: Arc<OnceLock<io::Error>>,
 }
 
 impl Chunks {
     fn open(path: &Path) -> Result<(Self, Arc<OnceLock<io::Error>>), Trouble> {
         let file = File::open(path).map_err(|error| Trouble::file("read", path, &error))?;
+        let size = file
+            .metadata()
+            .map_err(|error| Trouble::file("read", path, &error))?
+            .len();
         let broken = Arc::new(OnceLock::new());
         let chunks = Self {
             file,
+            size,
+            sent: Arc::default(),
             broken: Arc::clone(&broken),
         };
         Ok((chunks, broken))
@@ -106,10 +131,13 @@ impl Iterator for Chunks {
         let limit = u64::try_from(CHUNK).unwrap_or(u64::MAX);
         match (&self.file).take(limit).read_to_end(&mut bytes) {
             Ok(0) => None,
-            Ok(_) => Some(Data {
-                metadata: None,
-                bytes,
-            }),
+            Ok(count) => {
+                self.sent.fetch_add(count as u64, Ordering::Relaxed);
+                Some(Data {
+                    metadata: None,
+                    bytes,
+                })
+            }
             Err(error) => {
                 // The first one is the reason.
                 let _ = self.broken.set(error);
@@ -183,7 +211,8 @@ async fn reset(
         let reply = reply.map_err(|status| session.failed(&status))?;
         let mut nodes = Vec::new();
         for message in reply.into_inner().messages {
-            nodes.extend(session.node(message.metadata.as_ref(), screen));
+            let node = session.node(message.metadata.as_ref(), screen);
+            nodes.extend(node.map(|node| Accepted::new(node, message.actor_id)));
         }
         finish(watches, &nodes, end, &asked.wait, environment, screen).await;
     }
@@ -223,7 +252,8 @@ async fn upgrade(
         let reply = reply.map_err(|status| session.failed(&status))?;
         let mut nodes = Vec::new();
         for message in reply.into_inner().messages {
-            nodes.extend(session.node(message.metadata.as_ref(), screen));
+            let node = session.node(message.metadata.as_ref(), screen);
+            nodes.extend(node.map(|node| Accepted::new(node, message.actor_id)));
         }
         finish(watches, &nodes, End::Back, &asked.wait, environment, screen).await;
     }

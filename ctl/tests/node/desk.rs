@@ -89,9 +89,22 @@ impl Desk {
         self.run_these(words.map(OsString::from))
     }
 
+    /// Runs a command that says how far it is whenever it can.
+    pub(crate) fn run_telling(&self, line: &str) -> Said {
+        let words = std::iter::once("ichorctl").chain(line.split_whitespace());
+        self.run_paced(words.map(OsString::from), Some(Duration::ZERO))
+    }
+
     fn run_these(&self, words: impl Iterator<Item = OsString>) -> Said {
+        self.run_paced(words, None)
+    }
+
+    fn run_paced(&self, words: impl Iterator<Item = OsString>, pace: Option<Duration>) -> Said {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut screen = Screen::new(&mut out, &mut err);
+        if let Some(pace) = pace {
+            screen = screen.paced(pace);
+        }
         let outcome = ichorctl::run(words, &self.environment, &mut screen);
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Said {

@@ -6,10 +6,13 @@
 
 use ichorctl::Outcome;
 
+use api::common::Error;
+use api::machine::{PhaseEvent, SequenceEvent, phase_event, sequence_event};
+
 use crate::desk::{Desk, Said};
 use crate::double::Node;
-use crate::lives::Life;
 use crate::lives::Step::{Away, Bare, Gone, Mute, Up};
+use crate::lives::{Life, event};
 
 /// Runs an order against nodes with these lives; what they did not live yet must be their last step.
 fn order(line: &str, lives: impl IntoIterator<Item = (&'static str, Life)>) -> Said {
@@ -181,4 +184,54 @@ fn cmd_086_upgrade_waits_until_the_node_is_back() {
     );
 
     assert_eq!(said.done(), "10.0.0.2: back\n");
+}
+
+fn phase(phase: &str, action: phase_event::Action) -> api::machine::Event {
+    let phase = phase.to_owned();
+    let action = action.into();
+    event("PhaseEvent", &PhaseEvent { phase, action })
+}
+
+#[test]
+fn the_phases_of_each_node_are_told_while_it_goes_down() {
+    use phase_event::Action::{Start, Stop};
+    let says = ["stopServices", "unmount"].map(|name| [phase(name, Start), phase(name, Stop)]);
+    let mut others = phase("drain", Start);
+    others.actor_id = "somebody else".to_owned();
+    let says = std::iter::once(others).chain(says.into_iter().flatten());
+    let life = Life::of([Up("a"), Up("a"), Away, Up("b")]).saying(says.collect());
+    let said = order("-n 10.0.0.2 reboot", [("10.0.0.2", life)]);
+
+    assert_eq!(
+        said.err,
+        "10.0.0.2: the order is accepted; waiting\n\
+         10.0.0.2: phase 1: stopServices\n\
+         10.0.0.2: phase 2: unmount\n\
+         10.0.0.2: went down\n"
+    );
+    assert_eq!(said.done(), "10.0.0.2: back\n");
+}
+
+#[test]
+fn a_sequence_that_fails_is_the_error_of_its_node() {
+    let failed = SequenceEvent {
+        sequence: "shutdown".to_owned(),
+        action: sequence_event::Action::Noop.into(),
+        error: Some(Error {
+            message: "cannot unmount /var".to_owned(),
+            ..Default::default()
+        }),
+    };
+    let life = Life {
+        hangs_up: false,
+        ..Life::of([Up("a")]).saying(vec![event("SequenceEvent", &failed)])
+    };
+    let said = order(
+        "-n 10.0.0.2,10.0.0.3 shutdown",
+        [("10.0.0.2", life), ("10.0.0.3", Life::of([Up("b"), Away]))],
+    );
+
+    assert_eq!(said.out, "10.0.0.3: off\n");
+    let why = "error: 10.0.0.2: the shutdown sequence failed: cannot unmount /var\n  see what";
+    assert!(said.failed().contains(why));
 }

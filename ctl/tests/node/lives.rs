@@ -9,6 +9,7 @@ use std::sync::Mutex;
 
 use api::common::Data;
 use api::machine as m;
+use prost::Message;
 use tokio_stream::StreamExt as _;
 use tonic::{Request, Response, Status};
 
@@ -49,6 +50,23 @@ impl Life {
             says: Vec::new(),
             hangs_up: true,
         }
+    }
+
+    /// The same with a stream that says something.
+    pub(crate) fn saying(self, says: Vec<m::Event>) -> Self {
+        Self { says, ..self }
+    }
+}
+
+/// An event of an order that the double took.
+pub(crate) fn event(kind: &str, message: &impl Message) -> m::Event {
+    m::Event {
+        data: Some(prost_types::Any {
+            type_url: format!("talos/runtime/machine.{kind}"),
+            value: message.encode_to_vec(),
+        }),
+        actor_id: "a".to_owned(),
+        ..Default::default()
     }
 }
 

@@ -158,3 +158,19 @@ fn cmd_054_default_images_are_one_in_a_line() {
         assert!(out.lines().any(|line| line == image), "{out}");
     }
 }
+
+#[test]
+fn what_is_sent_and_fetched_says_how_far_it_is() {
+    let desk = Desk::with_cluster();
+    let node = Node::running(&desk.authority());
+    desk.write("db.snapshot", vec![7; 200_000]);
+    for (line, says) in [
+        ("bootstrap --recover-from db.snapshot", " of 200 kB\n"),
+        ("etcd snapshot copy.snapshot", "copy.snapshot: 4 B\n"),
+        ("copy /var out", "10.0.0.2: /var: 50 B\n"),
+    ] {
+        let said = desk.run_telling(&format!("-e {} -n 10.0.0.2 {line}", node.address));
+        assert!(said.err.contains(says), "{line}: {said:?}");
+        said.done();
+    }
+}

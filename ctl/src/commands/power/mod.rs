@@ -6,6 +6,7 @@
 
 mod course;
 mod look;
+mod sequence;
 mod watch;
 
 use api::machine::reboot_request::Mode;
@@ -38,7 +39,8 @@ pub(crate) async fn reboot(
         .into_inner();
     let mut nodes = Vec::new();
     for message in reply.messages {
-        nodes.extend(session.node(message.metadata.as_ref(), screen));
+        let node = session.node(message.metadata.as_ref(), screen);
+        nodes.extend(node.map(|node| Accepted::new(node, message.actor_id)));
     }
     finish(watches, &nodes, End::Back, wait, environment, screen).await;
     Ok(())
@@ -59,28 +61,42 @@ pub(crate) async fn shutdown(
         .into_inner();
     let mut nodes = Vec::new();
     for message in reply.messages {
-        nodes.extend(session.node(message.metadata.as_ref(), screen));
+        let node = session.node(message.metadata.as_ref(), screen);
+        nodes.extend(node.map(|node| Accepted::new(node, message.actor_id)));
     }
     finish(watches, &nodes, End::Off, wait, environment, screen).await;
     Ok(())
 }
 
+/// A node that took an order, and who it says carries it out.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    node: String,
+    actor_id: String,
+}
+
+impl Accepted {
+    pub(crate) fn new(node: String, actor_id: String) -> Self {
+        Self { node, actor_id }
+    }
+}
+
 /// Says that the nodes took the order, and waits for its end if that is asked for.
 pub(crate) async fn finish(
     watches: Option<Watches>,
-    nodes: &[String],
+    nodes: &[Accepted],
     end: End,
     wait: &Wait,
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) {
     let Some(watches) = watches else {
-        for node in nodes {
+        for Accepted { node, .. } in nodes {
             screen.print(format_args!("{node}: the order is accepted\n"));
         }
         return;
     };
-    for node in nodes {
+    for Accepted { node, .. } in nodes {
         screen.warn(format_args!("{node}: the order is accepted; waiting"));
     }
     if !nodes.is_empty() {

@@ -15,8 +15,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tonic::{Status, Streaming};
 
 use crate::args::Wait;
+use crate::commands::power::Accepted;
 use crate::commands::power::course::{Course, End, Step};
 use crate::commands::power::look::{self, Looking};
+use crate::commands::power::sequence::{Sequence, Told};
 use crate::places::Environment;
 use crate::screen::Screen;
 use crate::session::Session;
@@ -37,6 +39,7 @@ struct Watch {
     node: Option<String>,
     name: String,
     boot: Option<String>,
+    sequence: Sequence,
     /// Its end says that the node went down. None when the node gives none.
     events: Option<Streaming<Event>>,
     kernel: Option<Streaming<Data>>,
@@ -68,6 +71,7 @@ impl Watch {
             session,
             node,
             boot,
+            sequence: Sequence::of(String::new()),
             events,
             kernel,
         }
@@ -109,9 +113,15 @@ impl Watches {
     }
 
     /// Leaves out nodes that did not take the order.
-    pub(crate) fn of(self, accepted: &[String]) -> Self {
-        let is_meant = |watch: &Watch| watch.node.is_none() || accepted.contains(&watch.name);
-        let each = self.each.into_iter().filter(is_meant).collect();
+    pub(super) fn of(self, accepted: &[Accepted]) -> Self {
+        let taken = |mut watch: Watch| {
+            let mut accepted = accepted.iter();
+            let accepted =
+                accepted.find(|accepted| watch.node.is_none() || accepted.node == watch.name)?;
+            watch.sequence = Sequence::of(accepted.actor_id.clone());
+            Some(watch)
+        };
+        let each = self.each.into_iter().filter_map(taken).collect();
         Self { each, ..self }
     }
 }
@@ -202,40 +212,51 @@ async fn follow(
 ) {
     let mut look_at = Instant::now();
     loop {
-        let step = tokio::select! {
+        let news = tokio::select! {
+            // What it said is told before what became of it.
+            biased;
             said = said(&mut watch.events) => match said {
-                Some(_event) => Step::Nothing,
+                Some(event) => of_event(watch.sequence.take(&event)),
                 // When the connection to the endpoint broke, that says nothing of the node behind it.
                 None if watch.node.is_none() || look::answers(&watch.session).await => {
-                    course.hung_up()
+                    of_step(course.hung_up())
                 }
-                None => Step::Nothing,
+                None => None,
             },
-            said = said(&mut watch.kernel) => match said {
-                Some(data) => {
-                    if sender.send((watch.name.clone(), News::Kernel(data.bytes))).await.is_err() {
-                        return;
-                    }
-                    Step::Nothing
-                }
-                None => Step::Nothing,
-            },
+            said = said(&mut watch.kernel) => said.map(|data| News::Kernel(data.bytes)),
             () = sleep_until(look_at) => {
                 let look = looking.look().await;
                 look_at = Instant::now().checked_add(pause).unwrap_or(look_at);
-                course.looked(&look)
+                of_step(course.looked(&look))
             }
         };
-        let news = match step {
-            Step::Nothing => continue,
-            Step::Down => News::Line("went down".to_owned()),
-            Step::Done(story) => News::Done(story.to_owned()),
-            Step::Failed(what, hint) => News::Failed(Trouble::new(what).hint(hint)),
+        let Some(news) = news else { continue };
+        let is_over = match news {
+            News::Line(_) | News::Kernel(_) => false,
+            News::Done(_) | News::Failed(_) => true,
         };
-        let is_over = !matches!(news, News::Line(_));
         if sender.send((watch.name.clone(), news)).await.is_err() || is_over {
             return;
         }
+    }
+}
+
+fn of_step(step: Step) -> Option<News> {
+    match step {
+        Step::Nothing => None,
+        Step::Down => Some(News::Line("went down".to_owned())),
+        Step::Done(story) => Some(News::Done(story.to_owned())),
+        Step::Failed(what, hint) => Some(News::Failed(Trouble::new(what).hint(hint))),
+    }
+}
+
+fn of_event(told: Told) -> Option<News> {
+    match told {
+        Told::Nothing => None,
+        Told::Phase(text) => Some(News::Line(text)),
+        Told::Failed(why) => Some(News::Failed(
+            Trouble::new(why).hint("see what came before with `ichorctl dmesg`"),
+        )),
     }
 }
 
