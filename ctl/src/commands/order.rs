@@ -208,9 +208,16 @@ async fn reset(
         let watches = watches(&session, asked.insecure, &asked.wait).await;
         let request = session.request(order.clone())?;
         let reply = session.machine().reset(request).await;
-        let reply = reply.map_err(|status| session.failed(&status))?;
+        let reply = match reply {
+            Ok(reply) => reply.into_inner(),
+            // The others get the order all the same.
+            Err(status) => {
+                screen.complain(&session.failed(&status));
+                continue;
+            }
+        };
         let mut nodes = Vec::new();
-        for message in reply.into_inner().messages {
+        for message in reply.messages {
             let node = session.node(message.metadata.as_ref(), screen);
             nodes.extend(node.map(|node| Accepted::new(node, message.actor_id)));
         }
@@ -249,9 +256,15 @@ async fn upgrade(
         let watches = watches(&session, asked.insecure, &asked.wait).await;
         let request = session.request(order.clone())?;
         let reply = session.machine().upgrade(request).await;
-        let reply = reply.map_err(|status| session.failed(&status))?;
+        let reply = match reply {
+            Ok(reply) => reply.into_inner(),
+            Err(status) => {
+                screen.complain(&session.failed(&status));
+                continue;
+            }
+        };
         let mut nodes = Vec::new();
-        for message in reply.into_inner().messages {
+        for message in reply.messages {
             let node = session.node(message.metadata.as_ref(), screen);
             nodes.extend(node.map(|node| Accepted::new(node, message.actor_id)));
         }

@@ -174,3 +174,21 @@ fn what_is_sent_and_fetched_says_how_far_it_is() {
         said.done();
     }
 }
+
+#[test]
+fn a_refusal_of_one_node_in_maintenance_mode_does_not_keep_the_order_from_the_next() {
+    let desk = Desk::with_cluster();
+    let (refusing, taking) = (Node::maintenance(), Node::maintenance());
+    refusing.held.lock().unwrap().refuses = true;
+    for (line, order) in [("reset", "ResetRequest"), ("upgrade", "UpgradeRequest")] {
+        let nodes = format!("{},{}", refusing.address, taking.address);
+        let said = desk.run(&format!("-n {nodes} {line} --insecure"));
+
+        assert_eq!(said.out, "127.0.0.1: the order is accepted\n");
+        let why = format!("error: {}: not now (FailedPrecondition)", refusing.address);
+        assert!(said.err.contains(&why), "{said:?}");
+        said.failed();
+        let orders = taking.held.lock().unwrap().orders.clone();
+        assert!(orders.last().unwrap().starts_with(order), "{orders:?}");
+    }
+}

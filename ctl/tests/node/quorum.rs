@@ -31,6 +31,9 @@ macro_rules! accept {
             held: &Mutex<Held>,
         ) -> Result<Response<m::$response>, Status> {
             keep(request, held);
+            if held.lock().unwrap().refuses {
+                return Err(Status::failed_precondition("not now"));
+            }
             let messages = nodes(request).into_iter().map(|metadata| m::$message {
                 metadata,
                 ..Default::default()

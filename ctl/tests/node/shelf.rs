@@ -39,6 +39,8 @@ pub(crate) struct Held {
     pub(crate) lives: BTreeMap<String, Life>,
     /// There was an order, so lives go on.
     pub(crate) is_ordered: bool,
+    /// Every order is refused.
+    pub(crate) refuses: bool,
     /// Whether the node has power.
     pub(crate) power: Option<watch::Sender<bool>>,
     /// Every order that changes what is installed, as it came.
