@@ -110,7 +110,11 @@ fn say(answer: &Answer, screen: &mut Screen<'_>) -> Outcome {
     match answer {
         Answer::Help(text) => {
             screen.print(format_args!("{text}"));
-            Outcome::Done
+            if screen.is_clean() {
+                Outcome::Done
+            } else {
+                Outcome::Failed
+            }
         }
         Answer::Refusal(text) => {
             screen.warn(format_args!("{text}"));

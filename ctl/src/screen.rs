@@ -5,7 +5,7 @@
 //! Never: mixes the two: what another program reads is on standard output alone.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::table::Table;
@@ -99,14 +99,19 @@ impl<'a> Screen<'a> {
     /// Writes bytes of the result and sends them off.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.clear_status();
+        if self.closed {
+            return;
+        }
+        let Err(error) = self.out.write_all(bytes).and_then(|()| self.out.flush()) else {
+            return;
+        };
+        self.closed = true;
         // A reader that went away (`| head`) wants no more; that is not an error.
-        if self
-            .out
-            .write_all(bytes)
-            .and_then(|()| self.out.flush())
-            .is_err()
-        {
-            self.closed = true;
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.complain(
+                &Trouble::new(format!("cannot write to standard output: {error}"))
+                    .hint("what came before this is all that is there"),
+            );
         }
     }
 
@@ -157,5 +162,40 @@ mod tests {
 
         assert!(screen.is_watched());
         assert_eq!(err, b"\r1 of 2\x1b[K\r2 of 2\x1b[K\r\x1b[Kdone\nmore\n");
+    }
+
+    /// An output that takes nothing, and why.
+    struct Refusing(io::ErrorKind);
+
+    impl Write for Refusing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn only_a_reader_that_went_away_is_no_error() {
+        for (kind, failures) in [
+            (io::ErrorKind::BrokenPipe, 0),
+            (io::ErrorKind::StorageFull, 1),
+        ] {
+            let (mut out, mut err) = (Refusing(kind), Vec::new());
+            let mut screen = Screen::new(&mut out, &mut err);
+
+            screen.print(format_args!("one"));
+            screen.print(format_args!("two"));
+
+            assert!(screen.is_closed());
+            assert_eq!(screen.failures, failures);
+            let err = String::from_utf8(err).unwrap();
+            assert_eq!(
+                err.matches("cannot write to standard output").count(),
+                failures
+            );
+        }
     }
 }

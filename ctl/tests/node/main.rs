@@ -28,6 +28,7 @@ mod machine;
 mod machineconfig;
 mod modules;
 mod orders;
+mod process;
 mod pulling;
 mod pulse;
 mod quorum;
