@@ -13,7 +13,9 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use crate::leftovers::Leftover;
 use crate::places::Environment;
+use crate::signals::Editing;
 use crate::trouble::Trouble;
 
 /// What is there on every Unix.
@@ -42,13 +44,15 @@ impl Editor {
     /// Lets the operator edit a text, and returns what it is then.
     pub(crate) fn edit(&self, text: &[u8]) -> Result<Vec<u8>, Trouble> {
         let folder = Folder::within(&self.temporary)?;
-        let path = folder.0.join("machineconfig.yaml");
+        let path = folder.path.join("machineconfig.yaml");
         write(&path, text).map_err(|error| Trouble::file("write", &path, &error))?;
         let name = self.command.to_string_lossy();
+        let editing = Editing::begin();
         let status = self.command_for(&path).status().map_err(|error| {
             Trouble::new(format!("cannot start the editor {name}: {error}"))
                 .hint("name another one with $TALOS_EDITOR or $EDITOR")
         })?;
+        drop(editing);
         let after = fs::read(&path);
         if !status.success() {
             let trouble = Trouble::new(format!(
@@ -114,7 +118,10 @@ fn unique() -> io::Result<String> {
 
 /// A folder that only its owner enters, whatever an editor puts beside the file. It goes with
 /// everything in it.
-struct Folder(PathBuf);
+struct Folder {
+    path: PathBuf,
+    _leftover: Leftover,
+}
 
 impl Folder {
     fn within(parent: &Path) -> Result<Self, Trouble> {
@@ -124,13 +131,16 @@ impl Folder {
             .mode(0o700)
             .create(&path)
             .map_err(trouble)?;
-        Ok(Self(path))
+        Ok(Self {
+            _leftover: Leftover::path(&path),
+            path,
+        })
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
         // There is nobody left to tell; it is in the folder for temporary files.
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.path);
     }
 }

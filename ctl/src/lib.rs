@@ -31,6 +31,7 @@ mod editor;
 mod frames;
 mod graph;
 mod kubeconfig;
+mod leftovers;
 #[cfg(test)]
 mod page;
 mod patches;
@@ -43,6 +44,7 @@ mod resources;
 mod rows;
 mod screen;
 mod session;
+mod signals;
 mod table;
 mod tree;
 mod trouble;
@@ -55,10 +57,13 @@ mod written;
 mod zip;
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 pub use crate::places::Environment;
 pub use crate::screen::Screen;
 use crate::tree::Answer;
+use crate::signals::Hearing;
+pub use crate::signals::Signals;
 use crate::trouble::Trouble;
 
 /// How it went: the exit code.
@@ -68,7 +73,12 @@ pub enum Outcome {
     Done,
     /// Nothing, or not on every node. 1.
     Failed,
+    /// The signal of this number came first. 128 and the number, as shells have it.
+    Stopped(i32),
 }
+
+/// How long what is under way on other threads may take to put away what it made.
+const AFTER_STOP: Duration = Duration::from_secs(1);
 
 /// Does what the arguments say.
 pub fn run(
@@ -92,10 +102,33 @@ pub fn run(
             return Outcome::Failed;
         }
     };
-    let outcome = runtime.block_on(commands::run(line, environment, screen));
+    let mut hearing = Hearing::begin(environment.signals);
+    let ended = runtime.block_on(async {
+        let heard = async {
+            match &mut hearing {
+                Some(hearing) => hearing.heard().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // What is done is done, whatever came meanwhile.
+            biased;
+            outcome = commands::run(line, environment, screen) => Ok(outcome),
+            number = heard => Err(number),
+        }
+    });
     screen.clear_status();
-    // A name that is still being looked up must not hold up the end.
-    runtime.shutdown_background();
+    let outcome = match ended {
+        Ok(outcome) => {
+            // A name that is still being looked up must not hold up the end.
+            runtime.shutdown_background();
+            outcome
+        }
+        Err(number) => {
+            runtime.shutdown_timeout(AFTER_STOP);
+            return Outcome::Stopped(number);
+        }
+    };
     match outcome {
         Ok(()) if screen.is_clean() => Outcome::Done,
         Ok(()) => Outcome::Failed,

@@ -21,5 +21,8 @@ fn main() -> ExitCode {
     match ichorctl::run(std::env::args_os(), &Environment::of_process(), &mut screen) {
         Outcome::Done => ExitCode::SUCCESS,
         Outcome::Failed => ExitCode::FAILURE,
+        Outcome::Stopped(number) => {
+            ExitCode::from(u8::try_from(number.saturating_add(128)).unwrap_or(u8::MAX))
+        }
     }
 }

@@ -17,6 +17,7 @@ use pki::{Secret, UnixTime};
 use crate::args::Globals;
 use crate::replaced::{is_stream, replace};
 use crate::screen::Screen;
+use crate::signals::Signals;
 use crate::trouble::Trouble;
 
 /// Where a pod finds its configuration.
@@ -47,6 +48,8 @@ pub struct Environment {
     pub ages_until: Option<UnixTime>,
     /// The pause between two looks at a node that goes down; `None`: a second.
     pub pause: Option<Duration>,
+    /// What becomes of signals.
+    pub signals: Signals,
 }
 
 impl Environment {
@@ -66,6 +69,7 @@ impl Environment {
             authorities: value("SSL_CERT_FILE").map(PathBuf::from),
             ages_until: None,
             pause: None,
+            signals: Signals::Heard,
         }
     }
 

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use extension::Problem;
 use extension::tar::{Archive, Kind, Member};
 use flate2::read::GzDecoder;
-use rustix::fs::{Mode, OFlags, mkdirat, open, openat, symlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, open, openat, symlinkat, unlinkat};
 use rustix::io::Errno;
 
 use crate::trouble::Trouble;
@@ -124,9 +124,11 @@ fn put<R: Read>(
             let file = openat(at, *name, flags, mode).map_err(failed)?;
             let mut content = archive.content(member.len);
             let written = io::copy(&mut content, &mut File::from(file));
-            written
-                .map(drop)
-                .map_err(|error| Trouble::file("write", &path, &error))
+            written.map(drop).map_err(|error| {
+                // A half is worse than nothing; if it cannot go either, the error says where it is.
+                let _ = unlinkat(at, *name, AtFlags::empty());
+                Trouble::file("write", &path, &error)
+            })
         }
         Kind::Link(_) | Kind::Special(_) => Ok(()),
     }

@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::leftovers::Leftover;
 use crate::trouble::Trouble;
 use crate::units;
 
@@ -22,6 +23,7 @@ pub(crate) struct Written {
     path: PathBuf,
     new: PathBuf,
     is_whole: bool,
+    _leftover: Leftover,
 }
 
 impl Written {
@@ -42,6 +44,7 @@ impl Written {
             create(folder, name).map_err(|error| Trouble::file("write", path, &error))?;
         let written = Self {
             path: path.to_owned(),
+            _leftover: Leftover::path(&new),
             new,
             is_whole: false,
         };

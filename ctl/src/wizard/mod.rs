@@ -15,6 +15,7 @@ use config::{
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 
 use crate::commands::gen_check;
+use crate::leftovers::Leftover;
 use crate::trouble::Trouble;
 use form::{Action, Defaults, Form, Key, Question};
 
@@ -39,6 +40,7 @@ pub(crate) fn ask(node: &str, secrets: &SecretsBundle) -> Result<Answers, Troubl
     let broken = |error: std::io::Error| Trouble::new(format!("the terminal failed: {error}"));
     let mut form = Form::new(defaults(node));
     let mut terminal = ratatui::try_init().map_err(broken)?;
+    let _leftover = Leftover::terminal();
     let outcome = loop {
         if let Err(error) = terminal.draw(|frame| view::draw(frame, node, &form)) {
             break Err(broken(error));

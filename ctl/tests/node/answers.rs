@@ -568,7 +568,7 @@ impl MachineService for Double {
         &self,
         _: Request<m::EtcdSnapshotRequest>,
     ) -> Result<Response<Boxed<Data>>, Status> {
-        Ok(Response::new(quorum::etcd_snapshot()))
+        Ok(Response::new(quorum::etcd_snapshot(&self.0)))
     }
 
     async fn etcd_recover(

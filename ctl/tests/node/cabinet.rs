@@ -160,6 +160,17 @@ pub(crate) fn copy(path: &str) -> Pieces<Data> {
             ("a", b'0', "", 0o644, b"first"),
             ("a", b'0', "", 0o644, b"second"),
         ]),
+        "/half" => {
+            // What does not shrink, so that half of it is half of the file.
+            let noise = (0..20_000_u32).map(|n| {
+                let [_, noise, ..] = n.wrapping_mul(n).wrapping_mul(31).to_le_bytes();
+                noise
+            });
+            let noise: Vec<u8> = noise.collect();
+            let whole = packed(&[("a", b'0', "", 0o644, &noise)]);
+            let half = whole.len() / 2;
+            whole.into_iter().take(half).collect()
+        }
         "/nonsense" => b"this is no archive at all".to_vec(),
         path => return vec![Err(Status::not_found(format!("cannot copy {path}")))],
     };

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use config::SecretsBundle;
-use ichorctl::{Environment, Outcome, Screen};
+use ichorctl::{Environment, Outcome, Screen, Signals};
 use pki::{Authority, Leaf, UnixTime};
 
 /// When tables are looked at, in the double's time, which stands still.
@@ -66,6 +66,7 @@ impl Desk {
             authorities: None,
             ages_until: Some(LATER),
             pause: Some(Duration::from_millis(10)),
+            signals: Signals::Left,
         };
         std::fs::create_dir_all(folder.with_extension("tmp")).unwrap();
         Self {

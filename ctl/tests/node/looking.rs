@@ -171,6 +171,7 @@ fn cmd_022_an_archive_cannot_leave_its_folder_or_write_over_anything() {
         ("/twice", "a is there already"),
         ("/nonsense", "the archive of the node"),
         ("/torn", "cannot read the disk (Internal)"),
+        ("/half", "cannot write"),
         ("/gone", "cannot copy /gone (NotFound)"),
     ] {
         let target = source.trim_start_matches('/');
@@ -182,6 +183,9 @@ fn cmd_022_an_archive_cannot_leave_its_folder_or_write_over_anything() {
     assert!(!desk.folder.join("out").exists());
     assert!(!desk.folder.join("in/gone").exists());
     assert_eq!(desk.read("in/twice/a"), "first");
+    // What did not come whole is not there.
+    assert!(desk.folder.join("in/half").is_dir());
+    assert!(!desk.folder.join("in/half/a").exists());
 }
 
 #[test]

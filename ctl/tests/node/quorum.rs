@@ -9,6 +9,7 @@ use std::sync::Mutex;
 
 use api::common::Data;
 use api::machine as m;
+use tokio_stream::StreamExt as _;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::double::{Boxed, nodes};
@@ -116,14 +117,18 @@ pub(crate) fn etcd_alarm_list(
     }))
 }
 
-pub(crate) fn etcd_snapshot() -> Boxed<Data> {
+pub(crate) fn etcd_snapshot(held: &Mutex<Held>) -> Boxed<Data> {
     let piece = |text: &str| {
         Ok(Data {
             bytes: text.as_bytes().to_vec(),
             ..Default::default()
         })
     };
-    Box::pin(tokio_stream::iter([piece("snap"), piece("shot")]))
+    let pieces = tokio_stream::iter([piece("snap"), piece("shot")]);
+    if held.lock().unwrap().snapshot_hangs {
+        return Box::pin(pieces.chain(tokio_stream::pending()));
+    }
+    Box::pin(pieces)
 }
 
 pub(crate) async fn etcd_recover(

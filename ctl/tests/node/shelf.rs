@@ -41,6 +41,8 @@ pub(crate) struct Held {
     pub(crate) is_ordered: bool,
     /// Every order is refused.
     pub(crate) refuses: bool,
+    /// A snapshot is begun and never ends.
+    pub(crate) snapshot_hangs: bool,
     /// Whether the node has power.
     pub(crate) power: Option<watch::Sender<bool>>,
     /// Every order that changes what is installed, as it came.
