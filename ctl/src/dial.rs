@@ -15,6 +15,7 @@ use api::wire::{APID_PORT, MAX_MESSAGE};
 use hyper_util::rt::TokioIo;
 use rustls::{AlertDescription, CertificateError, ClientConfig};
 use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -26,6 +27,22 @@ use crate::watched::{Cause, Watched, tls_error};
 
 /// How long one endpoint may take before the next is tried.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// While somebody waits for a reply: how often a silent endpoint is asked whether it is there, and how
+/// long it may take to say so. A node that lost its power is missed within 20 seconds, as apid misses
+/// the nodes behind it; whoever follows a log would wait for ever else. No questions without a call:
+/// while an editor runs, nobody reads the answers.
+pub(crate) const PING: Ping = Ping {
+    every: Duration::from_secs(10),
+    patience: Duration::from_secs(10),
+};
+
+/// How it is found out whether an endpoint is there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ping {
+    every: Duration,
+    pub(crate) patience: Duration,
+}
 
 /// An endpoint: a host and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,6 +215,14 @@ async fn one(address: &Address, tls: &Arc<ClientConfig>) -> Result<(Channel, Cau
     let stream = timeout(PATIENCE, connect(address, tls))
         .await
         .map_err(|_| Reason::Silent)??;
+    over(stream, PING).await.map_err(Reason::Transport)
+}
+
+/// Speaks HTTP/2 over a stream.
+async fn over<S>(stream: S, ping: Ping) -> Result<(Channel, Cause), tonic::transport::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let cause = Cause::default();
     let mut ready = Some(TokioIo::new(Watched::new(stream, cause.clone())));
     let connector = tower::service_fn(move |_| {
@@ -207,9 +232,11 @@ async fn one(address: &Address, tls: &Arc<ClientConfig>) -> Result<(Channel, Cau
     });
     let channel = Endpoint::from_static("http://node")
         .initial_stream_window_size(u32::try_from(MAX_MESSAGE / 16).ok())
+        .http2_keep_alive_interval(ping.every)
+        .keep_alive_timeout(ping.patience)
+        .keep_alive_while_idle(false)
         .connect_with_connector(connector)
-        .await
-        .map_err(Reason::Transport)?;
+        .await?;
     Ok((channel, cause))
 }
 
@@ -292,6 +319,12 @@ pub(crate) fn tls_hint(error: &rustls::Error) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use api::machine::machine_service_client::MachineServiceClient;
+    use api::machine::machine_service_server::{MachineService, MachineServiceServer};
+    use api::machine::{Event, EventsRequest};
+    use tonic::codegen::BoxStream;
+    use tonic::{Request, Response, Status};
+
     use super::*;
 
     #[test]
@@ -331,5 +364,55 @@ mod tests {
             let trouble = Address::parse(text).unwrap_err().to_string();
             assert!(trouble.contains("is not an endpoint"), "{text}: {trouble}");
         }
+    }
+
+    /// A node whose events never come.
+    struct Quiet;
+
+    #[tonic::async_trait]
+    impl MachineService for Quiet {
+        async fn events(
+            &self,
+            _: Request<EventsRequest>,
+        ) -> Result<Response<BoxStream<Event>>, Status> {
+            Ok(Response::new(Box::pin(tokio_stream::pending())))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_follower_learns_that_the_node_lost_its_power() {
+        let (client, mut near) = tokio::io::duplex(64 * 1024);
+        let (mut far, server) = tokio::io::duplex(64 * 1024);
+        let serve = tonic::transport::Server::builder()
+            .add_service(MachineServiceServer::new(Quiet))
+            .serve_with_incoming(tokio_stream::iter([Ok::<_, io::Error>(server)]));
+        tokio::spawn(serve);
+        let (cut, is_cut) = tokio::sync::oneshot::channel::<()>();
+        // Nothing passes any more, and nobody is told.
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                _ = is_cut => {}
+            }
+            std::future::pending::<()>().await;
+        });
+        let ping = Ping {
+            every: Duration::from_millis(50),
+            // A machine that is busy with other tests may take a while.
+            patience: Duration::from_secs(1),
+        };
+        let (channel, cause) = over(client, ping).await.unwrap();
+        let mut machine = MachineServiceClient::new(channel);
+        let reply = machine.events(EventsRequest::default()).await;
+        let mut stream = reply.unwrap().into_inner();
+        // Several questions are asked and answered, and the stream goes on.
+        let quiet = timeout(Duration::from_millis(400), stream.message()).await;
+        assert!(quiet.is_err());
+
+        cut.send(()).unwrap();
+        let ended = timeout(Duration::from_secs(30), stream.message()).await;
+
+        assert!(ended.unwrap().is_err());
+        assert!(cause.is_silent_for(ping.patience));
     }
 }

@@ -26,6 +26,7 @@ use crate::places::{Environment, Kept};
 use crate::screen::Screen;
 use crate::trouble::Trouble;
 use crate::trust;
+use crate::units;
 
 /// Whom to call, and how.
 #[derive(Debug, Clone)]
@@ -230,7 +231,7 @@ impl Session {
     /// The error for a call to one node.
     pub(crate) fn failed_at(&self, node: Option<&str>, status: &Status) -> Trouble {
         match node {
-            Some(node) if self.line.cause.get().is_none() => {
+            Some(node) if self.line.cause.get().is_none() && !self.is_silent() => {
                 self.refusal(node, status.code(), status.message())
             }
             Some(_) | None => self.failed(status),
@@ -294,11 +295,27 @@ impl Session {
                 None => trouble,
             };
         }
+        if self.is_silent() {
+            return Trouble::new(format!(
+                "{}: the connection went silent: no answer within {} to whether it is there",
+                self.line.address,
+                units::span(dial::PING.patience)
+            ))
+            .hint(
+                "it or the way to it lost power or network; what was asked for may or may not have \
+                 been carried out",
+            );
+        }
         self.refusal(
             &self.line.address.to_string(),
             status.code(),
             status.message(),
         )
+    }
+
+    /// Whether a call failed because nothing came any more: what a node says itself was just heard.
+    fn is_silent(&self) -> bool {
+        self.line.cause.is_silent_for(dial::PING.patience)
     }
 
     fn refusal(&self, place: &str, code: Code, text: &str) -> Trouble {

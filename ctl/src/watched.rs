@@ -1,34 +1,69 @@
 // SPDX-License-Identifier: MPL-2.0
-//! A TLS stream that remembers why it broke.
+//! A TLS stream that remembers why it broke, and when it was last heard.
 //!
 //! With TLS 1.3 a client learns only from its first read that the server refused its certificate.
 //! By then the stream belongs to HTTP/2, which tells the call no more than "connection reset".
 //!
-//! Owns: the one error that explains the others.
+//! Owns: the one error that explains the others, and the silence that explains a break without one.
 //! Never: changes what passes.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Where the error is found when a call failed.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Cause(Arc<Mutex<Option<rustls::Error>>>);
+/// Where the reason is found when a call failed.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause(Arc<Mutex<Noted>>);
+
+#[derive(Debug)]
+struct Noted {
+    tls: Option<rustls::Error>,
+    heard_at: Instant,
+    /// The stream said itself that it is over: that is no silence.
+    is_over: bool,
+}
+
+impl Default for Cause {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Noted {
+            tls: None,
+            heard_at: Instant::now(),
+            is_over: false,
+        })))
+    }
+}
 
 impl Cause {
     /// The TLS error that broke the stream, if one did.
     pub(crate) fn get(&self) -> Option<rustls::Error> {
-        self.0.lock().ok().and_then(|cause| cause.clone())
+        self.0.lock().ok().and_then(|noted| noted.tls.clone())
+    }
+
+    /// Whether nothing came for so long, not even the end.
+    pub(crate) fn is_silent_for(&self, span: Duration) -> bool {
+        let noted = self.0.lock();
+        noted.is_ok_and(|noted| !noted.is_over && noted.heard_at.elapsed() >= span)
     }
 
     fn note(&self, error: &io::Error) {
-        if let Some(tls) = tls_error(error)
-            && let Ok(mut cause) = self.0.lock()
-        {
-            cause.get_or_insert_with(|| tls.clone());
+        let Ok(mut noted) = self.0.lock() else {
+            return;
+        };
+        noted.is_over = true;
+        if let Some(tls) = tls_error(error) {
+            noted.tls.get_or_insert_with(|| tls.clone());
+        }
+    }
+
+    /// Notes how many bytes came; none are the end.
+    fn heard(&self, count: usize) {
+        if let Ok(mut noted) = self.0.lock() {
+            noted.heard_at = Instant::now();
+            noted.is_over |= count == 0;
         }
     }
 }
@@ -64,7 +99,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let poll = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if let Poll::Ready(Ok(())) = &poll {
+            let count = buffer.filled().len().saturating_sub(before);
+            self.cause.heard(count);
+        }
         self.noted(poll)
     }
 }
@@ -87,5 +127,27 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let poll = Pin::new(&mut self.stream).poll_shutdown(cx);
         self.noted(poll)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stream_that_ended_is_not_silent() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let cause = Cause::default();
+        let mut watched = Watched::new(near, cause.clone());
+        let mut bytes = [0; 8];
+
+        far.write_all(b"one").await.unwrap();
+        assert_eq!(watched.read(&mut bytes).await.unwrap(), 3);
+        assert!(cause.is_silent_for(Duration::ZERO));
+        drop(far);
+        assert_eq!(watched.read(&mut bytes).await.unwrap(), 0);
+        assert!(!cause.is_silent_for(Duration::ZERO));
     }
 }
