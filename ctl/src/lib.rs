@@ -30,6 +30,7 @@ mod documents;
 mod editor;
 mod frames;
 mod graph;
+mod harmless;
 mod kubeconfig;
 mod leftovers;
 #[cfg(test)]

@@ -11,12 +11,16 @@ use std::process::ExitCode;
 use ichorctl::{Environment, Outcome, Screen};
 
 fn main() -> ExitCode {
+    let is_read = stdout().is_terminal();
     let mut out = BufWriter::new(stdout().lock());
     let mut err = stderr().lock();
     let is_watched = err.is_terminal();
     let mut screen = Screen::new(&mut out, &mut err);
     if is_watched {
         screen = screen.on_terminal();
+    }
+    if is_read {
+        screen = screen.to_terminal();
     }
     match ichorctl::run(std::env::args_os(), &Environment::of_process(), &mut screen) {
         Outcome::Done => ExitCode::SUCCESS,

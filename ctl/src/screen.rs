@@ -8,6 +8,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use crate::harmless;
 use crate::table::Table;
 use crate::trouble::Trouble;
 
@@ -23,6 +24,8 @@ pub struct Screen<'a> {
     failures: usize,
     closed: bool,
     on_terminal: bool,
+    /// What is done to results on their way to a terminal.
+    harmless: Option<harmless::Stream>,
     pace: Duration,
     /// Whether the last line of errors and news is one that is written over.
     has_status: bool,
@@ -45,6 +48,7 @@ impl<'a> Screen<'a> {
             failures: 0,
             closed: false,
             on_terminal: false,
+            harmless: None,
             pace: PACE,
             has_status: false,
         }
@@ -56,6 +60,15 @@ impl<'a> Screen<'a> {
         Self {
             on_terminal: true,
             pace: PACE_WATCHED,
+            ..self
+        }
+    }
+
+    /// The result is read on a terminal: nothing that a node says may draw on it.
+    #[must_use]
+    pub fn to_terminal(self) -> Self {
+        Self {
+            harmless: Some(harmless::Stream::default()),
             ..self
         }
     }
@@ -79,6 +92,7 @@ impl<'a> Screen<'a> {
     /// Writes a line that the next one takes the place of. Only for those who watch.
     pub(crate) fn status(&mut self, text: fmt::Arguments<'_>) {
         // Back to the beginning, and what is longer goes (ECMA-48 §8.3.41, EL).
+        let text = harmless::line(&text.to_string());
         let _ = write!(self.err, "\r{text}\x1b[K").and_then(|()| self.err.flush());
         self.has_status = true;
     }
@@ -96,8 +110,23 @@ impl<'a> Screen<'a> {
         self.write(text.to_string().as_bytes());
     }
 
-    /// Writes bytes of the result and sends them off.
+    /// Writes bytes of the result and sends them off. On a terminal they cannot draw.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
+        match &mut self.harmless {
+            Some(harmless) => {
+                let bytes = harmless.next(bytes);
+                self.put(&bytes);
+            }
+            None => self.put(bytes),
+        }
+    }
+
+    /// Writes what is our own in every byte, so that it may draw.
+    pub(crate) fn draw(&mut self, text: &str) {
+        self.put(text.as_bytes());
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
         self.clear_status();
         if self.closed {
             return;
@@ -123,11 +152,12 @@ impl<'a> Screen<'a> {
         self.print(format_args!("{table}"));
     }
 
-    /// Writes a line that is no result.
+    /// Writes a line that is no result. Whoever it quotes cannot draw with it.
     pub(crate) fn warn(&mut self, text: fmt::Arguments<'_>) {
         self.clear_status();
+        let text = harmless::text(&text.to_string());
         // There is nowhere left to say that this failed.
-        let _ = writeln!(self.err, "{}", text.to_string().trim_end());
+        let _ = writeln!(self.err, "{}", text.trim_end());
     }
 
     /// Writes an error; the exit code will not be 0.
@@ -197,5 +227,24 @@ mod tests {
                 failures
             );
         }
+    }
+
+    #[test]
+    fn what_a_node_says_cannot_draw_on_a_terminal_and_stays_as_it_is_elsewhere() {
+        let given = "a\x1b[2J\tb\r\n";
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut screen = Screen::new(&mut out, &mut err).to_terminal();
+
+        screen.print(format_args!("{given}"));
+        screen.write(given.as_bytes());
+        screen.warn(format_args!("node: {given}"));
+        screen.complain(&Trouble::new(given));
+        screen.status(format_args!("{given}"));
+
+        assert_eq!(out, b"a [2J\tb \na [2J\tb \n");
+        assert_eq!(err, b"node: a [2J\tb\nerror: a [2J\tb\n\ra [2J b  \x1b[K");
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        Screen::new(&mut out, &mut err).write(given.as_bytes());
+        assert_eq!(out, given.as_bytes());
     }
 }

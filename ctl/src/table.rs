@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::harmless;
+
 /// What stands between columns.
 const GAP: usize = 3;
 
@@ -35,7 +37,10 @@ impl Table {
 
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let row: Vec<String> = cells.into_iter().map(|cell| one_line(&cell)).collect();
+        let row: Vec<String> = cells
+            .into_iter()
+            .map(|cell| harmless::line(&cell))
+            .collect();
         for (index, cell) in row.iter().enumerate() {
             if self.widths.len() <= index {
                 self.widths.push(0);
@@ -54,16 +59,12 @@ impl Table {
 
     /// Writes one more row in the width of the columns so far, without keeping it.
     pub(crate) fn line(&self, cells: impl IntoIterator<Item = String>) -> String {
-        let row: Vec<String> = cells.into_iter().map(|cell| one_line(&cell)).collect();
+        let row: Vec<String> = cells
+            .into_iter()
+            .map(|cell| harmless::line(&cell))
+            .collect();
         written(&row, &self.widths)
     }
-}
-
-/// What a node says must not be able to draw on the operator's terminal.
-fn one_line(cell: &str) -> String {
-    cell.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }
 
 impl fmt::Display for Table {

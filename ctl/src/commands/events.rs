@@ -9,6 +9,7 @@ use api::machine::{Event, EventsRequest};
 use prost::Message;
 
 use crate::args::Events;
+use crate::harmless;
 use crate::screen::Screen;
 use crate::session::Session;
 use crate::trouble::Trouble;
@@ -61,11 +62,7 @@ fn is_hello(event: &Event) -> bool {
 
 /// Rows come one by one, so the widths are fixed: an address, an event's number, a message type.
 fn line(cells: [&str; 6]) -> String {
-    let [node, id, event, actor, source, message] = cells.map(|cell| {
-        cell.chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect::<String>()
-    });
+    let [node, id, event, actor, source, message] = cells.map(harmless::line);
     format!("{node:15}   {id:20}   {event:32}   {actor:36}   {source:24}   {message}")
         .trim_end()
         .to_owned()

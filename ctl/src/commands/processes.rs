@@ -37,7 +37,7 @@ pub(crate) async fn run(
         ticks.tick().await;
         let table = ask(session, sort, screen).await?;
         // Home, then clear to the end (ECMA-48 CUP, ED).
-        screen.print(format_args!("\x1b[H\x1b[J{table}"));
+        screen.draw(&format!("\x1b[H\x1b[J{table}"));
     }
     Ok(())
 }
