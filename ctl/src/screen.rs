@@ -73,6 +73,11 @@ impl<'a> Screen<'a> {
         }
     }
 
+    /// Whether the result is read on a terminal.
+    pub(crate) fn is_to_terminal(&self) -> bool {
+        self.harmless.is_some()
+    }
+
     /// Says how far something is so often.
     #[must_use]
     pub fn paced(self, pace: Duration) -> Self {

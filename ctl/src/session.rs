@@ -265,15 +265,26 @@ impl Session {
         metadata: Option<&Metadata>,
         screen: &mut Screen<'_>,
     ) -> Option<String> {
+        match self.answered(metadata) {
+            Ok(name) => Some(name),
+            Err(trouble) => {
+                screen.complain(&trouble);
+                None
+            }
+        }
+    }
+
+    /// Says which node answered, or with which error.
+    pub(crate) fn answered(&self, metadata: Option<&Metadata>) -> Result<String, Trouble> {
         let Some(metadata) = metadata else {
-            return Some(self.line.address.host.clone());
+            return Ok(self.line.address.host.clone());
         };
         let name = match metadata.hostname.as_str() {
             "" => self.line.address.host.clone(),
             hostname => hostname.to_owned(),
         };
         if metadata.error.is_empty() && metadata.status.as_ref().is_none_or(|s| s.code == 0) {
-            return Some(name);
+            return Ok(name);
         }
         let (code, text) = match &metadata.status {
             Some(status) if !status.message.is_empty() => {
@@ -282,8 +293,7 @@ impl Session {
             Some(status) => (Code::from_i32(status.code), metadata.error.as_str()),
             None => (Code::Unknown, metadata.error.as_str()),
         };
-        screen.complain(&self.refusal(&name, code, text));
-        None
+        Err(self.refusal(&name, code, text))
     }
 
     /// The error for a call that failed as a whole.

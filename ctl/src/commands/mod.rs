@@ -16,6 +16,7 @@ mod etcd;
 mod events;
 mod extension;
 mod extension_new;
+mod frame;
 pub(crate) mod gen_check;
 mod gen_config;
 mod gen_keys;

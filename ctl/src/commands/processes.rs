@@ -10,6 +10,7 @@ use api::machine::ProcessInfo;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::args::Sort;
+use crate::commands::frame;
 use crate::screen::Screen;
 use crate::session::Session;
 use crate::table::Table;
@@ -27,7 +28,10 @@ pub(crate) async fn run(
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
     if !watch {
-        let table = ask(session, sort, screen).await?;
+        let (table, troubles) = ask(session, sort).await?;
+        for trouble in troubles {
+            screen.complain(&trouble);
+        }
         screen.table(&table);
         return Ok(());
     }
@@ -35,22 +39,29 @@ pub(crate) async fn run(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !screen.is_closed() {
         ticks.tick().await;
-        let table = ask(session, sort, screen).await?;
-        // Home, then clear to the end (ECMA-48 CUP, ED).
-        screen.draw(&format!("\x1b[H\x1b[J{table}"));
+        let (table, troubles) = ask(session, sort).await?;
+        // Terminals change their size.
+        let size = screen.is_to_terminal().then(frame::size);
+        screen.draw(&frame::frame(&table.to_string(), &troubles, size));
     }
     Ok(())
 }
 
-async fn ask(session: &Session, sort: Sort, screen: &mut Screen<'_>) -> Result<Table, Trouble> {
+/// The table of the nodes that answer, and what the others say.
+async fn ask(session: &Session, sort: Sort) -> Result<(Table, Vec<Trouble>), Trouble> {
     let reply = session.machine().processes(session.request(())?).await;
     let reply = reply
         .map_err(|status| session.failed(&status))?
         .into_inner();
+    let mut troubles = Vec::new();
     let mut table = Table::new(&HEAD);
     for message in reply.messages {
-        let Some(node) = session.node(message.metadata.as_ref(), screen) else {
-            continue;
+        let node = match session.answered(message.metadata.as_ref()) {
+            Ok(node) => node,
+            Err(trouble) => {
+                troubles.push(trouble);
+                continue;
+            }
         };
         let mut processes = message.processes;
         order(&mut processes, sort);
@@ -67,7 +78,7 @@ async fn ask(session: &Session, sort: Sort, screen: &mut Screen<'_>) -> Result<T
             ]);
         }
     }
-    Ok(table)
+    Ok((table, troubles))
 }
 
 /// Largest first, of one node.

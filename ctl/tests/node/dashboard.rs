@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The dashboard on a real terminal.
+//! The dashboard and other pictures on a real terminal.
 //!
 //! Owns: that it draws, follows keys, comes back to nodes, and leaves the terminal as it was.
 //! Never: presses a key before the screen is there.
@@ -84,4 +84,30 @@ fn cmd_023_without_a_terminal_it_says_so() {
         .run("-n 10.0.0.2 -e 127.0.0.1:1 dashboard -d 0s")
         .failed();
     assert!(error.contains("at least 250 ms"), "{error}");
+}
+
+#[test]
+fn a_watch_of_processes_fits_the_terminal_and_shows_who_is_away_in_its_place() {
+    let desk = Desk::with_cluster();
+    let node = Node::running(&desk.authority());
+    let line = format!(
+        "-e {} -n 10.0.0.2,10.0.0.9 --talosconfig talosconfig processes --watch",
+        node.address
+    );
+    let mut terminal = Terminal::sized(&desk, &line, (40, 4));
+    terminal.wait_for("error: 10.0.0.9: no route to it (Unavail");
+    terminal.wait_for_count("\x1b[H", 2);
+    terminal.press("\x03");
+    let (code, shown) = terminal.end();
+
+    assert_eq!(code, 130, "{shown}");
+    // Two of the three processes have room between the head and the error.
+    let frame = shown.split("\x1b[H").nth(1).unwrap();
+    let frame = frame.split("\x1b[J").next().unwrap();
+    let lines: Vec<&str> = frame.split("\x1b[K\r\n").collect();
+    assert_eq!(lines.len(), 4, "{frame:?}");
+    assert!(
+        lines.iter().all(|line| line.chars().count() <= 40),
+        "{frame:?}"
+    );
 }

@@ -37,7 +37,9 @@ impl Terminal {
         let command = format!(
             "stty rows {rows} cols {columns}; {program} {line}; code=$?; stty -a; exit $code"
         );
-        let mut child = Command::new("script")
+        let mut child = Command::new("env")
+            // Tests may run where these are ignored, as with nohup.
+            .args(["--default-signal=HUP,INT,TERM", "script"])
             .args(["-qec", &command, "/dev/null"])
             .current_dir(&desk.folder)
             .env("HOME", &desk.folder)
@@ -71,6 +73,18 @@ impl Terminal {
             match self.pieces.recv_timeout(left) {
                 Ok(piece) => self.shown.push_str(&String::from_utf8_lossy(&piece)),
                 Err(why) => panic!("no {text:?} ({why}) on:\n{}", screen(&self.shown)),
+            }
+        }
+    }
+
+    /// Waits until `text` was written so often.
+    pub(crate) fn wait_for_count(&mut self, text: &str, count: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.shown.matches(text).count() < count {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.pieces.recv_timeout(left) {
+                Ok(piece) => self.shown.push_str(&String::from_utf8_lossy(&piece)),
+                Err(why) => panic!("not {count} times {text:?} ({why}): {}", self.shown),
             }
         }
     }
