@@ -19,6 +19,10 @@ use crate::session::{Session, Target};
 use crate::table::Table;
 use crate::trouble::Trouble;
 
+/// How much of a table is held until every node said what was there at the beginning: as much as of
+/// lists (`resources`), in fewer words.
+const HELD_MAX: usize = 16 * 1024 * 1024;
+
 pub(crate) async fn run(
     asked: &Get,
     globals: &Globals,
@@ -190,6 +194,8 @@ fn take(
                 &followed.kind,
                 screen,
             );
+            page.check_held()
+                .map_err(|trouble| trouble.at(&reader.name()))?;
         }
         // Of one resource there is no more to come first.
         followed.is_settled |= page.asked.id.is_some();
@@ -203,6 +209,8 @@ struct Page<'a> {
     asked: &'a Get,
     table: Option<Table>,
     is_settled: bool,
+    /// Bytes of the rows until then.
+    held: usize,
     documents: usize,
 }
 
@@ -212,6 +220,7 @@ impl<'a> Page<'a> {
             asked,
             table: None,
             is_settled: false,
+            held: 0,
             documents: 0,
         }
     }
@@ -259,7 +268,12 @@ impl<'a> Page<'a> {
                         let line = table.line(cells);
                         screen.print(format_args!("{line}\n"));
                     }
-                    Some(table) => table.row(cells),
+                    Some(table) => {
+                        let cells: Vec<String> = cells.collect();
+                        let bytes = cells.iter().map(String::len);
+                        self.held = bytes.fold(self.held, usize::saturating_add);
+                        table.row(cells);
+                    }
                     None => {}
                 }
             }
@@ -277,11 +291,63 @@ impl<'a> Page<'a> {
         self.documents = self.documents.saturating_add(1);
     }
 
+    /// Refuses to hold more before the table is shown.
+    fn check_held(&self) -> Result<(), Trouble> {
+        if self.is_settled || self.held <= HELD_MAX {
+            return Ok(());
+        }
+        Err(Trouble::new(format!(
+            "more than {HELD_MAX} bytes came without the end of what is there at the beginning"
+        ))
+        .hint("watch one of them by its id, or with -o json, which shows each as it comes"))
+    }
+
     /// Shows the table of what there is; what comes later follows line by line.
     fn settle(&mut self, screen: &mut Screen<'_>) {
         self.is_settled = true;
         if let (Form::Table, Some(table)) = (&self.asked.output, &self.table) {
             screen.table(table);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::cosi::resource::meta::ResourceDefinitionSpec;
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Command, Line};
+
+    #[test]
+    fn a_table_that_waits_for_its_end_does_not_grow_for_ever() {
+        let words = ["ichorctl", "get", "services", "--watch"];
+        let command = Line::try_parse_from(words).unwrap().command;
+        let Command::Get(asked) = command else {
+            panic!("{command:?}");
+        };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut screen = Screen::new(&mut out, &mut err);
+        let mut page = Page::new(&asked);
+        let kind = Kind::of(ResourceDefinitionSpec::default());
+
+        page.show(
+            "node",
+            Some("created"),
+            &Resource::default(),
+            &kind,
+            &mut screen,
+        );
+
+        assert!(page.held > 0 && page.check_held().is_ok());
+        page.held = HELD_MAX + 1;
+        assert!(
+            page.check_held()
+                .unwrap_err()
+                .to_string()
+                .contains("bytes came")
+        );
+        page.settle(&mut screen);
+        assert!(page.check_held().is_ok());
     }
 }

@@ -17,6 +17,11 @@ use crate::units;
 
 const HEAD: [&str; 5] = ["NODE", "IMAGE", "DIGEST", "SIZE", "CREATED"];
 
+/// How many images are listed: a node keeps some dozens, a hundred nodes some thousands.
+const IMAGES_MAX: usize = 10_000;
+/// How long the name or the digest of one may be; references have up to 255 letters, and a digest.
+const NAME_MAX: usize = 1024;
+
 /// Writes the images of a cluster with default configurations, one in a line.
 pub(crate) fn default(screen: &mut Screen<'_>) {
     for image in config::default_images::all() {
@@ -36,7 +41,11 @@ pub(crate) async fn list(
         .map_err(|status| session.failed(&status))?
         .into_inner();
     let mut table = Table::new(&HEAD);
+    let mut count: usize = 0;
     let outcome = loop {
+        if screen.is_closed() {
+            break Ok(());
+        }
         let image = match stream.message().await {
             Ok(Some(image)) => image,
             Ok(None) => break Ok(()),
@@ -45,6 +54,14 @@ pub(crate) async fn list(
         let Some(node) = session.node(image.metadata.as_ref(), screen) else {
             continue;
         };
+        count = count.saturating_add(1);
+        if count > IMAGES_MAX || image.name.len().max(image.digest.len()) > NAME_MAX {
+            break Err(Trouble::new(format!(
+                "{node}: the list is more than {IMAGES_MAX} images, or has a name of more than \
+                 {NAME_MAX} bytes; the rest is left out"
+            ))
+            .hint("ask fewer nodes at once"));
+        }
         let created = image.created_at;
         let created = created.map(|at| units::instant(UnixTime(at.seconds)));
         table.row([

@@ -17,6 +17,9 @@ use crate::trouble::Trouble;
 
 /// A line longer than this is shown in pieces.
 const LINE_MAX: usize = 64 * 1024;
+/// Nodes with a line under way: more than apid takes in one call. A reply that invents names fills no
+/// more than this many lines, 16 MiB.
+const NODES_MAX: usize = 256;
 
 pub(crate) async fn logs(
     session: &Session,
@@ -74,7 +77,15 @@ async fn show(
         match stream.message().await {
             Ok(Some(data)) => {
                 if let Some(node) = session.node(data.metadata.as_ref(), screen) {
-                    screen.write(&lines.feed(&node, &data.bytes));
+                    match lines.feed(&node, &data.bytes) {
+                        Some(whole) => screen.write(&whole),
+                        None => {
+                            break Err(Trouble::new(format!(
+                                "the reply comes from more than {NODES_MAX} nodes"
+                            ))
+                            .hint("ask fewer nodes at once"));
+                        }
+                    }
                 }
             }
             Ok(None) => break Ok(()),
@@ -93,8 +104,11 @@ async fn show(
 struct Lines(BTreeMap<String, Vec<u8>>);
 
 impl Lines {
-    /// Takes a piece and returns what became whole lines.
-    fn feed(&mut self, node: &str, piece: &[u8]) -> Vec<u8> {
+    /// Takes a piece and returns what became whole lines; none when there are too many nodes.
+    fn feed(&mut self, node: &str, piece: &[u8]) -> Option<Vec<u8>> {
+        if self.0.len() >= NODES_MAX && !self.0.contains_key(node) {
+            return None;
+        }
         let held = self.0.entry(node.to_owned()).or_default();
         let mut out = Vec::new();
         for part in piece.split_inclusive(|byte| *byte == b'\n') {
@@ -104,7 +118,7 @@ impl Lines {
                 held.clear();
             }
         }
-        out
+        Some(out)
     }
 
     /// Returns the lines that never ended.
@@ -134,10 +148,10 @@ mod tests {
     fn pieces_of_two_nodes_become_whole_lines() {
         let mut lines = Lines::default();
 
-        assert_eq!(lines.feed("a", b"one\ntw"), b"a: one\n");
-        assert_eq!(lines.feed("b", b"x"), b"");
-        assert_eq!(lines.feed("a", b"o\n\n"), b"a: two\na: \n");
-        assert_eq!(lines.feed("b", b"y\nz"), b"b: xy\n");
+        assert_eq!(lines.feed("a", b"one\ntw").unwrap(), b"a: one\n");
+        assert_eq!(lines.feed("b", b"x").unwrap(), b"");
+        assert_eq!(lines.feed("a", b"o\n\n").unwrap(), b"a: two\na: \n");
+        assert_eq!(lines.feed("b", b"y\nz").unwrap(), b"b: xy\n");
         assert_eq!(lines.finish(), b"b: z\n");
     }
 
@@ -146,9 +160,20 @@ mod tests {
         let mut lines = Lines::default();
         let mut shown = 0;
         for _ in 0..100 {
-            shown += lines.feed("a", &[b'x'; 4096]).len();
+            shown += lines.feed("a", &[b'x'; 4096]).unwrap().len();
         }
 
         assert!(shown >= 6 * LINE_MAX);
+    }
+
+    #[test]
+    fn names_that_a_reply_invents_do_not_add_up() {
+        let mut lines = Lines::default();
+        for number in 0..NODES_MAX {
+            assert!(lines.feed(&number.to_string(), b"begun").is_some());
+        }
+
+        assert!(lines.feed("one more", b"begun").is_none());
+        assert!(lines.feed("0", b", ended\n").is_some());
     }
 }

@@ -21,6 +21,9 @@ use kinds::Kind;
 
 /// The version of watches from which on their end and their errors are told.
 const WATCH_VERSION: i32 = 1;
+/// How much of one list is held, in bytes as they come: twenty thousand of the longest usual resources. A
+/// node that goes on and on fills no more than that.
+const LIST_MAX: usize = 64 * 1024 * 1024;
 /// The type of the definitions themselves, in every node's namespace `meta`.
 const DEFINITIONS: &str = "ResourceDefinitions.meta.cosi.dev";
 
@@ -166,9 +169,14 @@ impl<'a> Reader<'a> {
             .map_err(|status| self.failed(&status, kind))?
             .into_inner();
         let mut found = Vec::new();
+        let mut held: usize = 0;
         loop {
             match stream.message().await {
-                Ok(Some(message)) => found.extend(message.resource),
+                Ok(Some(message)) => {
+                    held = held.saturating_add(message.encoded_len());
+                    check_held(held, name).map_err(|trouble| trouble.at(&self.name()))?;
+                    found.extend(message.resource);
+                }
                 Ok(None) => return Ok(found),
                 Err(status) => return Err(self.failed(&status, kind)),
             }
@@ -215,5 +223,32 @@ impl<'a> Reader<'a> {
                 )),
             Some(_) | None => trouble,
         }
+    }
+}
+
+/// Refuses a list that is too long.
+fn check_held(held: usize, name: &str) -> Result<(), Trouble> {
+    if held <= LIST_MAX {
+        return Ok(());
+    }
+    Err(Trouble::new(format!(
+        "the list of {name} is longer than {LIST_MAX} bytes"
+    ))
+    .hint("ask for one of them by its id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_goes_on_and_on_is_refused_by_its_type() {
+        assert!(check_held(LIST_MAX, "Things.x.dev").is_ok());
+        let trouble = check_held(LIST_MAX + 1, "Things.x.dev").unwrap_err();
+        assert!(
+            trouble
+                .to_string()
+                .starts_with("the list of Things.x.dev is longer")
+        );
     }
 }

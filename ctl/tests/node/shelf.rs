@@ -41,6 +41,8 @@ pub(crate) struct Held {
     pub(crate) is_ordered: bool,
     /// Every order is refused.
     pub(crate) refuses: bool,
+    /// Lists of images are longer than any that is meant.
+    pub(crate) floods: bool,
     /// A snapshot is begun and never ends.
     pub(crate) snapshot_hangs: bool,
     /// Whether the node has power.

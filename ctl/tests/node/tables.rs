@@ -463,3 +463,18 @@ fn cmd_056_each_node_that_pulled_an_image_is_named() {
     let error = ask("-n 10.0.0.2 image pull a:2 --namespace system").failed();
     assert!(error.contains("has no such manifest (404)"), "{error}");
 }
+
+#[test]
+fn a_list_of_images_that_goes_on_and_on_is_cut_and_that_is_an_error() {
+    let desk = Desk::with_cluster();
+    let node = Node::running(&desk.authority());
+    node.held.lock().unwrap().floods = true;
+    let said = desk.run(&format!(
+        "-e {} image list --namespace system",
+        node.address
+    ));
+
+    assert_eq!(said.out.lines().count(), 10_001);
+    let why = "error: 127.0.0.1: the list is more than 10000 images";
+    assert!(said.failed().contains(why));
+}
