@@ -62,9 +62,9 @@ use std::time::Duration;
 
 pub use crate::places::Environment;
 pub use crate::screen::Screen;
-use crate::tree::Answer;
 use crate::signals::Hearing;
 pub use crate::signals::Signals;
+use crate::tree::Answer;
 use crate::trouble::Trouble;
 
 /// How it went: the exit code.

@@ -9,12 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dashboard::{Dial, Dialled, Ended, Seat};
+use tokio::time::sleep;
 
 use crate::session::Target;
 use crate::trouble::Trouble;
 
 /// Nobody sees more, and the node has other work.
 const INTERVAL_MIN: Duration = Duration::from_millis(250);
+/// How long a signal takes at most to be heard by those who wait for signals of every command.
+const UNHEARD: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(target: Target, every: Duration) -> Result<(), Trouble> {
     if every < INTERVAL_MIN {
@@ -36,7 +39,11 @@ pub(crate) async fn run(target: Target, every: Duration) -> Result<(), Trouble> 
     let ended = dashboard::run(&names, Seat::Elsewhere, nodes, every).await;
     match ended.map_err(|error| Trouble::new(format!("the terminal failed: {error}")))? {
         Ended::Left => Ok(()),
-        Ended::Asked => Err(Trouble::new("a signal ended the dashboard")),
+        Ended::Asked => {
+            // It is heard for the whole command, too, which then ends by its number.
+            sleep(UNHEARD).await;
+            Err(Trouble::new("a signal ended the dashboard"))
+        }
     }
 }
 

@@ -111,3 +111,19 @@ fn a_watch_of_processes_fits_the_terminal_and_shows_who_is_away_in_its_place() {
         "{frame:?}"
     );
 }
+
+#[test]
+fn a_signal_ends_the_dashboard_with_its_number_and_the_terminal_is_restored() {
+    let (_desk, node, mut terminal) = opened("10.0.0.2", (100, 30));
+    terminal.wait_for("10.0.0.2: version v9.8.7");
+    let program = env!("CARGO_BIN_EXE_ichorctl");
+    let pattern = format!("^{program} -e {} ", node.address);
+    let sent = std::process::Command::new("pkill")
+        .args(["-TERM", "-f", &pattern])
+        .status();
+    assert!(sent.unwrap().success());
+    let (code, shown) = terminal.end();
+
+    assert_eq!(code, 143, "{shown}");
+    assert_restored(&shown);
+}
