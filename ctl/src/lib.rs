@@ -22,6 +22,7 @@ mod args_netstat;
 mod args_order;
 mod args_resource;
 mod args_run;
+mod beside;
 mod commands;
 mod container;
 mod dial;

@@ -4,16 +4,13 @@
 //! Owns: the way there: in one step, so that a crash leaves the old one or the new one.
 //! Never: takes a link or a device for the file: it writes to where they lead.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::beside::{self, Readers};
 use crate::trouble::Trouble;
 
-/// How many names are tried: others may have left theirs.
-const TRIES: usize = 16;
 /// How many links lead to a file at most, as in the kernel (`path_resolution(7)`).
 const LINKS_MAX: usize = 40;
 
@@ -55,7 +52,7 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(folder)?;
-    let (new, mut file) = create(folder, name)?;
+    let (new, mut file) = beside::create(folder, name, Readers::Owner)?;
     let done = file
         .write_all(bytes)
         .and_then(|()| file.sync_all())
@@ -65,29 +62,6 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&new);
     }
     done
-}
-
-/// Makes a file that was not there, beside `name`: what others left under such a name, or made of it
-/// on purpose, is neither written to nor followed.
-fn create(folder: &Path, name: &OsStr) -> io::Result<(PathBuf, File)> {
-    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
-    for count in 0..TRIES {
-        let mut new = OsString::from(".");
-        new.push(name);
-        new.push(format!(".{}.{count}", std::process::id()));
-        let new = folder.join(new);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&new);
-        match file {
-            Ok(file) => return Ok((new, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
-            Err(error) => return Err(error),
-        }
-    }
-    Err(last)
 }
 
 #[cfg(test)]

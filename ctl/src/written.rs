@@ -4,18 +4,13 @@
 //! Owns: room, and the name until then.
 //! Never: leaves a half of something, or begins what the disk cannot hold.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use crate::beside::{self, Readers};
 use crate::leftovers::Leftover;
 use crate::trouble::Trouble;
 use crate::units;
-
-/// How many names are tried: others may have left theirs.
-const TRIES: usize = 16;
 
 /// A file that is being written.
 #[derive(Debug)]
@@ -28,7 +23,11 @@ pub(crate) struct Written {
 
 impl Written {
     /// Begins a file that takes `size_max` at most; returns it open.
-    pub(crate) fn begin(path: &Path, size_max: u64) -> Result<(Self, File), Trouble> {
+    pub(crate) fn begin(
+        path: &Path,
+        size_max: u64,
+        readers: Readers,
+    ) -> Result<(Self, File), Trouble> {
         let folder = match path.parent() {
             Some(folder) if folder != Path::new("") => folder,
             Some(_) | None => Path::new("."),
@@ -40,8 +39,8 @@ impl Written {
             return Err(Trouble::new(format!("{} is a folder", path.display())));
         }
         check_room(folder, size_max)?;
-        let (new, file) =
-            create(folder, name).map_err(|error| Trouble::file("write", path, &error))?;
+        let (new, file) = beside::create(folder, name, readers)
+            .map_err(|error| Trouble::file("write", path, &error))?;
         let written = Self {
             path: path.to_owned(),
             _leftover: Leftover::path(&new),
@@ -70,30 +69,6 @@ impl Drop for Written {
     }
 }
 
-/// Makes a file that was not there, beside `name`: what others left under such a name, or made of it
-/// on purpose, is neither written to nor followed.
-fn create(folder: &Path, name: &OsStr) -> io::Result<(PathBuf, File)> {
-    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
-    for count in 0..TRIES {
-        let mut new = OsString::from(".");
-        new.push(name);
-        new.push(format!(".{}.{count}", std::process::id()));
-        let new = folder.join(new);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o644)
-            .open(&new);
-        match file {
-            Ok(file) => return Ok((new, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
-            Err(error) => return Err(error),
-        }
-    }
-    Err(last)
-}
-
 /// Refuses what a disk cannot hold, before anything is written.
 pub(crate) fn check_room(folder: &Path, wanted: u64) -> Result<(), Trouble> {
     let disk = rustix::fs::statvfs(folder)
@@ -113,7 +88,8 @@ pub(crate) fn check_room(folder: &Path, wanted: u64) -> Result<(), Trouble> {
 
 #[cfg(test)]
 mod tests {
-    use super::{TRIES, Written, check_room};
+    use super::{Written, check_room};
+    use crate::beside::{Readers, TRIES};
     use std::path::Path;
 
     #[test]
@@ -136,12 +112,12 @@ mod tests {
         let trap = |count: usize| folder.join(format!(".new.{}.{count}", std::process::id()));
         std::os::unix::fs::symlink(&victim, trap(0)).unwrap();
 
-        let (written, file) = Written::begin(&folder.join("new"), 0).unwrap();
+        let (written, file) = Written::begin(&folder.join("new"), 0, Readers::All).unwrap();
         written.finish(&file).unwrap();
         for count in 1..TRIES {
             std::fs::write(trap(count), "theirs").unwrap();
         }
-        let full = Written::begin(&folder.join("new"), 0);
+        let full = Written::begin(&folder.join("new"), 0, Readers::All);
 
         assert_eq!(std::fs::read(&victim).unwrap(), b"theirs");
         assert_eq!(std::fs::read(folder.join("new")).unwrap(), b"");

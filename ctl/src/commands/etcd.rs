@@ -12,6 +12,7 @@ use api::machine::etcd_member_alarm::AlarmType;
 use api::machine::{EtcdMemberAlarm, EtcdMemberStatus};
 
 use crate::args_etcd::{Alarm, Etcd};
+use crate::beside::Readers;
 use crate::places::Environment;
 use crate::progress::Progress;
 use crate::screen::Screen;
@@ -234,7 +235,7 @@ async fn snapshot(
     let mut stream = reply.map_err(failed)?.into_inner();
     // Nothing is made for a node that has no etcd, which is said in the first message.
     let mut message = stream.message().await.map_err(failed)?;
-    let (written, mut file) = Written::begin(&target, 0)?;
+    let (written, mut file) = Written::begin(&target, 0, Readers::Owner)?;
     let mut progress = Progress::endless(path.display().to_string());
     let mut count: u64 = 0;
     while let Some(data) = message {

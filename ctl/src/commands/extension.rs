@@ -12,6 +12,7 @@ use extension::{Arch, Extension, Problem, constraint, pack};
 use image::squashfs;
 
 use crate::args_extension::{self, Source};
+use crate::beside::Readers;
 use crate::commands::extension_new;
 use crate::places::Environment;
 use crate::progress::Progress;
@@ -153,7 +154,7 @@ async fn pack_one(
         // The layer waits there until its digest is known.
         check_room(&temporary, size_max)?;
     }
-    let (written, file) = Written::begin(&path, size_max)?;
+    let (written, file) = Written::begin(&path, size_max, Readers::All)?;
     let mut progress = Progress::new(output.display().to_string(), extension.size());
     let cannot = |error: &dyn std::fmt::Display| {
         Trouble::new(format!("cannot write {}: {error}", path.display()))

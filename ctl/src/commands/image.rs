@@ -17,6 +17,7 @@ use image::layers::{self, Layers, Machine};
 use image::squashfs::{self, Contents};
 
 use crate::args_extension::Extend;
+use crate::beside::Readers;
 use crate::commands::extension as one;
 use crate::places::{self, Environment};
 use crate::progress::Progress;
@@ -137,7 +138,7 @@ pub(crate) async fn extend(
         .fold(HEADERS_MAX, u64::saturating_add)
         .saturating_add(base.len() as u64)
         .saturating_add(list.len() as u64);
-    let (written, file) = Written::begin(&path, size_max)?;
+    let (written, file) = Written::begin(&path, size_max, Readers::All)?;
     let file = write(&base, &planned, &list, file, screen)
         .map_err(|error| Trouble::new(format!("cannot write {}: {error}", path.display())))?;
     let size = file

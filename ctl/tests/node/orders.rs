@@ -4,6 +4,8 @@
 //! Owns: what is sent for which flags, and the tables of the documents.
 //! Never: takes an answer of a node that does not have the method for one that does.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use crate::desk::Desk;
 use crate::double::Node;
 
@@ -121,6 +123,11 @@ fn cmd_035_cmd_036_members_are_removed_by_their_id_and_snapshots_are_files() {
     let (desk, _node, out) = ordered("etcd snapshot copy.snapshot");
     assert_eq!(out, "etcd snapshot saved to \"copy.snapshot\" (8 bytes)\n");
     assert_eq!(desk.read("copy.snapshot"), "snapshot");
+    // Every secret of the cluster is in it.
+    let mode = std::fs::metadata(desk.folder.join("copy.snapshot"))
+        .unwrap()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
 
     let (_desk, node, out) = ordered("etcd remove-member a49c021e76e707db");
     assert_eq!(out, "10.0.0.2: removed a49c021e76e707db\n");

@@ -40,7 +40,7 @@ pub(super) fn temperatures(source: &Source, text: &mut Text) -> Result<(), Failu
         return Ok(());
     }
     let metric = "node_hwmon_temp_celsius";
-    let help = "Hardware monitor for temperature (input)";
+    let help = "What a sensor of a chip measures, in degrees Celsius.";
     text.metric(metric, Kind::Gauge, help);
     for ((chip, sensor), parts) in found {
         let labels = [("chip", chip.as_str()), ("sensor", sensor.as_str())];
@@ -48,7 +48,7 @@ pub(super) fn temperatures(source: &Source, text: &mut Text) -> Result<(), Failu
         text.sample(metric, &labels, Signed { parts, per_one });
     }
     let metric = "node_hwmon_chip_names";
-    let help = "Annotation metric for human-readable chip names";
+    let help = "What a chip calls itself; always 1.";
     text.metric(metric, Kind::Gauge, help);
     for (chip, name) in names {
         let labels = [("chip", chip.as_str()), ("chip_name", name.as_str())];

@@ -4,7 +4,7 @@
 //! Owns: adjtimex(2) as metrics.
 //! Never: moves the clock.
 
-use sys::adjtime::Discipline;
+use sys::adjtime::{Discipline, Pulse};
 
 use super::Failure;
 use super::exposition::{Kind, Signed, Text};
@@ -31,104 +31,126 @@ const fn nanoseconds(parts: i64) -> Signed {
 }
 
 fn tell(discipline: &Discipline, text: &mut Text) {
+    states(discipline, text);
+    times(discipline, text);
+    frequencies(discipline, text);
+    counts(&discipline.pulse, text);
+}
+
+/// Whether it is kept, and how.
+fn states(discipline: &Discipline, text: &mut Text) {
     let pulse = &discipline.pulse;
     let is_synced = discipline.state != TIME_ERROR;
     for (name, help, value) in [
         (
             "node_timex_sync_status",
-            "Is clock synchronized to a reliable server (1 = yes, 0 = no).",
+            "1 while something reliable keeps the clock, else 0.",
             i64::from(is_synced),
         ),
         (
             "node_timex_status",
-            "Value of the status array bits.",
+            "The STA bits of adjtimex(2), as a number.",
             i64::from(discipline.flags),
         ),
         (
             "node_timex_loop_time_constant",
-            "Phase-locked loop time constant.",
+            "How eagerly the loop follows (constant of adjtimex(2)).",
             discipline.constant,
         ),
         (
             "node_timex_tai_offset_seconds",
-            "International Atomic Time (TAI) offset.",
+            "By how much atomic time is ahead, in seconds.",
             i64::from(discipline.tai_s),
         ),
         (
             "node_timex_pps_shift_seconds",
-            "Pulse per second interval duration.",
+            "Length of an interval between pulses, as a power of two of seconds.",
             i64::from(pulse.shift),
         ),
     ] {
         text.one(name, Kind::Gauge, help, value);
     }
+}
+
+/// Times, which the kernel counts in other units.
+fn times(discipline: &Discipline, text: &mut Text) {
+    let pulse = &discipline.pulse;
     for (name, help, value) in [
         (
             "node_timex_offset_seconds",
-            "Time offset in between local system and reference clock.",
+            "How far the clock is from its reference.",
             discipline.offset_ns,
         ),
         (
             "node_timex_maxerror_seconds",
-            "Maximum error in seconds.",
+            "How wrong the clock may be at most.",
             discipline.max_error_ns,
         ),
         (
             "node_timex_estimated_error_seconds",
-            "Estimated error in seconds.",
+            "How wrong the clock is thought to be.",
             discipline.estimated_error_ns,
         ),
         (
             "node_timex_tick_seconds",
-            "Seconds between clock ticks.",
+            "Time from one tick of the clock to the next.",
             discipline.tick_us.saturating_mul(1000),
         ),
         (
             "node_timex_pps_jitter_seconds",
-            "Pulse per second jitter.",
+            "How much the pulse trembles.",
             pulse.jitter_ns,
         ),
     ] {
         text.one(name, Kind::Gauge, help, nanoseconds(value));
     }
+}
+
+/// Frequencies.
+fn frequencies(discipline: &Discipline, text: &mut Text) {
+    let pulse = &discipline.pulse;
     for (name, help, value) in [
         (
             "node_timex_frequency_adjustment_ratio",
-            "Local clock frequency adjustment.",
+            "How fast the clock is made to run; 1 is as it would by itself.",
             1.0 + scaled(discipline.frequency),
         ),
         (
             "node_timex_pps_frequency_hertz",
-            "Pulse per second frequency.",
+            "How far the pulse's frequency is off.",
             scaled(pulse.frequency),
         ),
         (
             "node_timex_pps_stability_hertz",
-            "Pulse per second stability, average of recent frequency changes.",
+            "How much the pulse's frequency wandered of late.",
             scaled(pulse.stability),
         ),
     ] {
         text.one(name, Kind::Gauge, help, value);
     }
+}
+
+/// What went wrong with a pulse.
+fn counts(pulse: &Pulse, text: &mut Text) {
     for (name, help, value) in [
         (
             "node_timex_pps_jitter_total",
-            "Pulse per second count of jitter limit exceeded events.",
+            "Pulses that trembled too much.",
             pulse.jitters,
         ),
         (
             "node_timex_pps_calibration_total",
-            "Pulse per second count of calibration intervals.",
+            "Intervals in which the clock was compared with the pulse.",
             pulse.calibrations,
         ),
         (
             "node_timex_pps_error_total",
-            "Pulse per second count of calibration errors.",
+            "Intervals of which nothing could be learned.",
             pulse.errors,
         ),
         (
             "node_timex_pps_stability_exceeded_total",
-            "Pulse per second count of stability limit exceeded events.",
+            "Times that the pulse's frequency wandered too far.",
             pulse.wanders,
         ),
     ] {

@@ -40,88 +40,88 @@ const DISK: &[Column] = &[
     counter(
         "node_disk_reads_completed_total",
         Unit::Count,
-        "The total number of reads completed successfully.",
+        "Reads that are done.",
     ),
     counter(
         "node_disk_reads_merged_total",
         Unit::Count,
-        "The total number of reads merged.",
+        "Reads that became part of another.",
     ),
     counter(
         "node_disk_read_bytes_total",
         Unit::Sectors,
-        "The total number of bytes read successfully.",
+        "Bytes that were read.",
     ),
     counter(
         "node_disk_read_time_seconds_total",
         Unit::Milliseconds,
-        "The total number of seconds spent by all reads.",
+        "Time that reads took, all added up.",
     ),
     counter(
         "node_disk_writes_completed_total",
         Unit::Count,
-        "The total number of writes completed successfully.",
+        "Writes that are done.",
     ),
     counter(
         "node_disk_writes_merged_total",
         Unit::Count,
-        "The number of writes merged.",
+        "Writes that became part of another.",
     ),
     counter(
         "node_disk_written_bytes_total",
         Unit::Sectors,
-        "The total number of bytes written successfully.",
+        "Bytes that were written.",
     ),
     counter(
         "node_disk_write_time_seconds_total",
         Unit::Milliseconds,
-        "This is the total number of seconds spent by all writes.",
+        "Time that writes took, all added up.",
     ),
     Column {
         name: "node_disk_io_now",
         kind: Kind::Gauge,
         unit: Unit::Count,
-        help: "The number of I/Os currently in progress.",
+        help: "Requests that the device is at.",
     },
     counter(
         "node_disk_io_time_seconds_total",
         Unit::Milliseconds,
-        "Total seconds spent doing I/Os.",
+        "Time in which the device had something to do.",
     ),
     counter(
         "node_disk_io_time_weighted_seconds_total",
         Unit::Milliseconds,
-        "The weighted # of seconds spent doing I/Os.",
+        "Time in which it had something to do, once for each request.",
     ),
     counter(
         "node_disk_discards_completed_total",
         Unit::Count,
-        "The total number of discards completed successfully.",
+        "Discards that are done.",
     ),
     counter(
         "node_disk_discards_merged_total",
         Unit::Count,
-        "The total number of discards merged.",
+        "Discards that became part of another.",
     ),
     counter(
         "node_disk_discarded_sectors_total",
         Unit::Count,
-        "The total number of sectors discarded successfully.",
+        "Sectors that were discarded.",
     ),
     counter(
         "node_disk_discard_time_seconds_total",
         Unit::Milliseconds,
-        "This is the total number of seconds spent by all discards.",
+        "Time that discards took, all added up.",
     ),
     counter(
         "node_disk_flush_requests_total",
         Unit::Count,
-        "The total number of flush requests completed successfully",
+        "Flushes that are done.",
     ),
     counter(
         "node_disk_flush_requests_time_seconds_total",
         Unit::Milliseconds,
-        "This is the total number of seconds spent by all flush requests.",
+        "Time that flushes took, all added up.",
     ),
 ];
 
@@ -215,7 +215,7 @@ pub(super) fn network(source: &Source, text: &mut Text) -> Result<(), Failure> {
         .collect();
     for (place, column) in NETWORK.iter().enumerate() {
         let name = format!("node_network_{column}_total");
-        let help = format!("Network device statistic {column}.");
+        let help = format!("The column {column} of /proc/net/dev.");
         text.metric(&name, Kind::Counter, &help);
         for (device, numbers) in &devices {
             if let Some(number) = numbers.get(place) {
@@ -241,7 +241,7 @@ pub(super) fn sockets(source: &Source, text: &mut Text) -> Result<(), Failure> {
                 let [key, value] = pair else { continue };
                 if let Ok(value) = value.parse::<u64>() {
                     let name = format!("node_sockstat_{protocol}_{key}");
-                    let help = format!("Number of {protocol} sockets in state {key}.");
+                    let help = format!("What /proc/net/sockstat says of {protocol}: {key}.");
                     text.one(&name, Kind::Gauge, &help, value);
                 }
             }

@@ -83,32 +83,32 @@ type Value = fn(&sys::fs::StatVfs) -> u64;
 const METRICS: &[(&str, &str, Value)] = &[
     (
         "node_filesystem_size_bytes",
-        "Filesystem size in bytes.",
+        "Bytes that there are.",
         |size| size.f_blocks.saturating_mul(size.f_frsize),
     ),
     (
         "node_filesystem_free_bytes",
-        "Filesystem free space in bytes.",
+        "Bytes that nobody uses.",
         |size| size.f_bfree.saturating_mul(size.f_frsize),
     ),
     (
         "node_filesystem_avail_bytes",
-        "Filesystem space available to non-root users in bytes.",
+        "Bytes that everybody may still use.",
         |size| size.f_bavail.saturating_mul(size.f_frsize),
     ),
     (
         "node_filesystem_files",
-        "Filesystem total file nodes.",
+        "Files that there can be.",
         |size| size.f_files,
     ),
     (
         "node_filesystem_files_free",
-        "Filesystem total free file nodes.",
+        "Files that there can still be.",
         |size| size.f_ffree,
     ),
     (
         "node_filesystem_readonly",
-        "Filesystem read-only status.",
+        "1 where nothing can be written, else 0.",
         |size| u64::from(size.f_flag.contains(sys::fs::StatVfsMountFlags::RDONLY)),
     ),
 ];
@@ -134,7 +134,7 @@ pub(super) fn tell(sizes: &[Size], text: &mut Text) {
         }
     }
     let name = "node_filesystem_device_error";
-    let help = "Whether an error occurred while getting statistics for the given device.";
+    let help = "1 when the file system could not be asked, else 0.";
     text.metric(name, Kind::Gauge, help);
     for size in sizes {
         let labels = labels(size);

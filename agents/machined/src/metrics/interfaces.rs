@@ -82,22 +82,22 @@ type Value = fn(&Interface) -> Option<i64>;
 const NUMBERS: &[(&str, &str, Value)] = &[
     (
         "node_network_up",
-        "Value is 1 if operstate is 'up', 0 otherwise.",
+        "1 while packets can pass (operstate up), else 0.",
         |interface| Some(i64::from(interface.is_up())),
     ),
     (
         "node_network_carrier",
-        "Network device property: carrier",
+        "1 while there is a signal on the line, else 0.",
         |interface| interface.carrier,
     ),
     (
         "node_network_mtu_bytes",
-        "Network device property: mtu_bytes",
+        "The longest packet.",
         |interface| interface.mtu,
     ),
     (
         "node_network_speed_bytes",
-        "Network device property: speed_bytes",
+        "How fast the line is, in bytes for each second.",
         |interface| interface.speed_bytes,
     ),
 ];
@@ -111,7 +111,7 @@ pub(super) fn properties(source: &Source, text: &mut Text) -> Result<(), Failure
         return Ok(());
     }
     let metric = "node_network_info";
-    let help = "Non-numeric data from /sys/class/net/<iface>, value is always 1.";
+    let help = "What /sys/class/net says in words; always 1.";
     text.metric(metric, Kind::Gauge, help);
     for interface in &interfaces {
         let mut labels = vec![("device", interface.name.as_str())];

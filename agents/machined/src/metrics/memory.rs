@@ -44,7 +44,7 @@ pub(super) fn memory(source: &Source, text: &mut Text) -> Result<(), Failure> {
             _ => (format!("node_memory_{key}"), number),
         };
         let help = format!(
-            "Memory information field {}.",
+            "The line {} of /proc/meminfo.",
             name.trim_start_matches("node_memory_")
         );
         text.one(&name, Kind::Gauge, &help, value);
@@ -60,7 +60,7 @@ pub(super) fn paging(source: &Source, text: &mut Text) -> Result<(), Failure> {
         };
         if PAGING.contains(&key) {
             let value: u64 = value.parse().map_err(|_| Failure::Form)?;
-            let help = format!("/proc/vmstat information field {key}.");
+            let help = format!("The line {key} of /proc/vmstat.");
             text.one(&format!("node_vmstat_{key}"), Kind::Untyped, &help, value);
         }
     }
@@ -76,9 +76,9 @@ pub(super) fn files(source: &Source, text: &mut Text) -> Result<(), Failure> {
     let [allocated, _, maximum] = numbers[..] else {
         return Err(Failure::Form);
     };
-    let help = "File descriptor statistics: allocated.";
+    let help = "Open files of all processes.";
     text.one("node_filefd_allocated", Kind::Gauge, help, allocated);
-    let help = "File descriptor statistics: maximum.";
+    let help = "Open files that all processes may have.";
     text.one("node_filefd_maximum", Kind::Gauge, help, maximum);
     Ok(())
 }

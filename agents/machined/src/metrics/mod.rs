@@ -142,7 +142,7 @@ fn run(collectors: &'static [(&'static str, Collect)], source: &Source) -> (Text
 
 fn tell(outcomes: &[Outcome], text: &mut Text) {
     let metric = "node_scrape_collector_duration_seconds";
-    text.metric(metric, Kind::Gauge, "Duration of a collector scrape.");
+    text.metric(metric, Kind::Gauge, "How long this part took to be read.");
     for outcome in outcomes {
         let seconds = Parts {
             parts: u64::try_from(outcome.took.as_nanos()).unwrap_or(0),
@@ -151,7 +151,11 @@ fn tell(outcomes: &[Outcome], text: &mut Text) {
         text.sample(metric, &[("collector", outcome.name)], seconds);
     }
     let metric = "node_scrape_collector_success";
-    text.metric(metric, Kind::Gauge, "Whether a collector succeeded.");
+    text.metric(
+        metric,
+        Kind::Gauge,
+        "1 when this part could be read, else 0.",
+    );
     for outcome in outcomes {
         let good = u8::from(outcome.is_good);
         text.sample(metric, &[("collector", outcome.name)], good);

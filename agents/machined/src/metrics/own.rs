@@ -25,7 +25,7 @@ pub(super) fn name_and_clock(text: &mut Text) {
         .each_ref()
         .map(|(name, value)| (*name, value.as_str()));
     let metric = "node_uname_info";
-    let help = "Labeled system information as provided by the uname system call.";
+    let help = "What uname(2) says; always 1.";
     text.metric(metric, Kind::Gauge, help);
     text.sample(metric, &labels, 1);
     let since = clock::now()
@@ -36,7 +36,7 @@ pub(super) fn name_and_clock(text: &mut Text) {
         parts: u64::try_from(since.as_nanos()).unwrap_or(0),
         per_one: 1_000_000_000,
     };
-    let help = "System time in seconds since epoch (1970).";
+    let help = "What the clock says, since 1970.";
     text.one("node_time_seconds", Kind::Gauge, help, time);
     let metric = "ichor_build_info";
     text.metric(metric, Kind::Gauge, "The version of the system.");

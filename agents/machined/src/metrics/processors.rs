@@ -39,14 +39,18 @@ pub(super) fn stat(source: &Source, text: &mut Text) -> Result<(), Failure> {
         }
     }
     let name = "node_cpu_seconds_total";
-    text.metric(name, Kind::Counter, "Seconds the CPUs spent in each mode.");
+    text.metric(
+        name,
+        Kind::Counter,
+        "Time of each processor, by what it did.",
+    );
     for (number, ticks) in &processors {
         for (mode, ticks) in MODES.iter().zip(ticks) {
             text.sample(name, &[("cpu", number), ("mode", mode)], seconds(*ticks));
         }
     }
     let name = "node_cpu_guest_seconds_total";
-    let help = "Seconds the CPUs spent in guests (VMs) for each mode.";
+    let help = "Time of each processor for virtual machines, by what it did.";
     text.metric(name, Kind::Counter, help);
     for (number, ticks) in &processors {
         for (mode, ticks) in GUESTS.iter().zip(ticks.iter().skip(MODES.len())) {
@@ -58,37 +62,37 @@ pub(super) fn stat(source: &Source, text: &mut Text) -> Result<(), Failure> {
             "intr",
             "node_intr_total",
             Kind::Counter,
-            "Total number of interrupts serviced.",
+            "Interrupts since the start.",
         ),
         (
             "ctxt",
             "node_context_switches_total",
             Kind::Counter,
-            "Total number of context switches.",
+            "Switches from one task to another.",
         ),
         (
             "processes",
             "node_forks_total",
             Kind::Counter,
-            "Total number of forks.",
+            "Processes and threads that were made.",
         ),
         (
             "btime",
             "node_boot_time_seconds",
             Kind::Gauge,
-            "Node boot time, in unixtime.",
+            "When the machine started, since 1970.",
         ),
         (
             "procs_running",
             "node_procs_running",
             Kind::Gauge,
-            "Number of processes in runnable state.",
+            "Tasks that run or could.",
         ),
         (
             "procs_blocked",
             "node_procs_blocked",
             Kind::Gauge,
-            "Number of processes blocked waiting for I/O to complete.",
+            "Tasks that wait for a device.",
         ),
     ] {
         let found = stat.lines().find_map(|line| {
@@ -123,31 +127,31 @@ const PRESSURE: &[(&str, &str, &str, &str)] = &[
         "cpu",
         "some",
         "node_pressure_cpu_waiting_seconds_total",
-        "Total time in seconds that processes have waited for CPU time.",
+        "Time in which some task waited for a processor.",
     ),
     (
         "io",
         "some",
         "node_pressure_io_waiting_seconds_total",
-        "Total time in seconds that processes have waited due to IO congestion.",
+        "Time in which some task waited for a device.",
     ),
     (
         "io",
         "full",
         "node_pressure_io_stalled_seconds_total",
-        "Total time in seconds no process could make progress due to IO congestion.",
+        "Time in which all tasks waited for a device.",
     ),
     (
         "memory",
         "some",
         "node_pressure_memory_waiting_seconds_total",
-        "Total time in seconds that processes have waited for memory.",
+        "Time in which some task waited for memory.",
     ),
     (
         "memory",
         "full",
         "node_pressure_memory_stalled_seconds_total",
-        "Total time in seconds no process could make progress due to memory congestion.",
+        "Time in which all tasks waited for memory.",
     ),
 ];
 
@@ -173,17 +177,17 @@ const FREQUENCIES: &[(&str, &str, &str)] = &[
     (
         "scaling_cur_freq",
         "node_cpu_scaling_frequency_hertz",
-        "Current scaled CPU thread frequency in hertz.",
+        "How fast the processor is asked to run.",
     ),
     (
         "scaling_min_freq",
         "node_cpu_scaling_frequency_min_hertz",
-        "Minimum scaled CPU thread frequency in hertz.",
+        "The slowest that it may be asked for.",
     ),
     (
         "scaling_max_freq",
         "node_cpu_scaling_frequency_max_hertz",
-        "Maximum scaled CPU thread frequency in hertz.",
+        "The fastest that it may be asked for.",
     ),
 ];
 

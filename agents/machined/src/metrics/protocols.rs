@@ -92,7 +92,7 @@ fn tell(protocol: &str, counter: &str, number: &str, text: &mut Text) -> Result<
         // Some are signed, and some need all 64 bits.
         let number: i128 = number.parse().map_err(|_| Failure::Form)?;
         let name = format!("node_netstat_{protocol}_{counter}");
-        let help = format!("Statistic {protocol}{counter}.");
+        let help = format!("The kernel's counter {counter} of {protocol}.");
         text.one(&name, Kind::Untyped, &help, number);
     }
     Ok(())
@@ -105,12 +105,12 @@ pub(super) fn tracking(source: &Source, text: &mut Text) -> Result<(), Failure> 
         (
             "nf_conntrack_count",
             "node_nf_conntrack_entries",
-            "Number of currently allocated flow entries for connection tracking.",
+            "Connections that are tracked.",
         ),
         (
             "nf_conntrack_max",
             "node_nf_conntrack_entries_limit",
-            "Maximum size of connection tracking table.",
+            "Connections that can be tracked.",
         ),
     ] {
         if let Some(number) = source.number(&format!("{folder}/{file}"))? {
@@ -136,7 +136,9 @@ mod tests {
 
         let text = text.finish();
         assert!(text.contains("# TYPE node_netstat_Tcp_InSegs untyped\n"));
-        assert!(text.contains("# HELP node_netstat_Tcp_InSegs Statistic TcpInSegs.\n"));
+        assert!(
+            text.contains("# HELP node_netstat_Tcp_InSegs The kernel's counter InSegs of Tcp.\n")
+        );
         let samples: Vec<&str> = text
             .lines()
             .filter(|line| line.starts_with("node_"))

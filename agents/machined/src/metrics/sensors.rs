@@ -25,7 +25,7 @@ pub(super) fn zones(source: &Source, text: &mut Text) -> Result<(), Failure> {
         }
     }
     if !zones.is_empty() {
-        text.metric(name, Kind::Gauge, "Zone temperature in Celsius");
+        text.metric(name, Kind::Gauge, "How hot a zone is, in degrees Celsius.");
     }
     for (zone, kind, parts) in zones {
         let labels = [("type", kind.as_str()), ("zone", zone.as_str())];

@@ -126,15 +126,22 @@ fn agrees(form: &str, yaml: &Value, wires: &[Wire]) -> bool {
     if let Some(name) = form.strip_prefix("flags:") {
         return is_word(name, text, number(wires), true);
     }
-    let address = |wires: &[Wire]| -> String {
-        match <[u8; 4]>::try_from(&bytes(wires)[..]) {
-            Ok(v4) => std::net::Ipv4Addr::from(v4).to_string(),
-            Err(_) => match <[u8; 16]>::try_from(&bytes(wires)[..]) {
-                Ok(v6) => std::net::Ipv6Addr::from(v6).to_string(),
-                Err(_) => String::new(),
-            },
-        }
-    };
+    is_same(form, yaml, text, wires)
+}
+
+/// The address in the bytes of a message.
+fn address(wires: &[Wire]) -> String {
+    match <[u8; 4]>::try_from(&bytes(wires)[..]) {
+        Ok(v4) => std::net::Ipv4Addr::from(v4).to_string(),
+        Err(_) => match <[u8; 16]>::try_from(&bytes(wires)[..]) {
+            Ok(v6) => std::net::Ipv6Addr::from(v6).to_string(),
+            Err(_) => String::new(),
+        },
+    }
+}
+
+/// Whether both forms of a value that has no parts of other forms say the same.
+fn is_same(form: &str, yaml: &Value, text: &str, wires: &[Wire]) -> bool {
     let inner = || read(&bytes(wires));
     match form {
         "string" => text.as_bytes() == bytes(wires),

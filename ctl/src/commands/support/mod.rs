@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::args::Support;
+use crate::beside::Readers;
 use crate::commands::support::asking::{Failure, Node, Piece};
 use crate::places::Environment;
 use crate::screen::Screen;
@@ -71,9 +72,7 @@ pub(crate) async fn run(
         return Err(Trouble::new(format!("{} exists already", path.display()))
             .hint("name another file with -O, or remove it"));
     }
-    let (written, file) = Written::begin(&path, 0)?;
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
-        .map_err(|error| Trouble::file("write", &path, &error))?;
+    let (written, file) = Written::begin(&path, 0, Readers::Owner)?;
     let mut bundle = Bundle {
         archive: Archive::new(BufWriter::new(file), environment.ages_until()),
         temporary: environment.temporary(),
