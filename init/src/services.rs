@@ -181,13 +181,13 @@ pub const CORE: &[CoreService] = &[
         ],
     },
     // The door: no capability, no file of its own, only its TCP port, which is above 1023. It
-    // needs 3 MiB; what clients can make it hold at one time is 45 (its limits.rs).
+    // needs 3 MiB; what clients can make it hold at one time is added up in its limits.rs.
     CoreService {
         name: "apid",
         path: "/usr/lib/ichor/apid",
         uid: UID_APID,
         capabilities: CapabilitySet::empty(),
-        memory_max: 64 * MIB,
+        memory_max: 32 * MIB,
         pids_max: 32,
         cpu_weight: FOREGROUND,
         oom_score_adj: -998,

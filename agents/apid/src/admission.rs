@@ -5,6 +5,7 @@
 //! Never: looks at a message.
 
 use api::methods::{self, Method};
+use api::quota::Share;
 use api::rbac::{self, Refusal, Role, Roles};
 use api::wire::Code;
 
@@ -25,6 +26,15 @@ impl Caller {
         match self {
             Self::Stranger => Roles::of(&[Role::Reader]),
             Self::Known(roles) => roles.impersonate(metadata),
+        }
+    }
+
+    /// How much of what is shared it may have. Another node speaks for callers of any role.
+    pub(crate) fn share(self) -> Share {
+        match self {
+            Self::Stranger => Share::Common,
+            Self::Known(roles) if roles.contains(Role::Impersonator) => Share::Whole,
+            Self::Known(roles) => Share::of(roles),
         }
     }
 

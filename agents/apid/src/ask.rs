@@ -6,19 +6,17 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use api::wire::Code;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::limits;
 use crate::question::{Broken, Late, Question};
 use crate::refused::Refused;
-use crate::room::Room;
+use crate::room::{Room, with_room};
 
 /// A body on its way to a node.
 #[derive(Debug)]
@@ -29,19 +27,15 @@ pub(crate) enum Ask {
     Held(Option<Whole>),
 }
 
-/// A whole body; copies are free.
+/// A whole body; copies are free, and the room that it takes is given back with the last of them.
 #[derive(Clone)]
-pub(crate) struct Whole {
-    bytes: Bytes,
-    // Given back when the last node has it.
-    _room: Arc<OwnedSemaphorePermit>,
-}
+pub(crate) struct Whole(Bytes);
 
 impl fmt::Debug for Whole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // It may be a configuration, with keys.
         f.debug_struct("Whole")
-            .field("len", &self.bytes.len())
+            .field("len", &self.0.len())
             .finish_non_exhaustive()
     }
 }
@@ -66,7 +60,7 @@ impl Body for Ask {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.get_mut() {
             Self::Passing(question) => Pin::new(question).poll_frame(cx),
-            Self::Held(whole) => Poll::Ready(whole.take().map(|w| Ok(Frame::data(w.bytes)))),
+            Self::Held(whole) => Poll::Ready(whole.take().map(|w| Ok(Frame::data(w.0)))),
         }
     }
 
@@ -81,15 +75,21 @@ impl Body for Ask {
         match self {
             Self::Passing(question) => question.size_hint(),
             Self::Held(whole) => {
-                let len = whole.as_ref().map_or(0, |whole| whole.bytes.len());
+                let len = whole.as_ref().map_or(0, |whole| whole.0.len());
                 SizeHint::with_exact(u64::try_from(len).unwrap_or(u64::MAX))
             }
         }
     }
 }
 
-/// Reads a whole body, for several nodes: the slowest of them must not hold up the others.
-pub(crate) async fn hold(mut question: Question<Incoming>, room: &Room) -> Result<Whole, Refused> {
+/// Reads a whole body of at most `longest` bytes, for several nodes: the slowest of them must not hold up the
+/// others.
+pub(crate) async fn hold(
+    mut question: Question<Incoming>,
+    room: &Room,
+    longest: usize,
+) -> Result<Whole, Refused> {
+    let longest = longest.min(limits::HELD_ONE_MAX);
     let late = question.late();
     let mut permit = room.none()?;
     let mut held = BytesMut::new();
@@ -97,7 +97,7 @@ pub(crate) async fn hold(mut question: Question<Incoming>, room: &Room) -> Resul
     {
         let frame = frame.map_err(|_| late.refusal().unwrap_or_else(cut_off))?;
         if let Ok(data) = frame.into_data() {
-            if held.len().saturating_add(data.len()) > limits::HELD_ONE_MAX {
+            if held.len().saturating_add(data.len()) > longest {
                 return Err(Refused::new(
                     Code::ResourceExhausted,
                     "the request is too long for several nodes at once: send it to one node at \
@@ -108,10 +108,7 @@ pub(crate) async fn hold(mut question: Question<Incoming>, room: &Room) -> Resul
             held.extend_from_slice(&data);
         }
     }
-    Ok(Whole {
-        bytes: held.freeze(),
-        _room: Arc::new(permit),
-    })
+    Ok(Whole(with_room(held.freeze(), permit)))
 }
 
 fn cut_off() -> Refused {

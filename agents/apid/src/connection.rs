@@ -41,7 +41,7 @@ pub(crate) struct Hall {
     entrance: watch::Receiver<Arc<Entrance>>,
     spare: Spare,
     peers: Arc<Peers>,
-    room: Arc<Semaphore>,
+    seats: Arc<Semaphore>,
     rooms: Arc<Rooms>,
     unread: Arc<Unread>,
 }
@@ -57,7 +57,7 @@ impl Hall {
             entrance,
             spare: Spare::new(machined),
             peers: Arc::new(Peers::new(lookup)),
-            room: Arc::new(Semaphore::new(limits::CONNECTIONS_MAX)),
+            seats: Arc::new(Semaphore::new(limits::CONNECTIONS_MAX)),
             rooms: Arc::new(Rooms::new(Arc::clone(&unread))),
             unread,
         }
@@ -103,7 +103,7 @@ impl Hall {
                 ));
             }
         };
-        let Ok(_seat) = Arc::clone(&self.room).try_acquire_owned() else {
+        let Ok(_seat) = Arc::clone(&self.seats).try_acquire_owned() else {
             return journal::say(format_args!("refused {}: too many connections", name(peer)));
         };
         drop(place);
@@ -115,7 +115,7 @@ impl Hall {
             upstream: self.spare.take(),
             peers: Arc::clone(&self.peers),
             rooms: Arc::clone(&self.rooms),
-            account: Arc::new(self.unread.open()),
+            account: Arc::new(self.unread.open(caller.share())),
         });
         let next = Arc::clone(&self);
         tokio::spawn(async move { next.prepare().await });
@@ -239,7 +239,10 @@ async fn converse(
         }
     }
     connection.as_mut().graceful_shutdown();
-    let _ = timeout(limits::GRACE, connection).await;
+    tokio::select! {
+        _ = timeout(limits::GRACE, connection) => {}
+        () = account.overdrawn() => {}
+    }
 }
 
 fn rules(caller: Caller) -> http2::Builder<TokioExecutor> {

@@ -51,6 +51,7 @@ pub(crate) async fn out(
     request: Request<Question<Incoming>>,
     ways: &Ways,
     room: &Room,
+    longest: usize,
 ) -> Result<Vec<(String, Asking)>, Refused> {
     let (head, question) = request.into_parts();
     if seats.len() == 1 {
@@ -61,7 +62,7 @@ pub(crate) async fn out(
             .into_iter()
             .collect());
     }
-    let whole = ask::hold(question, room).await?;
+    let whole = ask::hold(question, room, longest).await?;
     let calls = seats.into_iter().map(|seat| {
         let ask = Ask::Held(Some(whole.clone()));
         let request = Request::from_parts(head.clone(), ask);

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::methods::{Envelope, Method};
+use api::methods::{Envelope, Method, Streams};
 use api::rbac::Roles;
 use api::wire::{self, Code};
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -21,8 +21,10 @@ use crate::activity::Busy;
 use crate::admission::{self, Caller};
 use crate::ask::Ask;
 use crate::entrance::Entrance;
+use crate::envelope;
 use crate::fan::{self, Ways};
 use crate::gather;
+use crate::limits;
 use crate::merge::Merged;
 use crate::peers::{Peers, Sharing};
 use crate::question::Question;
@@ -129,7 +131,13 @@ async fn labelled(
     ways: &Ways,
     room: &Room,
 ) -> Result<Response<Reply>, Refused> {
-    let calls = fan::out(seats, request, ways, room).await?;
+    let longest = match method.streams {
+        Streams::ClientStream => limits::HELD_ONE_MAX,
+        Streams::Unary | Streams::ServerStream => {
+            method.request_max().saturating_add(envelope::FRAME)
+        }
+    };
+    let calls = fan::out(seats, request, ways, room, longest).await?;
     let reply = match method.envelope() {
         Envelope::InEach => Reply::merged(Merged::new(calls)),
         Envelope::InMessages => Reply::ready(gather::gather(calls, room).await?),

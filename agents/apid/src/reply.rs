@@ -12,13 +12,13 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::activity::Busy;
 use crate::answer::Answer;
 use crate::gather::Held;
 use crate::merge::Merged;
 use crate::refused;
+use crate::room::with_room;
 use crate::unread::{Account, Tab};
 
 /// A body.
@@ -35,11 +35,10 @@ pub(crate) struct Reply {
 enum Form {
     /// Nothing: what is to be said is in the headers.
     Empty,
-    /// A frame that is made already, then trailers; and the room that it takes.
+    /// A frame that is made already, then trailers.
     Ready {
         frame: Option<Bytes>,
         trailers: Option<HeaderMap>,
-        _room: OwnedSemaphorePermit,
     },
     /// What a node says, untouched.
     Passing(Box<Answer>),
@@ -54,9 +53,8 @@ impl Reply {
 
     pub(crate) fn ready((frame, room): Held) -> Self {
         Self::of(Form::Ready {
-            frame: Some(frame),
+            frame: Some(with_room(frame, room)),
             trailers: Some(refused::success()),
-            _room: room,
         })
     }
 
@@ -96,9 +94,7 @@ impl Form {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
         let frame = match self {
             Self::Empty => None,
-            Self::Ready {
-                frame, trailers, ..
-            } => match frame.take() {
+            Self::Ready { frame, trailers } => match frame.take() {
                 Some(frame) => Some(Frame::data(frame)),
                 None => trailers.take().map(Frame::trailers),
             },
@@ -135,9 +131,7 @@ impl Body for Reply {
     fn is_end_stream(&self) -> bool {
         match &self.form {
             Form::Empty => true,
-            Form::Ready {
-                frame, trailers, ..
-            } => frame.is_none() && trailers.is_none(),
+            Form::Ready { frame, trailers } => frame.is_none() && trailers.is_none(),
             Form::Passing(answer) => answer.is_end_stream(),
             Form::Merged(_) => false,
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use api::quota::{Quota, Share};
 use api::rbac::Roles;
 use api::wire::Code;
+use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::limits;
@@ -67,6 +68,22 @@ impl Room {
     }
 }
 
+/// Ties the room that `bytes` take to them: it is given back with the last of them.
+pub(crate) fn with_room(bytes: Bytes, room: OwnedSemaphorePermit) -> Bytes {
+    Bytes::from_owner(Roomed { bytes, _room: room })
+}
+
+struct Roomed {
+    bytes: Bytes,
+    _room: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Roomed {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use api::rbac::Role;
@@ -83,7 +100,7 @@ mod tests {
 
         let refused = readers.take(1).unwrap_err();
         assert_eq!(refused.code, Code::ResourceExhausted as u32);
-        let long = admins.take(limits::HELD_ONE_MAX).unwrap();
+        let long = admins.take(limits::HELD_KEPT).unwrap();
         drop((held, long));
         drop(readers.take(1).unwrap());
     }

@@ -13,6 +13,9 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use api::quota::Share;
+use bytes::Bytes;
+use http_body::Frame;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -27,10 +30,10 @@ pub(crate) struct Unread {
 }
 
 impl Unread {
-    /// Opens the account of a connection.
-    pub(crate) fn open(self: &Arc<Self>) -> Account {
+    /// Opens the account of a connection whose client has this share of what there is.
+    pub(crate) fn open(self: &Arc<Self>, share: Share) -> Account {
         let overdrawn = Arc::new(Notify::new());
-        let number = self.ledger().open(Arc::clone(&overdrawn), Instant::now());
+        let number = self.ledger().open(share, Arc::clone(&overdrawn));
         Account {
             unread: Arc::clone(self),
             number,
@@ -58,16 +61,6 @@ impl Unread {
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn waits(&self, number: u64, held: usize) {
-        if self.ledger().waits(number, held, Instant::now()) {
-            self.crowded.notify_one();
-        }
-    }
-
-    fn is_read(&self, number: u64, held: usize) {
-        self.ledger().is_read(number, held);
-    }
 }
 
 /// A connection's.
@@ -89,10 +82,10 @@ impl Account {
         let slot = Arc::new(Slot {
             account: Arc::clone(self),
             held,
-            state: Mutex::new(State::Read),
+            state: Mutex::default(),
             client: Mutex::new(None),
         });
-        slot.change(State::Waiting);
+        slot.change(|state| state.is_waiting = true);
         Tab {
             waker: Waker::from(Arc::clone(&slot)),
             slot,
@@ -114,26 +107,59 @@ pub(crate) struct Tab {
 }
 
 impl Tab {
-    /// Asks for the next piece, because the client can take one. `poll` says whether there is one.
-    pub(crate) fn read<T>(
+    /// Asks for the next piece, because the client can take some of it. `poll` says whether there is one.
+    pub(crate) fn read(
         &self,
         cx: &Context<'_>,
-        poll: impl FnOnce(&mut Context<'_>) -> Poll<Option<T>>,
-    ) -> Poll<Option<T>> {
-        self.slot.change(State::Read);
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<Option<Frame<Bytes>>>,
+    ) -> Poll<Option<Frame<Bytes>>> {
+        self.slot.change(|state| state.is_waiting = false);
         *self.slot.client() = Some(cx.waker().clone());
         let piece = poll(&mut Context::from_waker(&self.waker));
         if let Poll::Ready(Some(_)) = piece {
             // Until it is asked again, there may be more.
-            self.slot.change(State::Waiting);
+            self.slot.change(|state| state.is_waiting = true);
         }
-        piece
+        piece.map(|piece| piece.map(|frame| frame.map_data(|bytes| self.lend(bytes))))
+    }
+
+    /// A piece stays the call's until its last byte has left: a client that takes one byte of it is given
+    /// all of it by the one who writes.
+    fn lend(&self, bytes: Bytes) -> Bytes {
+        self.slot
+            .change(|state| state.pieces = state.pieces.saturating_add(1));
+        Bytes::from_owner(Lent {
+            bytes,
+            slot: Arc::clone(&self.slot),
+        })
     }
 }
 
 impl Drop for Tab {
     fn drop(&mut self) {
-        self.slot.change(State::Over);
+        self.slot.change(|state| {
+            state.is_waiting = false;
+            state.is_over = true;
+        });
+    }
+}
+
+/// A piece on its way to the client.
+struct Lent {
+    bytes: Bytes,
+    slot: Arc<Slot>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.slot
+            .change(|state| state.pieces = state.pieces.saturating_sub(1));
     }
 }
 
@@ -145,14 +171,16 @@ struct Slot {
     client: Mutex<Option<Waker>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// The client has all there is.
-    Read,
-    /// There may be something for it.
-    Waiting,
+#[derive(Debug, Default)]
+struct State {
+    /// There may be something that the client was not asked to take.
+    is_waiting: bool,
+    /// Pieces that are on their way.
+    pieces: usize,
     /// Who wakes it now does so for nothing.
-    Over,
+    is_over: bool,
+    /// The entry of the ledger, while there is something unread.
+    entry: Option<u64>,
 }
 
 impl Slot {
@@ -160,29 +188,36 @@ impl Slot {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, to: State) {
+    fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        let is_unread = state.pieces > 0 || (state.is_waiting && !state.is_over);
         let Account { unread, number, .. } = &*self.account;
-        match (*state, to) {
-            (State::Over, _) | (State::Read, State::Read) | (State::Waiting, State::Waiting) => {
-                return;
+        match state.entry {
+            None if is_unread => {
+                let (entry, is_crowded) = unread.ledger().enter(*number, self.held, Instant::now());
+                state.entry = Some(entry);
+                if is_crowded {
+                    unread.crowded.notify_one();
+                }
             }
-            (State::Read, State::Waiting) => unread.waits(*number, self.held),
-            (State::Waiting, State::Read | State::Over) => unread.is_read(*number, self.held),
-            (State::Read, State::Over) => {}
+            Some(entry) if !is_unread => {
+                unread.ledger().strike(*number, entry);
+                state.entry = None;
+            }
+            None | Some(_) => {}
         }
-        *state = to;
     }
 }
 
 impl Wake for Slot {
-    /// Something has come for a client that had read everything.
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
+    /// Something has come for a client that had read everything.
     fn wake_by_ref(self: &Arc<Self>) {
-        self.change(State::Waiting);
+        self.change(|state| state.is_waiting = true);
         let client = self.client().clone();
         if let Some(client) = client {
             client.wake();
@@ -199,21 +234,39 @@ struct Ledger {
 
 #[derive(Debug)]
 struct Client {
-    calls: usize,
-    held: usize,
-    /// Since when there was always something.
-    since: Instant,
+    share: Share,
+    /// Calls with something unread: since when, and how much of it is held.
+    calls: BTreeMap<u64, (Instant, usize)>,
     overdrawn: Arc<Notify>,
 }
 
+impl Client {
+    fn oldest(&self) -> Option<Instant> {
+        self.calls.values().map(|(since, _)| *since).min()
+    }
+
+    /// What is held of replies that were left for long.
+    fn hoarded(&self, now: Instant) -> usize {
+        let calls = self.calls.values();
+        let old = calls.filter(|(since, held)| {
+            *held > 0 && now.saturating_duration_since(*since) >= limits::UNREAD_TIMEOUT
+        });
+        old.map(|(_, held)| held).sum()
+    }
+}
+
 impl Ledger {
-    fn open(&mut self, overdrawn: Arc<Notify>, now: Instant) -> u64 {
+    fn number(&mut self) -> u64 {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
+        number
+    }
+
+    fn open(&mut self, share: Share, overdrawn: Arc<Notify>) -> u64 {
+        let number = self.number();
         let client = Client {
-            calls: 0,
-            held: 0,
-            since: now,
+            share,
+            calls: BTreeMap::new(),
             overdrawn,
         };
         self.clients.insert(number, client);
@@ -222,40 +275,41 @@ impl Ledger {
 
     fn close(&mut self, number: u64) {
         if let Some(client) = self.clients.remove(&number) {
-            self.calls = self.calls.saturating_sub(client.calls);
+            self.calls = self.calls.saturating_sub(client.calls.len());
         }
     }
 
-    /// Says whether there is too much now.
-    fn waits(&mut self, number: u64, held: usize, now: Instant) -> bool {
+    /// Enters a call; says whether there is too much now.
+    fn enter(&mut self, number: u64, held: usize, now: Instant) -> (u64, bool) {
+        let entry = self.number();
         let Some(client) = self.clients.get_mut(&number) else {
-            return false;
+            return (entry, false);
         };
-        if client.calls == 0 {
-            client.since = now;
-        }
-        client.calls = client.calls.saturating_add(1);
-        client.held = client.held.saturating_add(held);
+        client.calls.insert(entry, (now, held));
         self.calls = self.calls.saturating_add(1);
-        self.calls > limits::UNREAD_MAX
+        (entry, self.calls > limits::UNREAD_MAX)
     }
 
-    fn is_read(&mut self, number: u64, held: usize) {
-        if let Some(client) = self.clients.get_mut(&number) {
-            client.calls = client.calls.saturating_sub(1);
-            client.held = client.held.saturating_sub(held);
+    fn strike(&mut self, number: u64, entry: u64) {
+        let client = self.clients.get_mut(&number);
+        if client.is_some_and(|client| client.calls.remove(&entry).is_some()) {
             self.calls = self.calls.saturating_sub(1);
         }
     }
 
     /// Closes the connection with the most, the one that has had something for longest among equals;
-    /// as many as it takes.
+    /// as many as it takes. What readers leave costs no administrator the connection.
     fn close_worst(&mut self) {
         while self.calls > limits::UNREAD_MAX {
+            let readers = self.clients.values();
+            let readers = readers.filter(|client| client.share == Share::Common);
+            let left_by_readers: usize = readers.map(|client| client.calls.len()).sum();
+            let is_theirs = left_by_readers > limits::UNREAD_MAX / 2;
             let worst = self
                 .clients
                 .iter()
-                .max_by_key(|(_, client)| (client.calls, std::cmp::Reverse(client.since)))
+                .filter(|(_, client)| !is_theirs || client.share == Share::Common)
+                .max_by_key(|(_, client)| (client.calls.len(), std::cmp::Reverse(client.oldest())))
                 .map(|(number, _)| *number);
             let Some(worst) = worst else {
                 return;
@@ -264,18 +318,15 @@ impl Ledger {
         }
     }
 
-    /// Closes the connection that holds the most of those that have read nothing for long.
+    /// Closes the connection that holds the most of what was not read for long.
     fn close_hoarder(&mut self, now: Instant) {
         let hoarder = self
             .clients
             .iter()
-            .filter(|(_, client)| {
-                let idle = now.saturating_duration_since(client.since);
-                client.held > 0 && idle >= limits::UNREAD_TIMEOUT
-            })
-            .max_by_key(|(_, client)| client.held)
-            .map(|(number, _)| *number);
-        if let Some(hoarder) = hoarder {
+            .map(|(number, client)| (client.hoarded(now), *number))
+            .filter(|(held, _)| *held > 0)
+            .max();
+        if let Some((_, hoarder)) = hoarder {
             self.dismiss(hoarder);
         }
     }
@@ -283,7 +334,7 @@ impl Ledger {
     /// What it has counts no more: it is on its way out.
     fn dismiss(&mut self, number: u64) {
         if let Some(client) = self.clients.remove(&number) {
-            self.calls = self.calls.saturating_sub(client.calls);
+            self.calls = self.calls.saturating_sub(client.calls.len());
             client.overdrawn.notify_one();
         }
     }
@@ -293,9 +344,9 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    fn opened(ledger: &mut Ledger, now: Instant) -> (u64, Arc<Notify>) {
+    fn opened(ledger: &mut Ledger, share: Share) -> (u64, Arc<Notify>) {
         let overdrawn = Arc::new(Notify::new());
-        (ledger.open(Arc::clone(&overdrawn), now), overdrawn)
+        (ledger.open(share, Arc::clone(&overdrawn)), overdrawn)
     }
 
     /// Whether it was told to close; a second question is answered with no.
@@ -307,32 +358,52 @@ mod tests {
         }
     }
 
+    fn entered(ledger: &mut Ledger, number: u64, count: usize) {
+        for _ in 0..count {
+            ledger.enter(number, 0, Instant::now());
+        }
+    }
+
     #[tokio::test]
     async fn the_connection_with_the_most_is_closed_when_there_is_too_much() {
-        let now = Instant::now();
         let mut ledger = Ledger::default();
-        let (few, few_told) = opened(&mut ledger, now);
-        let (many, many_told) = opened(&mut ledger, now);
-        let (fewer, fewer_told) = opened(&mut ledger, now);
-        for _ in 0..30 {
-            assert!(!ledger.waits(few, 0, now));
-        }
-        for _ in 30..limits::UNREAD_MAX {
-            assert!(!ledger.waits(many, 0, now));
-        }
+        let (few, few_told) = opened(&mut ledger, Share::Whole);
+        let (many, many_told) = opened(&mut ledger, Share::Whole);
+        let (fewer, fewer_told) = opened(&mut ledger, Share::Whole);
+        entered(&mut ledger, few, 20);
+        entered(&mut ledger, many, limits::UNREAD_MAX - 20);
         ledger.close_worst();
         assert!(!is_told(&many_told).await);
 
-        assert!(ledger.waits(fewer, 0, now));
+        let (_, is_crowded) = ledger.enter(fewer, 0, Instant::now());
+        assert!(is_crowded);
         ledger.close_worst();
 
         assert!(is_told(&many_told).await);
         assert!(!is_told(&few_told).await && !is_told(&fewer_told).await);
-        assert_eq!(ledger.calls, 31);
+        assert_eq!(ledger.calls, 21);
         // What comes late of who was dismissed is nothing.
-        ledger.is_read(many, 0);
-        assert!(!ledger.waits(many, 0, now));
-        assert_eq!(ledger.calls, 31);
+        let (late, _) = ledger.enter(many, 0, Instant::now());
+        ledger.strike(many, late);
+        assert_eq!(ledger.calls, 21);
+    }
+
+    #[tokio::test]
+    async fn what_many_readers_leave_costs_no_administrator_the_connection() {
+        let mut ledger = Ledger::default();
+        let (admin, admin_told) = opened(&mut ledger, Share::Whole);
+        entered(&mut ledger, admin, 4);
+        let mut told = Vec::new();
+        for _ in 0..21 {
+            let (reader, reader_told) = opened(&mut ledger, Share::Common);
+            entered(&mut ledger, reader, 3);
+            told.push(reader_told);
+        }
+
+        ledger.close_worst();
+
+        assert!(!is_told(&admin_told).await);
+        assert!(is_told(&told[0]).await && !is_told(&told[1]).await);
     }
 
     #[tokio::test]
@@ -340,14 +411,14 @@ mod tests {
         let now = Instant::now();
         let later = now + limits::UNREAD_TIMEOUT;
         let mut ledger = Ledger::default();
-        let (hoarder, hoarder_told) = opened(&mut ledger, now);
-        let (reader, reader_told) = opened(&mut ledger, now);
-        let (streaming, streaming_told) = opened(&mut ledger, now);
-        ledger.waits(hoarder, 100, now);
-        ledger.waits(reader, 900, now);
-        ledger.waits(streaming, 0, now);
-        ledger.is_read(reader, 900);
-        ledger.waits(reader, 900, later);
+        let (hoarder, hoarder_told) = opened(&mut ledger, Share::Whole);
+        let (reader, reader_told) = opened(&mut ledger, Share::Whole);
+        let (streaming, streaming_told) = opened(&mut ledger, Share::Whole);
+        ledger.enter(hoarder, 100, now);
+        // It has a stream that never ends, and has just asked for something long.
+        ledger.enter(reader, 0, now);
+        ledger.enter(reader, 900, later);
+        ledger.enter(streaming, 0, now);
 
         ledger.close_hoarder(later);
         ledger.close_hoarder(later);
@@ -359,14 +430,14 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_has_nothing_to_say_takes_nothing_until_something_comes() {
         let unread = Arc::new(Unread::default());
-        let account = Arc::new(unread.open());
+        let account = Arc::new(unread.open(Share::Common));
         let tab = account.tab(0);
         let count = || unread.ledger().calls;
         assert_eq!(count(), 1);
         let cx = Context::from_waker(Waker::noop());
         let mut upstream = None;
 
-        let nothing: Poll<Option<()>> = tab.read(&cx, |cx| {
+        let nothing = tab.read(&cx, |cx| {
             upstream = Some(cx.waker().clone());
             Poll::Pending
         });
@@ -375,16 +446,37 @@ mod tests {
         let upstream = upstream.unwrap();
         upstream.wake_by_ref();
         assert_eq!(count(), 1);
-        assert!(tab.read(&cx, |_| Poll::Ready(Some(()))).is_ready());
-        assert_eq!(count(), 1);
-        assert!(
-            tab.read(&cx, |_| Poll::<Option<()>>::Ready(None))
-                .is_ready()
-        );
+        assert!(tab.read(&cx, |_| Poll::Ready(None)).is_ready());
         assert_eq!(count(), 0);
 
         drop(tab);
         upstream.wake();
+        assert_eq!(count(), 0);
+    }
+
+    /// One byte of window was enough for a reply of megabytes that nobody counted.
+    #[tokio::test]
+    async fn a_piece_counts_until_its_last_byte_has_left_also_when_the_call_is_over() {
+        let unread = Arc::new(Unread::default());
+        let account = Arc::new(unread.open(Share::Common));
+        let tab = account.tab(7);
+        let count = || unread.ledger().calls;
+        let cx = Context::from_waker(Waker::noop());
+        let piece = || Poll::Ready(Some(Frame::data(Bytes::from_static(b"a reply"))));
+
+        let Poll::Ready(Some(frame)) = tab.read(&cx, |_| piece()) else {
+            panic!("there is one");
+        };
+        let mut bytes = frame.into_data().unwrap();
+        assert!(tab.read(&cx, |_| Poll::Ready(None)).is_ready());
+        drop((tab, account));
+        assert_eq!(count(), 1);
+        let first = bytes.split_to(1);
+        assert_eq!((&first[..], &bytes[..]), (&b"a"[..], &b" reply"[..]));
+        drop(first);
+        assert_eq!(count(), 1);
+
+        drop(bytes);
         assert_eq!(count(), 0);
     }
 }

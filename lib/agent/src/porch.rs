@@ -2,8 +2,9 @@
 //! Where callers stand until it is known who they are.
 //!
 //! There are few places, because anybody can take one. Nobody is sent away while there is room; when
-//! there is none and somebody comes, who has said nothing makes room first, and then who has been at
-//! it for longest. So strangers that hold all places hold up the next caller by moments.
+//! there is none and somebody comes, who has said nothing makes room first, then one of a crowd that comes
+//! from one place of the network and has stopped in the middle, and then who has been at it for longest.
+//! So strangers that hold all places hold up the next caller by moments.
 //!
 //! Owns: the places, and who gives up theirs.
 //! Never: reads what a caller says, or keeps more of them than there are places.
@@ -11,8 +12,8 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
-use std::net::SocketAddr;
+use std::future::{Future, poll_fn};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,10 @@ const SILENT_STAY: Duration = Duration::from_millis(50);
 /// How long who speaks stays when others wait: two round trips over a bad line, and the arithmetic of a
 /// slow board.
 const SPEAKING_STAY: Duration = Duration::from_secs(1);
+/// How long one of a crowd stays that does nothing: anybody can say a first word, but not from everywhere.
+const CROWDED_STAY: Duration = Duration::from_millis(200);
+/// The part of all places that callers from one place of the network take before they are a crowd.
+const CROWD: usize = 4;
 /// The pause after `accept` failed, which it does for want of memory or descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -49,7 +54,7 @@ where
             Ok((stream, peer)) => {
                 // Small answers should leave at once.
                 let _ = stream.set_nodelay(true);
-                let place = porch.enter().await;
+                let place = porch.enter(Origin::of(peer)).await;
                 tokio::spawn(receive(stream, peer, place));
             }
             Err(error) => {
@@ -85,10 +90,10 @@ impl Porch {
     }
 
     /// Waits for a place, and has somebody leave for it.
-    async fn enter(self: &Arc<Self>) -> Place {
+    async fn enter(self: &Arc<Self>, origin: Origin) -> Place {
         loop {
             let now = Instant::now();
-            let again = match self.queue().enter(now) {
+            let again = match self.queue().enter(origin, now) {
                 Answer::Entered { number, asked } => {
                     return Place {
                         porch: Arc::clone(self),
@@ -149,6 +154,11 @@ impl Place {
     /// # Errors
     /// It took long, and others wait.
     pub async fn hold<T>(&self, work: impl Future<Output = T>) -> Result<T, MadeRoom> {
+        let mut work = std::pin::pin!(work);
+        let work = poll_fn(|cx| {
+            self.porch.queue().moved(self.number, Instant::now());
+            work.as_mut().poll(cx)
+        });
         tokio::select! {
             biased;
             done = work => Ok(done),
@@ -199,9 +209,29 @@ struct Queue {
     callers: BTreeMap<u64, Caller>,
 }
 
+/// Where a caller is in the network: an address, or what is given to one household of IPv6 (RFC 6177).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Origin([u8; 8]);
+
+impl Origin {
+    fn of(peer: SocketAddr) -> Self {
+        let octets = match peer.ip().to_canonical() {
+            IpAddr::V4(address) => {
+                let [a, b, c, d] = address.octets();
+                [0, 0, 0, 0, a, b, c, d]
+            }
+            IpAddr::V6(address) => address.octets().first_chunk().copied().unwrap_or_default(),
+        };
+        Self(octets)
+    }
+}
+
 #[derive(Debug)]
 struct Caller {
+    origin: Origin,
     since: Instant,
+    /// When there was something to do for it last.
+    active_at: Instant,
     standing: Standing,
     is_asked: bool,
     asked: Arc<Notify>,
@@ -213,17 +243,6 @@ enum Standing {
     Unheard,
     Silent,
     Speaking,
-}
-
-impl Standing {
-    /// How long it may stay when others wait.
-    const fn stay(self) -> Option<Duration> {
-        match self {
-            Self::Unheard => None,
-            Self::Silent => Some(SILENT_STAY),
-            Self::Speaking => Some(SPEAKING_STAY),
-        }
-    }
 }
 
 enum Answer {
@@ -238,7 +257,7 @@ enum Answer {
 }
 
 impl Queue {
-    fn enter(&mut self, now: Instant) -> Answer {
+    fn enter(&mut self, origin: Origin, now: Instant) -> Answer {
         if self.callers.len() >= self.places {
             return Answer::Full {
                 again: self.make_room(now),
@@ -248,7 +267,9 @@ impl Queue {
         self.next = self.next.wrapping_add(1);
         let asked = Arc::new(Notify::new());
         let caller = Caller {
+            origin,
             since: now,
+            active_at: now,
             standing: Standing::Unheard,
             is_asked: false,
             asked: Arc::clone(&asked),
@@ -262,25 +283,50 @@ impl Queue {
         if self.callers.values().any(|caller| caller.is_asked) {
             return None;
         }
-        let mut soonest = None;
-        for standing in [Standing::Silent, Standing::Speaking] {
-            let stay = standing.stay()?;
-            let oldest = self
-                .callers
-                .values_mut()
-                .find(|caller| caller.standing == standing);
-            let Some(caller) = oldest else {
-                continue;
-            };
-            let until = caller.since.checked_add(stay)?;
-            if until <= now {
+        let terms = |(number, caller): (&u64, &Caller)| {
+            let (rank, until) = self.until(caller)?;
+            Some((rank, *number, until))
+        };
+        let terms: Vec<(u8, u64, Instant)> = self.callers.iter().filter_map(terms).collect();
+        let due = terms.iter().filter(|(.., until)| *until <= now);
+        match due.min() {
+            Some((_, number, _)) => {
+                let caller = self.callers.get_mut(number)?;
                 caller.is_asked = true;
                 caller.asked.notify_one();
-                return None;
+                None
             }
-            soonest = Some(soonest.map_or(until, |soonest: Instant| soonest.min(until)));
+            None => terms.iter().map(|(.., until)| *until).min(),
         }
-        soonest
+    }
+
+    /// Until when a caller may stay when others wait, and how early it is asked among those whose time is
+    /// over. `None`: it stays.
+    fn until(&self, caller: &Caller) -> Option<(u8, Instant)> {
+        let speaking = caller.since.checked_add(SPEAKING_STAY)?;
+        match caller.standing {
+            Standing::Unheard => None,
+            Standing::Silent => Some((0, caller.since.checked_add(SILENT_STAY)?)),
+            Standing::Speaking if self.is_one_of_a_crowd(caller) => {
+                let idle = caller.active_at.checked_add(CROWDED_STAY)?;
+                Some((1, idle.min(speaking)))
+            }
+            Standing::Speaking => Some((2, speaking)),
+        }
+    }
+
+    fn is_one_of_a_crowd(&self, caller: &Caller) -> bool {
+        let callers = self.callers.values();
+        let like_it = callers.filter(|other| other.origin == caller.origin);
+        let count = like_it.count();
+        count > 1 && count.saturating_mul(CROWD) > self.places
+    }
+
+    /// There is something to do for a caller.
+    fn moved(&mut self, number: u64, now: Instant) {
+        if let Some(caller) = self.callers.get_mut(&number) {
+            caller.active_at = now;
+        }
     }
 
     fn listen_to(&mut self, number: u64) {
@@ -307,9 +353,18 @@ impl Queue {
 mod tests {
     use super::*;
 
-    /// Enters, and is listened to.
+    fn origin(number: u8) -> Origin {
+        Origin::of(SocketAddr::from(([192, 0, 2, number], 1)))
+    }
+
+    /// Enters from somewhere else than all before, and is listened to.
     fn entered(queue: &mut Queue, now: Instant) -> u64 {
-        match queue.enter(now) {
+        let number = u8::try_from(queue.next).unwrap();
+        entered_from(queue, origin(number), now)
+    }
+
+    fn entered_from(queue: &mut Queue, origin: Origin, now: Instant) -> u64 {
+        match queue.enter(origin, now) {
             Answer::Entered { number, .. } => {
                 queue.listen_to(number);
                 number
@@ -319,7 +374,7 @@ mod tests {
     }
 
     fn refused(queue: &mut Queue, now: Instant) -> Option<Instant> {
-        match queue.enter(now) {
+        match queue.enter(origin(250), now) {
             Answer::Entered { .. } => panic!("there is no room"),
             Answer::Full { again } => again,
         }
@@ -378,7 +433,7 @@ mod tests {
     fn who_speaks_leaves_after_a_while_and_who_is_not_listened_to_stays() {
         let now = Instant::now();
         let mut queue = queue(2);
-        let Answer::Entered { number: kept, .. } = queue.enter(now) else {
+        let Answer::Entered { number: kept, .. } = queue.enter(origin(251), now) else {
             panic!("there is room");
         };
         let speaking = entered(&mut queue, now);
@@ -390,5 +445,47 @@ mod tests {
         );
         assert_eq!(refused(&mut queue, now + SPEAKING_STAY), None);
         assert!(queue.is_asked(speaking) && !queue.is_asked(kept));
+    }
+
+    #[test]
+    fn one_of_a_crowd_that_stopped_in_the_middle_leaves_before_the_others() {
+        let now = Instant::now();
+        let mut queue = queue(8);
+        let other = entered(&mut queue, now);
+        queue.spoke(other);
+        let crowd: Vec<u64> = (0..7)
+            .map(|_| entered_from(&mut queue, origin(200), now))
+            .collect();
+        for number in &crowd {
+            queue.spoke(*number);
+        }
+        let later = now + CROWDED_STAY;
+        queue.moved(crowd[0], later);
+
+        assert_eq!(refused(&mut queue, now), Some(later));
+        assert_eq!(refused(&mut queue, later), None);
+
+        let asked: Vec<bool> = crowd.iter().map(|number| queue.is_asked(*number)).collect();
+        assert_eq!(asked, [false, true, false, false, false, false, false]);
+        assert!(!queue.is_asked(other));
+        // Who does something all the time is one of those that speak.
+        queue.callers.remove(&crowd[1]);
+        let newer = entered_from(&mut queue, origin(200), later);
+        queue.spoke(newer);
+        for number in &crowd {
+            queue.moved(*number, now + SPEAKING_STAY);
+        }
+        refused(&mut queue, now + SPEAKING_STAY);
+        assert!(queue.is_asked(crowd[0]));
+    }
+
+    #[test]
+    fn callers_of_one_address_or_one_household_are_from_one_place() {
+        let of = |address: &str| Origin::of(SocketAddr::new(address.parse().unwrap(), 1));
+
+        assert_eq!(of("10.0.0.1"), of("::ffff:10.0.0.1"));
+        assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:0:0:9"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
     }
 }

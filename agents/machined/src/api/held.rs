@@ -5,7 +5,7 @@
 //! Never: looks into the reply.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -18,13 +18,35 @@ use crate::browse::Held;
 pub(super) fn until_it_is_gone(mut answer: http::Response<Body>) -> http::Response<Body> {
     match answer.extensions_mut().remove::<Held>() {
         None => answer,
-        Some(held) => answer.map(|body| Body::new(Holding { body, _held: held })),
+        Some(held) => answer.map(|body| Body::new(Holding { body, held })),
     }
 }
 
 struct Holding {
     body: Body,
+    held: Held,
+}
+
+impl Holding {
+    /// Who writes a reply takes all of it for the first byte that its client takes, so the place goes with
+    /// the bytes.
+    fn tie(&self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Tied {
+            bytes,
+            _held: self.held.clone(),
+        })
+    }
+}
+
+struct Tied {
+    bytes: Bytes,
     _held: Held,
+}
+
+impl AsRef<[u8]> for Tied {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl http_body::Body for Holding {
@@ -35,7 +57,8 @@ impl http_body::Body for Holding {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(|bytes| self.tie(bytes)))))
     }
 
     fn is_end_stream(&self) -> bool {
