@@ -10,6 +10,8 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::leftovers::Leftover;
+
 /// How many names are tried: others may have left theirs.
 pub(crate) const TRIES: usize = 16;
 
@@ -33,7 +35,12 @@ impl Readers {
 
 /// Makes a file that was not there, beside `name`: what others left under such a name, or made of it
 /// on purpose, is neither written to nor followed.
-pub(crate) fn create(folder: &Path, name: &OsStr, readers: Readers) -> io::Result<(PathBuf, File)> {
+/// What is returned last is dropped when it is in its place, or gone.
+pub(crate) fn create(
+    folder: &Path,
+    name: &OsStr,
+    readers: Readers,
+) -> io::Result<(PathBuf, File, Leftover)> {
     let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
     for count in 0..TRIES {
         let mut new = OsString::from(".");
@@ -47,7 +54,10 @@ pub(crate) fn create(folder: &Path, name: &OsStr, readers: Readers) -> io::Resul
             .mode(readers.mode())
             .open(&new);
         match file {
-            Ok(file) => return Ok((new, file)),
+            Ok(file) => {
+                let leftover = Leftover::path(&new);
+                return Ok((new, file, leftover));
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
             Err(error) => return Err(error),
         }

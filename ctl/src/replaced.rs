@@ -52,7 +52,7 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(folder)?;
-    let (new, mut file) = beside::create(folder, name, Readers::Owner)?;
+    let (new, mut file, _leftover) = beside::create(folder, name, Readers::Owner)?;
     let done = file
         .write_all(bytes)
         .and_then(|()| file.sync_all())

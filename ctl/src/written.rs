@@ -39,11 +39,11 @@ impl Written {
             return Err(Trouble::new(format!("{} is a folder", path.display())));
         }
         check_room(folder, size_max)?;
-        let (new, file) = beside::create(folder, name, readers)
+        let (new, file, leftover) = beside::create(folder, name, readers)
             .map_err(|error| Trouble::file("write", path, &error))?;
         let written = Self {
             path: path.to_owned(),
-            _leftover: Leftover::path(&new),
+            _leftover: leftover,
             new,
             is_whole: false,
         };

@@ -283,7 +283,13 @@ impl<'a> Page<'a> {
             }
             Form::Json => screen.print(format_args!("{}\n", form::pretty(&shown.json()))),
             Form::Path(template) => {
-                let text = form::harmless(&shown.path(template));
+                let Some(text) = shown.path(template) else {
+                    return screen.complain(
+                        &Trouble::new(format!("{node}: jsonpath: that is too much to be shown"))
+                            .hint("ask for less of it, or take -o json and another program"),
+                    );
+                };
+                let text = form::harmless(&text);
                 let end = if text.ends_with('\n') { "" } else { "\n" };
                 screen.print(format_args!("{text}{end}"));
             }
@@ -314,15 +320,15 @@ impl<'a> Page<'a> {
 #[cfg(test)]
 mod tests {
     use api::cosi::resource::meta::ResourceDefinitionSpec;
-    use clap::Parser as _;
 
     use super::*;
-    use crate::args::{Command, Line};
+    use crate::args::Command;
+    use crate::tree;
 
     #[test]
     fn a_table_that_waits_for_its_end_does_not_grow_for_ever() {
         let words = ["ichorctl", "get", "services", "--watch"];
-        let command = Line::try_parse_from(words).unwrap().command;
+        let command = tree::parse(words).unwrap().command;
         let Command::Get(asked) = command else {
             panic!("{command:?}");
         };

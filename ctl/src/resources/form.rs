@@ -44,7 +44,7 @@ impl Shown<'_> {
         let display = kind.display.clone();
         let mut cells = vec![metadata.namespace, display, metadata.id, metadata.version];
         cells.extend(kind.columns.iter().map(|(_, path)| match path {
-            Some(path) => path.fill(&spec),
+            Some(path) => path.fill(&spec).unwrap_or_else(|| "?".to_owned()),
             None => "?".to_owned(),
         }));
         cells
@@ -145,10 +145,10 @@ impl Shown<'_> {
         Value::Object(out)
     }
 
-    /// What a template finds. The spec of a configuration as a whole is its text.
-    pub(crate) fn path(&self, template: &Template) -> String {
+    /// What a template finds, if that is not too much. The spec of a configuration as a whole is its text.
+    pub(crate) fn path(&self, template: &Template) -> Option<String> {
         if template.is_spec() && self.metadata().r#type == MACHINE_CONFIG {
-            return self.spec_text().to_owned();
+            return Some(self.spec_text().to_owned());
         }
         template.fill(&self.json())
     }
@@ -389,7 +389,7 @@ mod tests {
         assert_eq!(json["metadata"]["version"], 2);
         assert_eq!(json["spec"]["machine"]["type"], "worker");
         assert!(pretty(&json).starts_with("{\n    \"event\": \"created\",\n"));
-        let path = |path| shown.path(&Template::parse(path).unwrap());
+        let path = |path| shown.path(&Template::parse(path).unwrap()).unwrap();
         assert_eq!(path("{.spec}"), text);
         assert_eq!(path("{.spec.machine.type}"), "worker");
         assert_eq!(path("{.metadata.id}"), "v1alpha1");

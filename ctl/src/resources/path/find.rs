@@ -8,45 +8,70 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
+use super::effort::Effort;
 use super::{Comparison, Condition, Expression, Step};
 
 impl Expression {
-    /// The values that it stands for, from the current one on.
-    pub(super) fn find<'v>(&'v self, value: &'v Value) -> Vec<&'v Value> {
+    /// The values that it stands for, from the current one on. `None`: there are too many.
+    pub(super) fn find<'v>(&'v self, value: &'v Value, effort: &Effort) -> Option<Vec<&'v Value>> {
         match self {
-            Self::Literal(literal) => vec![literal],
+            Self::Literal(literal) => Some(vec![literal]),
             Self::Path(steps) => steps
                 .iter()
-                .fold(vec![value], |found, step| step.find(&found)),
+                .try_fold(vec![value], |found, step| step.find(&found, effort)),
         }
     }
 }
 
 impl Step {
-    fn find<'v>(&'v self, values: &[&'v Value]) -> Vec<&'v Value> {
-        let each = values.iter().copied();
-        match self {
-            Self::Key(key) => each.filter_map(|value| value.get(key)).collect(),
-            Self::Named(name, path) => each.filter_map(|value| named(value, name, path)).collect(),
-            Self::Position(at) => each
-                .filter_map(|value| {
-                    let list = value.as_array()?;
-                    list.get(position(*at, list.len())?)
-                })
-                .collect(),
-            Self::Slice(from, to, step) => each
-                .filter_map(Value::as_array)
-                .flat_map(|list| slice(list, *from, *to).iter().step_by(*step))
-                .collect(),
-            Self::All => each.flat_map(inside).collect(),
-            Self::Descend => each.flat_map(holders).collect(),
-            Self::Union(steps) => steps.iter().flat_map(|step| step.find(values)).collect(),
-            Self::Filter(left, condition) => each
-                .filter_map(Value::as_array)
-                .flatten()
-                .filter(|item| condition.holds(&left.find(item), item))
-                .collect(),
+    fn find<'v>(&'v self, values: &[&'v Value], effort: &Effort) -> Option<Vec<&'v Value>> {
+        let mut found = Vec::new();
+        if let Self::Union(steps) = self {
+            for step in steps {
+                found.extend(step.find(values, effort)?);
+            }
+            return Some(found);
         }
+        for value in values {
+            effort.spend()?;
+            self.add(value, effort, &mut found)?;
+            effort.is_enough_for(found.len())?;
+        }
+        Some(found)
+    }
+
+    /// Adds what it finds in one value.
+    fn add<'v>(
+        &'v self,
+        value: &'v Value,
+        effort: &Effort,
+        found: &mut Vec<&'v Value>,
+    ) -> Option<()> {
+        let list = value.as_array();
+        match self {
+            Self::Key(key) => found.extend(value.get(key)),
+            Self::Named(name, path) => found.extend(named(value, name, path)),
+            Self::Position(at) => {
+                found.extend(list.and_then(|list| list.get(position(*at, list.len())?)))
+            }
+            Self::Slice(from, to, step) => {
+                let list = list.map(|list| slice(list, *from, *to)).unwrap_or_default();
+                found.extend(list.iter().step_by(*step));
+            }
+            Self::All => found.extend(inside(value)),
+            Self::Descend => descend(value, effort, found)?,
+            // One step after the other, each for all values.
+            Self::Union(_) => found.extend(self.find(&[value], effort)?),
+            Self::Filter(left, condition) => {
+                for item in list.into_iter().flatten() {
+                    effort.spend()?;
+                    if condition.holds(&left.find(item, effort)?, item, effort)? {
+                        found.push(item);
+                    }
+                }
+            }
+        }
+        Some(())
     }
 }
 
@@ -82,30 +107,30 @@ fn inside(value: &Value) -> Vec<&Value> {
     }
 }
 
-/// A value and all below it that hold something, each before what it holds.
-fn holders(value: &Value) -> Vec<&Value> {
-    let mut found = Vec::new();
+/// Adds a value and all below it that hold something, each before what it holds.
+fn descend<'v>(value: &'v Value, effort: &Effort, found: &mut Vec<&'v Value>) -> Option<()> {
     let mut waiting = vec![value];
     while let Some(value) = waiting.pop() {
+        effort.spend()?;
         let inside = inside(value);
         if !inside.is_empty() {
             found.push(value);
             waiting.extend(inside.into_iter().rev());
         }
     }
-    found
+    Some(())
 }
 
 impl Condition {
     /// Whether it holds for what stands on the left. Only one value compares to one.
-    fn holds(&self, left: &[&Value], item: &Value) -> bool {
-        match self {
+    fn holds(&self, left: &[&Value], item: &Value, effort: &Effort) -> Option<bool> {
+        Some(match self {
             Self::Exists => !left.is_empty(),
-            Self::Compares(comparison, right) => match (left, &right.find(item)[..]) {
+            Self::Compares(comparison, right) => match (left, &right.find(item, effort)?[..]) {
                 ([left], [right]) => comparison.holds(left, right),
                 _ => false,
             },
-        }
+        })
     }
 }
 
