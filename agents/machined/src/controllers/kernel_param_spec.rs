@@ -115,19 +115,39 @@ fn read_kept(file: &Path) -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     text.lines()
         .filter_map(|line| line.split_once('\t'))
-        .map(|(id, value)| (id.to_owned(), value.to_owned()))
+        .map(|(id, value)| (id.to_owned(), in_lines(value)))
         .collect()
 }
 
 /// Writes it down for the next one. Nothing that a line cannot hold is a parameter's name.
 fn keep(file: &Path, defaults: &BTreeMap<String, String>) -> std::io::Result<()> {
-    let fits =
-        |(id, value): &(&String, &String)| !id.contains(['\n', '\t']) && !value.contains('\n');
+    let fits = |(id, _): &(&String, &String)| !id.contains(['\n', '\t']);
     let lines = defaults.iter().filter(fits);
     let text: String = lines
-        .map(|(id, value)| format!("{id}\t{value}\n"))
+        .map(|(id, value)| format!("{id}\t{}\n", in_one_line(value)))
         .collect();
     write_whole(file, text.as_bytes())
+}
+
+/// Some files of sysfs have several lines.
+fn in_one_line(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('\n', "\\n")
+}
+
+fn in_lines(kept: &str) -> String {
+    let mut value = String::new();
+    let mut letters = kept.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => match letters.next() {
+                Some('n') => value.push('\n'),
+                Some(other) => value.push(other),
+                None => {}
+            },
+            other => value.push(other),
+        }
+    }
+    value
 }
 
 #[cfg(test)]
@@ -302,5 +322,21 @@ mod tests {
                 ("proc.sys.kernel.sysrq", "1"),
             ]
         );
+    }
+
+    #[test]
+    fn a_value_of_several_lines_is_kept_for_the_next_machined() {
+        let folder = Folder::new();
+        let file = folder.path().join("kept");
+        let values = ["a\nb\n", "back\\slash", "\\n", ""];
+        let defaults: BTreeMap<String, String> = values
+            .iter()
+            .enumerate()
+            .map(|(number, value)| (format!("sys.{number}"), (*value).to_owned()))
+            .collect();
+
+        keep(&file, &defaults).unwrap();
+
+        assert_eq!(read_kept(&file), defaults);
     }
 }
