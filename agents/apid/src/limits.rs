@@ -38,6 +38,11 @@ pub(crate) const WHOLE_MESSAGE_MAX: usize = 32 * 1024;
 /// Calls whose clients do not read what there is for them: each may have its window full, and as much again on its
 /// way to the client, 8 MiB in all. A stream that moves is asked again before this is looked at.
 pub(crate) const UNREAD_MAX: usize = 64;
+/// How long a client may have something unread before it is closed for it: a burst of news for a thousand watchers
+/// is read within a second.
+pub(crate) const UNREAD_PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is looked whether somebody is slow while there is too much.
+pub(crate) const UNREAD_LOOK: Duration = Duration::from_millis(100);
 /// How long a client may leave a reply that is held whole when others want its room.
 pub(crate) const UNREAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of all requests and replies that are held, because they go to several nodes or come from

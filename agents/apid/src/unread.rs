@@ -17,7 +17,7 @@ use api::quota::Share;
 use bytes::Bytes;
 use http_body::Frame;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::limits;
 
@@ -49,7 +49,9 @@ impl Unread {
             // thread, and each has had its turn.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
-            self.ledger().close_worst();
+            while !self.ledger().close_worst(Instant::now()) {
+                sleep(limits::UNREAD_LOOK).await;
+            }
         }
     }
 
@@ -245,6 +247,11 @@ impl Client {
         self.calls.values().map(|(since, _)| *since).min()
     }
 
+    fn is_slow(&self, now: Instant) -> bool {
+        self.oldest()
+            .is_some_and(|since| now.saturating_duration_since(since) >= limits::UNREAD_PATIENCE)
+    }
+
     /// What is held of replies that were left for long.
     fn hoarded(&self, now: Instant) -> usize {
         let calls = self.calls.values();
@@ -299,7 +306,9 @@ impl Ledger {
 
     /// Closes the connection with the most, the one that has had something for longest among equals;
     /// as many as it takes. What readers leave costs no administrator the connection.
-    fn close_worst(&mut self) {
+    ///
+    /// Who took everything a moment ago is not closed for a burst of news. Says whether it is done.
+    fn close_worst(&mut self, now: Instant) -> bool {
         while self.calls > limits::UNREAD_MAX {
             let readers = self.clients.values();
             let readers = readers.filter(|client| client.share == Share::Common);
@@ -309,13 +318,15 @@ impl Ledger {
                 .clients
                 .iter()
                 .filter(|(_, client)| !is_theirs || client.share == Share::Common)
+                .filter(|(_, client)| client.is_slow(now))
                 .max_by_key(|(_, client)| (client.calls.len(), std::cmp::Reverse(client.oldest())))
                 .map(|(number, _)| *number);
             let Some(worst) = worst else {
-                return;
+                return false;
             };
             self.dismiss(worst);
         }
+        true
     }
 
     /// Closes the connection that holds the most of what was not read for long.
@@ -372,12 +383,15 @@ mod tests {
         let (fewer, fewer_told) = opened(&mut ledger, Share::Whole);
         entered(&mut ledger, few, 20);
         entered(&mut ledger, many, limits::UNREAD_MAX - 20);
-        ledger.close_worst();
+        let later = Instant::now() + limits::UNREAD_PATIENCE * 2;
+        assert!(ledger.close_worst(later));
         assert!(!is_told(&many_told).await);
 
         let (_, is_crowded) = ledger.enter(fewer, 0, Instant::now());
         assert!(is_crowded);
-        ledger.close_worst();
+        // Not for a burst.
+        assert!(!ledger.close_worst(Instant::now()));
+        assert!(ledger.close_worst(later));
 
         assert!(is_told(&many_told).await);
         assert!(!is_told(&few_told).await && !is_told(&fewer_told).await);
@@ -400,7 +414,7 @@ mod tests {
             told.push(reader_told);
         }
 
-        ledger.close_worst();
+        ledger.close_worst(Instant::now() + limits::UNREAD_PATIENCE * 2);
 
         assert!(!is_told(&admin_told).await);
         assert!(is_told(&told[0]).await && !is_told(&told[1]).await);

@@ -21,7 +21,6 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use tonic::Response;
 use tonic::transport::Channel;
 
 use crate::house::{House, PATIENCE, client};
@@ -30,37 +29,6 @@ use crate::passing::logs;
 async fn is_served(client: &mut MachineServiceClient<Channel>) -> bool {
     let answer = timeout(PATIENCE, client.version(())).await;
     answer.unwrap().is_ok()
-}
-
-/// A reader who asked for everything twice made apid hold more than it may have.
-#[tokio::test]
-async fn who_has_most_unread_is_hung_up_on_when_it_is_too_much_and_the_others_stay() {
-    let house = House::running().await;
-    let mut honest = house.admitted(&["os:reader"]).await;
-    let mut floods = Vec::new();
-    for count in [16, 17, 40] {
-        let mut client = house.admitted(&["os:reader"]).await;
-        let mut unread = Vec::new();
-        for _ in 0..count {
-            let flood = timeout(PATIENCE, client.logs(logs("flood", &[]))).await;
-            // The last of them may be told that it is over.
-            unread.extend(flood.unwrap().map(Response::into_inner));
-        }
-        floods.push(unread);
-    }
-
-    // It reads one of forty now, which is too late.
-    let gone = async { while floods[2][0].message().await.is_ok() {} };
-    timeout(PATIENCE, gone).await.unwrap();
-
-    for unread in &mut floods[..2] {
-        let next = timeout(PATIENCE, unread[0].message()).await;
-        assert!(next.unwrap().unwrap().is_some());
-    }
-    assert!(is_served(&mut honest).await);
-    // Who comes back is taken in.
-    let mut again = house.admitted(&["os:reader"]).await;
-    assert!(is_served(&mut again).await);
 }
 
 /// A request that is whole.
