@@ -318,9 +318,10 @@ impl Ledger {
                 .clients
                 .iter()
                 .filter(|(_, client)| !is_theirs || client.share == Share::Common)
-                .filter(|(_, client)| client.is_slow(now))
                 .max_by_key(|(_, client)| (client.calls.len(), std::cmp::Reverse(client.oldest())))
+                .filter(|(_, client)| client.is_slow(now))
                 .map(|(number, _)| *number);
+            // Nobody else goes in the place of who has most.
             let Some(worst) = worst else {
                 return false;
             };

@@ -9,13 +9,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use api::machine::LogsRequest;
 use api::machine::machine_service_client::MachineServiceClient;
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use http_body::{Body, Frame};
+use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use pki::Identity;
+use prost::Message;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -46,23 +49,62 @@ impl Body for Asked {
     }
 }
 
-/// A client that takes one byte of each reply, and what says that its connection ended.
-async fn narrow(house: &House, identity: &Identity) -> (SendRequest<Asked>, JoinHandle<()>) {
-    let stream = TcpStream::connect(house.address).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let stream = TlsConnector::from(Arc::new(client(Some(identity))))
-        .connect(name, stream)
-        .await
-        .unwrap();
-    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-        .initial_stream_window_size(1)
-        .handshake(TokioIo::new(stream))
-        .await
-        .unwrap();
-    let ended = tokio::spawn(async move {
-        let _ended = connection.await;
-    });
-    (sender, ended)
+/// A client whose connection can be seen to end, with so much room for each reply.
+struct Narrow {
+    sender: SendRequest<Asked>,
+    ended: JoinHandle<()>,
+    /// What it was answered and does not read.
+    replies: Vec<Response<Incoming>>,
+}
+
+impl Narrow {
+    async fn open(house: &House, identity: &Identity, window: u32) -> Self {
+        let stream = TcpStream::connect(house.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = TlsConnector::from(Arc::new(client(Some(identity))))
+            .connect(name, stream)
+            .await
+            .unwrap();
+        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .initial_stream_window_size(window)
+            .handshake(TokioIo::new(stream))
+            .await
+            .unwrap();
+        let ended = tokio::spawn(async move {
+            let _ended = connection.await;
+        });
+        Self {
+            sender,
+            ended,
+            replies: Vec::new(),
+        }
+    }
+
+    /// Asks `count` times, and takes the heads of the replies.
+    async fn ask(&mut self, method: &str, message: &impl Message, count: usize) {
+        let message = message.encode_to_vec();
+        let len = u32::try_from(message.len()).unwrap().to_be_bytes();
+        let body = Bytes::from([&[0], &len[..], &message].concat());
+        for _ in 0..count {
+            let request = Request::post(format!("http://node/machine.MachineService/{method}"))
+                .header("content-type", "application/grpc")
+                .header("te", "trailers")
+                .body(Asked(Some(body.clone())))
+                .unwrap();
+            let reply = timeout(PATIENCE, self.sender.send_request(request)).await;
+            // The last of them may be told that it is over.
+            self.replies.extend(reply.unwrap());
+        }
+    }
+}
+
+async fn until_one_is_gone(clients: &[Narrow]) {
+    let gone = async {
+        while !clients.iter().any(|client| client.ended.is_finished()) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, gone).await.unwrap();
 }
 
 /// One byte of window was enough for replies that nobody counted.
@@ -71,36 +113,44 @@ async fn a_window_of_one_byte_hides_nothing() {
     let house = House::running().await;
     let identity = house.client_with(&["os:reader"]);
     let mut honest = house.admitted(&["os:reader"]).await;
-    let mut connections = Vec::new();
-    let mut replies = Vec::new();
+    let mut clients = Vec::new();
     for _ in 0..3 {
-        let (mut sender, ended) = narrow(&house, &identity).await;
-        for _ in 0..30 {
-            let request = Request::post("http://node/machine.MachineService/Version")
-                .header("content-type", "application/grpc")
-                .header("te", "trailers")
-                .body(Asked(Some(Bytes::from_static(&[0; 5]))))
-                .unwrap();
-            // The last of them may be told that it is over.
-            if let Ok(reply) = timeout(PATIENCE, sender.send_request(request))
-                .await
-                .unwrap()
-            {
-                replies.push(reply);
-            }
-        }
-        connections.push((sender, ended));
+        let mut client = Narrow::open(&house, &identity, 1).await;
+        client.ask("Version", &(), 30).await;
+        clients.push(client);
     }
 
-    let gone = async {
-        while !connections.iter().any(|(_, ended)| ended.is_finished()) {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, gone).await.unwrap();
+    until_one_is_gone(&clients).await;
 
-    assert!(replies.len() > 64);
     assert!(is_served(&mut honest).await);
+}
+
+/// Readers who asked for everything and read nothing made apid hold more than it may have.
+#[tokio::test]
+async fn who_has_most_unread_is_hung_up_on_when_it_is_too_much_and_the_others_stay() {
+    let house = House::running().await;
+    let identity = house.client_with(&["os:reader"]);
+    let mut honest = house.admitted(&["os:reader"]).await;
+    let flood = LogsRequest {
+        id: "flood".to_owned(),
+        ..Default::default()
+    };
+    let mut clients = Vec::new();
+    for count in [16, 17, 40] {
+        let mut client = Narrow::open(&house, &identity, 64 * 1024).await;
+        client.ask("Logs", &flood, count).await;
+        clients.push(client);
+    }
+
+    until_one_is_gone(&clients).await;
+
+    let gone: Vec<bool> = clients.iter().map(|c| c.ended.is_finished()).collect();
+    assert_eq!(gone, [false, false, true]);
+    assert!(is_served(&mut honest).await);
+    // Who comes back is taken in.
+    let mut again = Narrow::open(&house, &identity, 64 * 1024).await;
+    again.ask("Version", &(), 1).await;
+    assert_eq!(again.replies.len(), 1);
 }
 
 #[tokio::test]
