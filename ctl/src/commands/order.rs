@@ -18,7 +18,7 @@ use tokio::time::interval;
 
 use crate::args::{Globals, RebootMode};
 use crate::args_order::{Bootstrap, Order, Reset, Upgrade, WipeMode};
-use crate::commands::power::{Accepted, End, Watches, finish};
+use crate::commands::power::{End, Watches, accepted, finish};
 use crate::commands::{etcd, power};
 use crate::places::Environment;
 use crate::progress::Progress;
@@ -216,11 +216,9 @@ async fn reset(
                 continue;
             }
         };
-        let mut nodes = Vec::new();
-        for message in reply.messages {
-            let node = session.node(message.metadata.as_ref(), screen);
-            nodes.extend(node.map(|node| Accepted::new(node, message.actor_id)));
-        }
+        let answers = reply.messages.into_iter();
+        let answers = answers.map(|message| (message.metadata, message.actor_id));
+        let nodes = accepted(&session, answers, screen);
         finish(watches, &nodes, end, &asked.wait, environment, screen).await;
     }
     Ok(())
@@ -263,11 +261,9 @@ async fn upgrade(
                 continue;
             }
         };
-        let mut nodes = Vec::new();
-        for message in reply.messages {
-            let node = session.node(message.metadata.as_ref(), screen);
-            nodes.extend(node.map(|node| Accepted::new(node, message.actor_id)));
-        }
+        let answers = reply.messages.into_iter();
+        let answers = answers.map(|message| (message.metadata, message.actor_id));
+        let nodes = accepted(&session, answers, screen);
         finish(watches, &nodes, End::Back, &asked.wait, environment, screen).await;
     }
     Ok(())

@@ -9,6 +9,7 @@ mod look;
 mod sequence;
 mod watch;
 
+use api::common::Metadata;
 use api::machine::reboot_request::Mode;
 use api::machine::{RebootRequest, ShutdownRequest};
 
@@ -37,11 +38,9 @@ pub(crate) async fn reboot(
     let reply = reply
         .map_err(|status| session.failed(&status))?
         .into_inner();
-    let mut nodes = Vec::new();
-    for message in reply.messages {
-        let node = session.node(message.metadata.as_ref(), screen);
-        nodes.extend(node.map(|node| Accepted::new(node, message.actor_id)));
-    }
+    let answers = reply.messages.into_iter();
+    let answers = answers.map(|message| (message.metadata, message.actor_id));
+    let nodes = accepted(session, answers, screen);
     finish(watches, &nodes, End::Back, wait, environment, screen).await;
     Ok(())
 }
@@ -59,11 +58,9 @@ pub(crate) async fn shutdown(
     let reply = reply
         .map_err(|status| session.failed(&status))?
         .into_inner();
-    let mut nodes = Vec::new();
-    for message in reply.messages {
-        let node = session.node(message.metadata.as_ref(), screen);
-        nodes.extend(node.map(|node| Accepted::new(node, message.actor_id)));
-    }
+    let answers = reply.messages.into_iter();
+    let answers = answers.map(|message| (message.metadata, message.actor_id));
+    let nodes = accepted(session, answers, screen);
     finish(watches, &nodes, End::Off, wait, environment, screen).await;
     Ok(())
 }
@@ -75,10 +72,17 @@ pub(crate) struct Accepted {
     actor_id: String,
 }
 
-impl Accepted {
-    pub(crate) fn new(node: String, actor_id: String) -> Self {
-        Self { node, actor_id }
-    }
+/// Those of the nodes that took the order; of the others it is said why not.
+pub(crate) fn accepted(
+    session: &Session,
+    answers: impl Iterator<Item = (Option<Metadata>, String)>,
+    screen: &mut Screen<'_>,
+) -> Vec<Accepted> {
+    let nodes = answers.filter_map(|(metadata, actor_id)| {
+        let node = session.node(metadata.as_ref(), screen)?;
+        Some(Accepted { node, actor_id })
+    });
+    nodes.collect()
 }
 
 /// Says that the nodes took the order, and waits for its end if that is asked for.
