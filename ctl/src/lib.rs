@@ -35,6 +35,8 @@ mod harmless;
 mod kubeconfig;
 mod leftovers;
 #[cfg(test)]
+mod lines;
+#[cfg(test)]
 mod page;
 mod patches;
 mod places;
