@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::arch::Arch;
 use crate::client::Client;
 use crate::places::{Places, make_folder};
-use crate::qemu::{Machine, Running};
+use crate::qemu::{Machine, Reboot, Running};
 use crate::say::{self, Step};
 use crate::{boot_image, kernel, programs, wait};
 
@@ -32,6 +32,8 @@ pub fn up(places: &Places, arch: Arch, memory_mib: u32, check: bool) -> Result<(
     let machine = Machine {
         memory_mib,
         log: Some(console.clone()),
+        // A machine starts again; this one has no disk, and waits for its configuration then.
+        reboot: Reboot::GoesOn,
         ..Machine::new(places, arch)
     };
     let mut running = machine.boot()?;
@@ -148,7 +150,7 @@ fn show(client: &Client, places: &Places, arch: Arch) -> Result<()> {
 fn keep(running: &mut Running) -> Result<()> {
     say::note("The node runs until Ctrl-C.");
     let status = running.wait_exit(Duration::from_secs(u64::from(u32::MAX)))?;
-    say::note(format!("The node powered off or restarted ({status})."));
+    say::note(format!("The node powered off ({status})."));
     Ok(())
 }
 
