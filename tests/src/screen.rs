@@ -186,6 +186,17 @@ fn shape(pixels: &[[u8; 3]]) -> Glyph {
 #[derive(Debug, Clone)]
 pub struct Font(BTreeMap<Glyph, char>);
 
+impl Font {
+    /// What a word is read as: letters that the font was not learned from are not known.
+    #[must_use]
+    pub fn reads(&self, word: &str) -> String {
+        let known = |letter: char| self.0.values().any(|one| *one == letter);
+        word.chars()
+            .map(|letter| if known(letter) { letter } else { UNKNOWN })
+            .collect()
+    }
+}
+
 /// The letters of a screen, as the kernel has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
@@ -267,6 +278,17 @@ mod tests {
         assert_eq!(other.read(&font, &text), "ba");
         let nothing = Font(BTreeMap::new());
         assert_eq!(other.read(&nothing, &text), "\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn a_word_with_a_letter_that_was_not_on_the_learned_screen_is_still_found() {
+        let known = Picture::parse(&picture(false)).unwrap();
+        let font = known.learn(&Text::of("ab", 2, 1));
+
+        assert_eq!(font.reads("abxa"), "ab\u{fffd}a");
+        let (like, nothing) = (Text::of("ab", 2, 1), Font(BTreeMap::new()));
+        assert_eq!(known.read(&nothing, &like), nothing.reads("ab"));
+        assert_ne!(known.read(&font, &like), nothing.reads("ab"));
     }
 
     #[test]

@@ -111,13 +111,14 @@ impl Seat {
         })
     }
 
-    /// Waits until the picture shows every one of `words`.
+    /// Waits until the picture shows every one of `words`, as far as the font knows their letters.
     fn until_seen(&mut self, font: &Font, words: &[&str]) -> Result<()> {
         let like = self.terminal(1)?;
         wait::until(LIMIT, || {
             let seen = self.screen.picture()?.read(font, &like);
             for word in words {
-                ensure!(seen.contains(word), "no {word:?} on the screen:\n{seen}");
+                let word = font.reads(word);
+                ensure!(seen.contains(&word), "no {word:?} on the screen:\n{seen}");
             }
             Ok(())
         })
@@ -141,7 +142,7 @@ fn the_screen_of_a_node(cmdline: &str) -> Result<()> {
     let font = seat.learn(1)?;
     seat.screen.press(&["alt", "f2"])?;
     seat.until_shown("tty2")?;
-    // Only letters that the first terminal had are known.
+    // A host name may have a letter that the first terminal did not have.
     seat.until_seen(&font, &["running", "controlplane", "kernel log", &hostname])?;
 
     seat.screen.press(&["f2"])?;
