@@ -35,6 +35,8 @@ const SPEAKING_STAY: Duration = Duration::from_secs(1);
 const CROWDED_STAY: Duration = Duration::from_millis(200);
 /// The part of all places that callers from one place of the network take before they are a crowd.
 const CROWD: usize = 4;
+/// Bytes that the kernel takes of what a caller has no room for.
+const UNSENT_MAX: u32 = 64 * 1024;
 /// The pause after `accept` failed, which it does for want of memory or descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -52,8 +54,9 @@ where
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Small answers should leave at once.
+                // Small answers should leave at once, and long ones wait where they are counted.
                 let _ = stream.set_nodelay(true);
+                let _ = sys::tcp::keep_unsent_below(&stream, UNSENT_MAX);
                 let place = porch.enter(Origin::of(peer)).await;
                 tokio::spawn(receive(stream, peer, place));
             }

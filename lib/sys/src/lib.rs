@@ -40,6 +40,7 @@ pub mod seqpacket;
 pub mod signal;
 pub mod spawn;
 pub mod start;
+pub mod tcp;
 pub mod text;
 pub mod virtual_terminal;
 
