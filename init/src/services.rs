@@ -4,6 +4,7 @@
 //! Owns: the table of services that are there without anybody asking.
 //! Never: grows by configuration; machined defines the others over the control socket.
 
+use proto::memory::door_max;
 use proto::paths::{
     INIT_SOCKET, LOGD_SOCKET, MACHINE_API_SOCKET, MACHINED_SOCKET, NETD_SOCKET, READER_API_SOCKET,
     SYSLOG_SOCKET, TRUST_SOCKET, UDEVD_SOCKET, UID_APID, UID_DASHBOARD, UID_LOGD, UID_NETD,
@@ -48,7 +49,8 @@ pub struct CoreService {
     /// User and group.
     uid: u32,
     capabilities: CapabilitySet,
-    memory_max: u64,
+    /// Bytes, on a machine with so many.
+    memory_max: fn(u64) -> u64,
     pids_max: u32,
     cpu_weight: u16,
     oom_score_adj: i16,
@@ -109,7 +111,7 @@ pub const CORE: &[CoreService] = &[
         path: "/usr/lib/ichor/logd",
         uid: UID_LOGD,
         capabilities: CapabilitySet::SYSLOG,
-        memory_max: 8 * MIB,
+        memory_max: |_| 8 * MIB,
         pids_max: 4,
         cpu_weight: BACKGROUND,
         oom_score_adj: -900,
@@ -130,7 +132,7 @@ pub const CORE: &[CoreService] = &[
             .union(CapabilitySet::FOWNER)
             .union(CapabilitySet::NET_ADMIN)
             .union(CapabilitySet::SYS_MODULE),
-        memory_max: 8 * MIB,
+        memory_max: |_| 8 * MIB,
         pids_max: 4,
         cpu_weight: BACKGROUND,
         oom_score_adj: -900,
@@ -146,7 +148,7 @@ pub const CORE: &[CoreService] = &[
         capabilities: CapabilitySet::NET_ADMIN
             .union(CapabilitySet::NET_RAW)
             .union(CapabilitySet::NET_BIND_SERVICE),
-        memory_max: 8 * MIB,
+        memory_max: |_| 8 * MIB,
         pids_max: 4,
         cpu_weight: FOREGROUND,
         oom_score_adj: -900,
@@ -165,7 +167,7 @@ pub const CORE: &[CoreService] = &[
             .union(CapabilitySet::SYS_PTRACE)
             .union(CapabilitySet::SYS_TIME)
             .union(CapabilitySet::CHOWN),
-        memory_max: 48 * MIB,
+        memory_max: |_| 48 * MIB,
         // One, 16 that look at files for clients, 16 that wait for paths on dead mounts.
         pids_max: 48,
         cpu_weight: FOREGROUND,
@@ -187,7 +189,7 @@ pub const CORE: &[CoreService] = &[
         path: "/usr/lib/ichor/apid",
         uid: UID_APID,
         capabilities: CapabilitySet::empty(),
-        memory_max: 32 * MIB,
+        memory_max: door_max,
         pids_max: 32,
         cpu_weight: FOREGROUND,
         oom_score_adj: -998,
@@ -197,14 +199,14 @@ pub const CORE: &[CoreService] = &[
 ];
 
 impl CoreService {
-    /// The row as a description.
+    /// The row as a description, for a machine with `memory` bytes.
     #[must_use]
-    pub fn spec(&self) -> ServiceSpec<'static> {
+    pub fn spec(&self, memory: u64) -> ServiceSpec<'static> {
         let mut spec = ServiceSpec::new(self.name, self.path);
         spec.uid = self.uid;
         spec.gid = self.uid;
         spec.capabilities = self.capabilities.bits();
-        spec.memory_max = self.memory_max;
+        spec.memory_max = (self.memory_max)(memory);
         spec.pids_max = self.pids_max;
         spec.cpu_weight = self.cpu_weight;
         spec.oom_score_adj = self.oom_score_adj;
@@ -250,7 +252,7 @@ mod tests {
 
     #[test]
     fn core_services_together_fit_a_machine_of_128_mib() {
-        let all: u64 = CORE.iter().map(|row| row.memory_max).sum();
+        let all: u64 = CORE.iter().map(|row| (row.memory_max)(128 * MIB)).sum();
 
         assert!(all <= 104 * MIB, "{all}");
     }

@@ -23,6 +23,9 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::node::{LIMIT, Node};
 
+/// What requests are addressed to.
+const NODE: &str = "http://node";
+
 /// Who may connect to a node, and to those behind it.
 #[derive(Debug, Clone)]
 pub struct Administrator {
@@ -58,7 +61,20 @@ impl Administrator {
     /// # Errors
     /// The node does not let the administrator in, or says nothing within [`LIMIT`].
     pub async fn connect(&self) -> Result<Channel> {
-        let connection = within(LIMIT, connect(self.address, &self.config));
+        self.open(Endpoint::from_static(NODE)).await
+    }
+
+    /// Opens a connection with room for so many bytes of each reply.
+    ///
+    /// # Errors
+    /// As [`Administrator::connect`].
+    pub async fn connect_narrowly(&self, bytes: u32) -> Result<Channel> {
+        self.open(Endpoint::from_static(NODE).initial_stream_window_size(bytes))
+            .await
+    }
+
+    async fn open(&self, endpoint: Endpoint) -> Result<Channel> {
+        let connection = within(LIMIT, connect(endpoint, self.address, &self.config));
         connection.await.context("cannot connect")
     }
 }
@@ -69,7 +85,11 @@ pub(crate) async fn within<T>(limit: Duration, what: impl Future<Output = Result
     done.with_context(|| format!("not within {} s", limit.as_secs()))?
 }
 
-async fn connect(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Channel> {
+async fn connect(
+    endpoint: Endpoint,
+    address: SocketAddr,
+    config: &Arc<ClientConfig>,
+) -> Result<Channel> {
     let tls = TlsConnector::from(Arc::clone(config));
     let connector = tower::service_fn(move |_| {
         let tls = tls.clone();
@@ -79,7 +99,6 @@ async fn connect(address: SocketAddr, config: &Arc<ClientConfig>) -> Result<Chan
             Ok::<_, std::io::Error>(TokioIo::new(tls.connect(name, stream).await?))
         }
     });
-    let endpoint = Endpoint::from_static("http://node");
     Ok(endpoint.connect_with_connector(connector).await?)
 }
 

@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result, bail};
 use api::cosi::resource::state_client::StateClient;
-use api::cosi::resource::{WatchOptions, WatchRequest};
+use api::cosi::resource::{WatchOptions, WatchRequest, WatchResponse};
 use api::machine::machine_service_client::MachineServiceClient;
 use api::machine::{EventsRequest, LogsRequest};
 use tokio::runtime::Runtime;
@@ -45,6 +45,49 @@ impl Crowd {
             channels,
             streams: JoinSet::new(),
         })
+    }
+
+    /// Opens so many watches on each connection, and waits until each has said something.
+    ///
+    /// # Errors
+    /// One is refused, or says nothing within [`LIMIT`].
+    pub fn watch(&mut self, each: usize) -> Result<()> {
+        let Self {
+            runtime,
+            channels,
+            streams,
+        } = self;
+        for channel in channels {
+            runtime.block_on(within(LIMIT, async {
+                for _ in 0..each {
+                    let watch = watch(channel, STATUS).await?;
+                    streams.spawn(until_end(began(watch).await?));
+                }
+                Ok(())
+            }))?;
+        }
+        Ok(())
+    }
+
+    /// Connects so many times more, with room for one byte of each reply, and asks on each connection so many
+    /// times for everything of a kind that has much, and reads none of it. What is refused, or hung up on, is no
+    /// error. Says how many were answered.
+    ///
+    /// # Errors
+    /// The node does not let the administrator in, or says nothing at all within [`LIMIT`].
+    pub fn neglect(&mut self, node: &Node, connections: usize, each: usize) -> Result<usize> {
+        let administrator = Administrator::of(node)?;
+        let mut kept = Vec::new();
+        for _ in 0..connections {
+            self.runtime.block_on(within(LIMIT, async {
+                let channel = administrator.connect_narrowly(1).await?;
+                for _ in 0..each {
+                    kept.extend(watch(&channel, DEFINITIONS).await);
+                }
+                Ok(())
+            }))?;
+        }
+        Ok(kept.len())
     }
 
     /// Opens so many streams on each connection, watches, events and logs in turn, and waits until each
@@ -112,21 +155,35 @@ impl Crowd {
     }
 }
 
+/// A namespace and a type of it.
+type Kind = (&'static str, &'static str);
+
+/// One resource.
+const STATUS: Kind = ("runtime", "MachineStatuses.runtime.talos.dev");
+/// More than a hundred, tens of kilobytes.
+const DEFINITIONS: Kind = ("meta", "ResourceDefinitions.meta.cosi.dev");
+
+/// Watches all resources of a kind, from those that there are.
+async fn watch(channel: &Channel, kind: Kind) -> Result<Streaming<WatchResponse>, Status> {
+    let request = WatchRequest {
+        namespace: kind.0.to_owned(),
+        r#type: kind.1.to_owned(),
+        options: Some(WatchOptions {
+            bootstrap_contents: true,
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let watch = StateClient::new(channel.clone()).watch(request).await?;
+    Ok(watch.into_inner())
+}
+
 async fn open(channel: &Channel, number: usize, streams: &mut JoinSet<Option<Code>>) -> Result<()> {
     let mut machine = MachineServiceClient::new(channel.clone());
     match number % 3 {
         0 => {
-            let request = WatchRequest {
-                namespace: "runtime".to_owned(),
-                r#type: "MachineStatuses.runtime.talos.dev".to_owned(),
-                options: Some(WatchOptions {
-                    bootstrap_contents: true,
-                    ..Default::default()
-                }),
-                ..Default::default()
-            };
-            let watch = StateClient::new(channel.clone()).watch(request).await?;
-            streams.spawn(until_end(began(watch.into_inner()).await?));
+            let watch = watch(channel, STATUS).await?;
+            streams.spawn(until_end(began(watch).await?));
         }
         1 => {
             let request = EventsRequest {

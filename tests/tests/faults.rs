@@ -13,6 +13,7 @@ use tonic::Code;
 on_each_architecture! {
     storms_of_bad_messages_harm_nobody_and_cost_no_memory
     killed_agents_come_back_and_what_they_managed_never_left
+    crowds_that_wait_and_crowds_that_read_nothing_fit_the_door
     machined_killed_under_a_hundred_streams_ends_them_as_unavailable_and_nothing_else
     services_that_misbehave_are_contained_and_seen
 }
@@ -20,6 +21,13 @@ on_each_architecture! {
 /// A hundred streams, as one client tool opens them: some on each of its connections.
 const CONNECTIONS: usize = 4;
 const STREAMS: usize = 25;
+
+/// Connections that wait for news, and calls on each: most of what a small door takes.
+const WAITING: (usize, usize) = (20, 50);
+/// What apid needs for those connections and those calls: 72 and 5 kB each.
+const WAITING_KB: (u64, u64) = (20 * 72, 20 * 50 * 5);
+/// Connections that read nothing, and calls on each.
+const CARELESS: (usize, usize) = (8, 60);
 
 const SOCKETS: [(&str, &str); 5] = [
     ("init", "/run/ichor/init.sock"),
@@ -103,6 +111,33 @@ fn killed_agents_come_back_and_what_they_managed_never_left(arch: Arch) -> Resul
     ensure!(probe.pid("ext-probe")? == guest, "the guest was restarted");
     let services = node.ctl(&["services"])?.ok()?;
     ensure!(services.contains("ext-probe"), "{services}");
+    Ok(())
+}
+
+fn crowds_that_wait_and_crowds_that_read_nothing_fit_the_door(arch: Arch) -> Result<()> {
+    let node = Node::running(&Setup::new(arch).with(&[Layer::Probe]))?;
+    let mut probe = node.probe()?;
+    let pids = main_pids(&mut probe)?;
+    let idle = door_kb(&mut probe)?;
+    // Those that wait cost what apid's limits.rs counts for them.
+    let mut waiting = Crowd::connect(&node, WAITING.0)?;
+    let connected = door_kb(&mut probe)?;
+    waiting.watch(WAITING.1)?;
+    let full = door_kb(&mut probe)?;
+    let connections = connected.saturating_sub(idle);
+    let calls = full.saturating_sub(connected);
+    ensure!(
+        connections <= WAITING_KB.0 && calls <= WAITING_KB.1,
+        "{connections} kB for {} connections, {calls} kB for calls, {WAITING_KB:?} promised",
+        WAITING.0
+    );
+
+    // Those that read nothing have much more for them than there is room for.
+    let answered = waiting.neglect(&node, CARELESS.0, CARELESS.1)?;
+    ensure!(answered > CARELESS.1, "{answered} answers");
+    waiting.ask()?;
+    node.ctl(&["services"])?.ok()?;
+    ensure!(main_pids(&mut probe)? == pids, "an agent was restarted");
     Ok(())
 }
 
@@ -204,6 +239,14 @@ fn main_pids(probe: &mut Probe) -> Result<BTreeMap<String, u32>> {
 }
 
 /// The memory of init and the agents together.
+/// Memory of apid alone.
+fn door_kb(probe: &mut Probe) -> Result<u64> {
+    let pid = probe.pid("apid")?;
+    let pss = probe.pss()?;
+    let door = pss.iter().find(|one| one.pid == pid);
+    Ok(door.with_context(|| format!("{pss:?}"))?.kb)
+}
+
 fn total_kb(probe: &mut Probe) -> Result<u64> {
     let all = probe.pss()?;
     Ok(all

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use agent::journal;
 use agent::porch::Place;
+use api::quota::Quota;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -27,7 +28,7 @@ use tokio_rustls::server::TlsStream;
 use crate::activity::{Activity, Busy};
 use crate::admission::Caller;
 use crate::entrance::{Entrance, NotWelcome};
-use crate::limits;
+use crate::limits::{self, Scale};
 use crate::lookup::Lookup;
 use crate::peers::Peers;
 use crate::proxy::Guest;
@@ -43,6 +44,7 @@ pub(crate) struct Hall {
     peers: Arc<Peers>,
     seats: Arc<Semaphore>,
     rooms: Arc<Rooms>,
+    calls: Quota,
     unread: Arc<Unread>,
 }
 
@@ -51,14 +53,16 @@ impl Hall {
         entrance: watch::Receiver<Arc<Entrance>>,
         machined: PathBuf,
         lookup: Lookup,
+        scale: Scale,
     ) -> Self {
-        let unread = Arc::new(Unread::default());
+        let unread = Arc::new(Unread::new(scale));
         Self {
             entrance,
             spare: Spare::new(machined),
-            peers: Arc::new(Peers::new(lookup)),
+            peers: Arc::new(Peers::new(lookup, scale)),
             seats: Arc::new(Semaphore::new(limits::CONNECTIONS_MAX)),
             rooms: Arc::new(Rooms::new(Arc::clone(&unread))),
+            calls: Quota::new(scale.calls, limits::CALLS_KEPT),
             unread,
         }
     }
@@ -115,6 +119,7 @@ impl Hall {
             upstream: self.spare.take(),
             peers: Arc::clone(&self.peers),
             rooms: Arc::clone(&self.rooms),
+            calls: self.calls.clone(),
             account: Arc::new(self.unread.open(caller.share())),
         });
         let next = Arc::clone(&self);
@@ -248,15 +253,16 @@ async fn converse(
 fn rules(caller: Caller) -> http2::Builder<TokioExecutor> {
     // Another node's connection carries the calls of several clients: one whose request is not read
     // must not hold up the others.
-    let window = if caller.speaks_for_others() {
-        limits::STREAM_WINDOW.saturating_mul(limits::STREAMS_MAX)
+    let (streams, window) = if caller.speaks_for_others() {
+        let window = limits::STREAM_WINDOW.saturating_mul(limits::STREAMS_MAX);
+        (limits::PEER_STREAMS_MAX, window)
     } else {
-        limits::CONNECTION_WINDOW
+        (limits::STREAMS_MAX, limits::CONNECTION_WINDOW)
     };
     let mut rules = http2::Builder::new(TokioExecutor::new());
     rules
         .timer(TokioTimer::new())
-        .max_concurrent_streams(limits::STREAMS_MAX)
+        .max_concurrent_streams(streams)
         .max_header_list_size(limits::HEADERS_MAX)
         .initial_stream_window_size(limits::STREAM_WINDOW)
         .initial_connection_window_size(window)

@@ -78,11 +78,17 @@ pub(crate) fn label_each(reply: &[u8], metadata: &[u8]) -> Result<BytesMut, Miss
 
 /// Returns the gRPC frame of `message`, which is not compressed.
 pub(crate) fn frame(message: &[u8]) -> Bytes {
-    let mut out = BytesMut::with_capacity(message.len().saturating_add(FRAME));
-    out.put_slice(&frame_header(
-        u32::try_from(message.len()).unwrap_or(u32::MAX),
-    ));
-    out.put_slice(message);
+    frame_of(vec![Bytes::copy_from_slice(message)])
+}
+
+/// Returns the gRPC frame of the message that is made of `parts`; each is gone when it is copied.
+pub(crate) fn frame_of(parts: Vec<Bytes>) -> Bytes {
+    let len = parts.iter().map(Bytes::len).sum::<usize>();
+    let mut out = BytesMut::with_capacity(len.saturating_add(FRAME));
+    out.put_slice(&frame_header(u32::try_from(len).unwrap_or(u32::MAX)));
+    for part in parts {
+        out.put_slice(&part);
+    }
     out.freeze()
 }
 

@@ -45,8 +45,7 @@ pub(crate) async fn gather(calls: Vec<(String, Asking)>, room: &Room) -> Result<
             permit.merge(room);
         }
     }
-    let message: Vec<u8> = parts.concat();
-    Ok((envelope::frame(&message), permit))
+    Ok((envelope::frame_of(parts), permit))
 }
 
 /// The messages of one node, labelled.

@@ -13,10 +13,12 @@ mod admission;
 mod answer;
 mod ask;
 mod connection;
+mod delivery;
 mod entrance;
 mod envelope;
 mod fan;
 mod gather;
+mod ledger;
 mod limits;
 mod lookup;
 mod merge;
@@ -29,6 +31,7 @@ mod relabel;
 mod reply;
 mod room;
 mod route;
+mod tab;
 mod target;
 mod unread;
 mod upstream;
@@ -64,17 +67,21 @@ pub struct Places {
     pub machined: PathBuf,
     /// Where other nodes are found.
     pub lookup: Lookup,
+    /// Bytes of memory of the machine: how much may be held depends on it.
+    pub memory: u64,
 }
 
 impl Places {
     /// The places on a node.
     #[must_use]
     pub fn node() -> Self {
+        let info = sys::system::sysinfo();
         Self {
             listen: None,
             door: proto::paths::MACHINED_SOCKET.to_owned(),
             machined: PathBuf::from(proto::paths::MACHINE_API_SOCKET),
             lookup: Lookup::System,
+            memory: info.totalram.saturating_mul(u64::from(info.mem_unit)),
         }
     }
 }
@@ -125,7 +132,9 @@ pub async fn serve(
 ) -> Result<Infallible, Fatal> {
     let (publish, entrance) = watch::channel(Arc::new(Entrance::closed()));
     let news = tokio::spawn(agent::news::follow(places.door, news::Door(publish)));
-    let hall = Arc::new(Hall::new(entrance, places.machined, places.lookup));
+    let scale = limits::Scale::of(places.memory);
+    let hall = Hall::new(entrance, places.machined, places.lookup, scale);
+    let hall = Arc::new(hall);
     let first = Arc::clone(&hall);
     tokio::spawn(async move { first.prepare().await });
     if let Some(ready) = ready {

@@ -59,6 +59,14 @@ impl Merged {
         }
     }
 
+    /// How many nodes are not over.
+    pub(crate) fn going_on(&self) -> usize {
+        let seats = self.seats.iter();
+        seats
+            .filter(|seat| !matches!(seat.state, State::Over))
+            .count()
+    }
+
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
         if self.is_over {
             return Poll::Ready(None);

@@ -21,7 +21,7 @@ use tokio_rustls::rustls::ClientConfig;
 use crate::activity::{Activity, Busy};
 use crate::answer::Answer;
 use crate::ask::Ask;
-use crate::limits;
+use crate::limits::{self, Scale};
 use crate::lookup::Lookup;
 use crate::refused::Refused;
 use crate::route::{self, Driver};
@@ -35,6 +35,7 @@ pub(crate) struct Peers {
     calls: Arc<Semaphore>,
     connections: Arc<Semaphore>,
     known: Mutex<HashMap<String, Arc<Peer>>>,
+    scale: Scale,
 }
 
 /// Another node.
@@ -76,13 +77,14 @@ pub(crate) enum Sharing {
 }
 
 impl Peers {
-    pub(crate) fn new(lookup: Lookup) -> Self {
+    pub(crate) fn new(lookup: Lookup, scale: Scale) -> Self {
         Self {
             lookup,
             threads: Arc::new(Semaphore::new(limits::LOOKUPS_MAX)),
-            calls: Arc::new(Semaphore::new(limits::PEER_CALLS_MAX)),
-            connections: Arc::new(Semaphore::new(limits::PEER_CONNECTIONS_MAX)),
+            calls: Arc::new(Semaphore::new(scale.peer_calls)),
+            connections: Arc::new(Semaphore::new(scale.peer_connections)),
             known: Mutex::default(),
+            scale,
         }
     }
 
@@ -96,7 +98,7 @@ impl Peers {
     ) -> Result<Response<Answer>, Refused> {
         let call = Arc::clone(&self.calls)
             .try_acquire_owned()
-            .map_err(|_| crowded("calls to other nodes at one time", limits::PEER_CALLS_MAX))?;
+            .map_err(|_| crowded("calls to other nodes at one time", self.scale.peer_calls))?;
         let (mut sender, busy) = match sharing {
             Sharing::Shared => self.shared(host, rules).await?,
             Sharing::Alone => {
@@ -206,12 +208,12 @@ impl Peers {
         }
         let waiting = timeout(limits::LINGER, free().acquire_owned());
         let place = waiting.await.ok().and_then(Result::ok);
-        place.ok_or_else(|| crowded("connections to nodes", limits::PEER_CONNECTIONS_MAX))
+        place.ok_or_else(|| crowded("connections to nodes", self.scale.peer_connections))
     }
 }
 
-/// [`limits::STREAMS_MAX`] as a count.
-const STREAMS: usize = limits::STREAMS_MAX as usize;
+/// [`limits::PEER_STREAMS_MAX`] as a count.
+const STREAMS: usize = limits::PEER_STREAMS_MAX as usize;
 
 impl Peer {
     /// Whether there is a connection, or somebody makes one.
@@ -236,7 +238,7 @@ impl Line {
     }
 
     fn has_room(&self, rules: &Arc<ClientConfig>) -> bool {
-        Arc::ptr_eq(&self.rules, rules) && self.activity.calls() < limits::STREAMS_MAX
+        Arc::ptr_eq(&self.rules, rules) && self.activity.calls() < limits::PEER_STREAMS_MAX
     }
 }
 

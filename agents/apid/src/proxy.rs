@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::methods::{Envelope, Method, Streams};
+use api::quota::Quota;
 use api::rbac::Roles;
 use api::wire::{self, Code};
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 use crate::activity::Busy;
 use crate::admission::{self, Caller};
 use crate::ask::Ask;
+use crate::delivery::Delivery;
 use crate::entrance::Entrance;
 use crate::envelope;
 use crate::fan::{self, Ways};
@@ -43,6 +45,9 @@ const NODE: HeaderName = HeaderName::from_static(wire::NODE);
 const NODES: HeaderName = HeaderName::from_static(wire::NODES);
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
+/// What is said when there are as many calls as there may be.
+const CROWDED: &str = "this node has as many calls at one time as it takes: end some, or try again";
+
 /// Who is at the other end of one connection, and the way from there to machined.
 #[derive(Debug)]
 pub(crate) struct Guest {
@@ -55,18 +60,24 @@ pub(crate) struct Guest {
     pub(crate) peers: Arc<Peers>,
     /// Room for what must be held.
     pub(crate) rooms: Arc<Rooms>,
+    /// How many calls all clients have.
+    pub(crate) calls: Quota,
     /// What it has not read.
     pub(crate) account: Arc<Account>,
 }
 
 impl Guest {
     /// Answers one call.
-    pub(crate) async fn call(&self, request: Request<Incoming>, busy: Busy) -> Response<Reply> {
+    pub(crate) async fn call(&self, request: Request<Incoming>, busy: Busy) -> Response<Delivery> {
+        let Some(place) = self.calls.take(self.caller.share(), 1) else {
+            let response = Refused::new(Code::ResourceExhausted, CROWDED).into_response();
+            return response.map(|reply| Delivery::new(reply, (busy, None), &self.account));
+        };
         let response = match self.answer(request).await {
             Ok(response) => response,
             Err(refused) => refused.into_response(),
         };
-        response.map(|reply| reply.held_by(busy, &self.account))
+        response.map(|reply| Delivery::new(reply, (busy, Some(place)), &self.account))
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Reply>, Refused> {
@@ -140,7 +151,7 @@ async fn labelled(
     let calls = fan::out(seats, request, ways, room, longest).await?;
     let reply = match method.envelope() {
         Envelope::InEach => Reply::merged(Merged::new(calls)),
-        Envelope::InMessages => Reply::ready(gather::gather(calls, room).await?),
+        Envelope::InMessages => Reply::whole(gather::gather(calls, room).await?),
         Envelope::Nowhere => return Err(relabel::misshapen()),
     };
     let mut response = Response::new(reply);

@@ -55,7 +55,7 @@ impl Refused {
 
     /// The reply that carries nothing but the refusal.
     pub(crate) fn into_response(self) -> Response<Reply> {
-        let mut response = Response::new(Reply::empty());
+        let mut response = Response::new(Reply::Empty);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, GRPC);
         self.write(headers);
@@ -86,7 +86,7 @@ pub(crate) fn success() -> HeaderMap {
 
 /// What is not gRPC gets an HTTP status, as the gRPC document asks.
 pub(crate) fn not_grpc(status: StatusCode) -> Response<Reply> {
-    let mut response = Response::new(Reply::empty());
+    let mut response = Response::new(Reply::Empty);
     *response.status_mut() = status;
     response
 }

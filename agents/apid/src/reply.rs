@@ -1,103 +1,53 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The body of a reply to a client.
+//! What is answered to a client.
 //!
-//! Owns: the forms a body can have, and that its end is noticed.
+//! Owns: the forms a reply can have, and that its end is noticed.
 //! Never: ends without a status when a node goes away in the middle.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http_body::{Body, Frame, SizeHint};
+use http_body::Frame;
 
-use crate::activity::Busy;
 use crate::answer::Answer;
 use crate::gather::Held;
+use crate::limits;
 use crate::merge::Merged;
-use crate::refused;
 use crate::room::with_room;
-use crate::unread::{Account, Tab};
 
-/// A body.
+/// A reply.
 #[derive(Debug)]
-pub(crate) struct Reply {
-    form: Form,
-    /// What its connection has not read of it.
-    tab: Option<Tab>,
-    // Dropped with the body: the call is over then.
-    _busy: Option<Busy>,
-}
-
-#[derive(Debug)]
-enum Form {
-    /// Nothing: what is to be said is in the headers.
+pub(crate) enum Reply {
+    /// Nothing: what is to be said is in the headers, or was said.
     Empty,
-    /// A frame that is made already, then trailers.
-    Ready {
-        frame: Option<Bytes>,
-        trailers: Option<HeaderMap>,
-    },
+    /// A frame that is made already.
+    Whole(Bytes),
     /// What a node says, untouched.
     Passing(Box<Answer>),
     /// What several nodes say, labelled.
     Merged(Box<Merged>),
+    /// What a test says.
+    #[cfg(test)]
+    Said(tokio::sync::mpsc::UnboundedReceiver<Bytes>),
 }
 
 impl Reply {
-    pub(crate) fn empty() -> Self {
-        Self::of(Form::Empty)
-    }
-
-    pub(crate) fn ready((frame, room): Held) -> Self {
-        Self::of(Form::Ready {
-            frame: Some(with_room(frame, room)),
-            trailers: Some(refused::success()),
-        })
+    pub(crate) fn whole((frame, room): Held) -> Self {
+        Self::Whole(with_room(frame, room))
     }
 
     pub(crate) fn passing(answer: Answer) -> Self {
-        Self::of(Form::Passing(Box::new(answer)))
+        Self::Passing(Box::new(answer))
     }
 
     pub(crate) fn merged(merged: Merged) -> Self {
-        Self::of(Form::Merged(Box::new(merged)))
+        Self::Merged(Box::new(merged))
     }
 
-    fn of(form: Form) -> Self {
-        Self {
-            form,
-            tab: None,
-            _busy: None,
-        }
-    }
-
-    /// Keeps the connection from being idle until the body is gone, and counts what is not read of it.
-    pub(crate) fn held_by(self, busy: Busy, account: &Arc<Account>) -> Self {
-        let tab = match &self.form {
-            // Nothing to be read.
-            Form::Empty => None,
-            Form::Ready { frame, .. } => Some(account.tab(frame.as_ref().map_or(0, Bytes::len))),
-            Form::Passing(_) | Form::Merged(_) => Some(account.tab(0)),
-        };
-        Self {
-            form: self.form,
-            tab,
-            _busy: Some(busy),
-        }
-    }
-}
-
-impl Form {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+    /// The next piece of what passes.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
         let frame = match self {
-            Self::Empty => None,
-            Self::Ready { frame, trailers } => match frame.take() {
-                Some(frame) => Some(Frame::data(frame)),
-                None => trailers.take().map(Frame::trailers),
-            },
+            Self::Empty | Self::Whole(_) => None,
             Self::Passing(answer) => match ready!(answer.poll_frame(cx)) {
                 Some(Ok(frame)) => Some(frame),
                 Some(Err(refused)) => {
@@ -107,41 +57,38 @@ impl Form {
                 None => None,
             },
             Self::Merged(merged) => ready!(merged.poll(cx)),
+            #[cfg(test)]
+            Self::Said(said) => ready!(said.poll_recv(cx)).map(Frame::data),
         };
+        if frame.is_none() {
+            // What it took is free, though the client may still read what came before.
+            *self = Self::Empty;
+        }
         Poll::Ready(frame)
     }
-}
 
-impl Body for Reply {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Self { form, tab, .. } = &mut *self;
-        let frame = match tab {
-            Some(tab) => ready!(tab.read(cx, |cx| form.poll(cx))),
-            None => ready!(form.poll(cx)),
-        };
-        Poll::Ready(frame.map(Ok))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.form {
-            Form::Empty => true,
-            Form::Ready { frame, trailers } => frame.is_none() && trailers.is_none(),
-            Form::Passing(answer) => answer.is_end_stream(),
-            Form::Merged(_) => false,
+    /// How much may have come of it that nobody has looked at: the windows of its calls, and of each of
+    /// several nodes a message that is not whole.
+    pub(crate) fn unseen_max(&self) -> usize {
+        match self {
+            Self::Empty | Self::Whole(_) => 0,
+            Self::Passing(_) => limits::WINDOW,
+            Self::Merged(merged) => {
+                let each = limits::WINDOW.saturating_add(limits::WHOLE_MESSAGE_MAX);
+                merged.going_on().saturating_mul(each)
+            }
+            #[cfg(test)]
+            Self::Said(_) => limits::WINDOW,
         }
     }
 
-    fn size_hint(&self) -> SizeHint {
-        match &self.form {
-            Form::Empty => SizeHint::with_exact(0),
-            // A length in the headers would be wrong: trailers follow.
-            Form::Ready { .. } | Form::Passing(_) | Form::Merged(_) => SizeHint::default(),
+    pub(crate) fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Passing(answer) => answer.is_end_stream(),
+            Self::Whole(_) | Self::Merged(_) => false,
+            #[cfg(test)]
+            Self::Said(_) => false,
         }
     }
 }

@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_readers_hold_keeps_no_administrator_out() {
-        let rooms = Arc::new(Rooms::new(Arc::default()));
+        let rooms = Arc::new(Rooms::new(Arc::new(Unread::new(limits::Scale::SMALL))));
         let readers = rooms.of(Roles::of(&[Role::Reader]));
         let admins = rooms.of(Roles::of(&[Role::Admin]));
 

@@ -53,8 +53,9 @@ async fn connect(
     rules: &Arc<ClientConfig>,
 ) -> std::io::Result<(SendRequest<Ask>, Driver)> {
     let stream = TcpStream::connect(address).await?;
-    // Small questions should leave at once.
+    // Small questions should leave at once, and long ones wait where they are counted.
     let _ = stream.set_nodelay(true);
+    let _ = sys::tcp::keep_unsent_below(&stream, limits::STREAM_WINDOW);
     let stream = TlsConnector::from(Arc::clone(rules))
         .connect(host.server.clone(), stream)
         .await?;
@@ -63,8 +64,10 @@ async fn connect(
         .timer(TokioTimer::new())
         .initial_stream_window_size(limits::STREAM_WINDOW)
         // Every call may fill its window and the others still move.
-        .initial_connection_window_size(limits::STREAM_WINDOW.saturating_mul(limits::STREAMS_MAX))
-        .max_send_buf_size(limits::SEND_BUFFER)
+        .initial_connection_window_size(
+            limits::STREAM_WINDOW.saturating_mul(limits::PEER_STREAMS_MAX),
+        )
+        .max_send_buf_size(limits::PEER_SEND_BUFFER)
         .max_header_list_size(limits::HEADERS_MAX)
         .keep_alive_interval(interval)
         .keep_alive_timeout(patience)

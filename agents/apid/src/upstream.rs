@@ -98,7 +98,7 @@ impl Upstream {
             .initial_stream_window_size(limits::STREAM_WINDOW)
             // Every call may fill its window and the others still move.
             .initial_connection_window_size(
-                limits::STREAM_WINDOW.saturating_mul(limits::STREAMS_MAX),
+                limits::STREAM_WINDOW.saturating_mul(limits::PEER_STREAMS_MAX),
             )
             // A window at a time: what is long costs a quarter of the system calls.
             .max_frame_size(limits::STREAM_WINDOW)

@@ -72,11 +72,18 @@ fn refused(errno: Errno) -> Refusal {
     Refusal::Failed(u16::try_from(errno.raw_os_error()).unwrap_or(0))
 }
 
+/// Bytes of memory of this machine.
+fn memory() -> u64 {
+    let info = sys::system::sysinfo();
+    info.totalram.saturating_mul(u64::from(info.mem_unit))
+}
+
 impl Supervisor {
     /// Adds the rows of the table. One that cannot be added is said and missed.
     pub(super) fn add_core_services(&mut self) {
+        let memory = memory();
         for row in CORE {
-            let spec = row.spec();
+            let spec = row.spec(memory);
             let mut listeners = Vec::new();
             for listener in row.listeners {
                 match listen(listener) {

@@ -19,6 +19,7 @@ pub mod door;
 pub mod greeting;
 pub mod images;
 pub mod log;
+pub mod memory;
 pub mod net;
 pub mod paths;
 pub mod service;

@@ -25,6 +25,18 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
+/// How long a snapshot has to be that comes whole.
+pub(crate) const SNAPSHOT_MIB: usize = 2;
+
+/// A snapshot of so many MiB.
+pub(crate) fn snapshot(mib: usize) -> impl Stream<Item = Data> + Send + 'static {
+    let piece = || Data {
+        metadata: None,
+        bytes: vec![7; 1024 * 1024],
+    };
+    tokio_stream::iter(std::iter::repeat_with(piece).take(mib))
+}
+
 /// A door, as machined would tell it, with room for everything.
 #[derive(Clone)]
 pub(crate) struct Told {
@@ -289,7 +301,7 @@ impl MachineService for Machined {
         while let Some(data) = stream.message().await? {
             bytes += data.bytes.len();
         }
-        if bytes != 3 * 1024 * 1024 {
+        if bytes != SNAPSHOT_MIB * 1024 * 1024 {
             return Err(Status::data_loss(format!("got {bytes} bytes")));
         }
         let message = api::machine::EtcdRecover::default();

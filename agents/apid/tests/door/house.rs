@@ -97,6 +97,7 @@ impl House {
             door: folder.join("door").to_str().unwrap().to_owned(),
             machined: folder.join("api"),
             lookup: Lookup::Table(table),
+            memory: 1024 * 1024 * 1024,
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();

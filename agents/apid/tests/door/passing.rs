@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Streaming};
 
+use crate::double::{SNAPSHOT_MIB, snapshot};
 use crate::house::{House, PATIENCE};
 
 pub(crate) fn with<T>(message: T, metadata: &[(&'static str, &str)]) -> Request<T> {
@@ -183,11 +184,7 @@ async fn a_client_stream_passes_in_both_forms() {
     let house = House::running().await;
     let mut client = house.admitted(&["os:admin"]).await;
     for metadata in [&[][..], &[("nodes", "10.0.0.2")]] {
-        let piece = || Data {
-            metadata: None,
-            bytes: vec![7; 1024 * 1024],
-        };
-        let stream = tokio_stream::iter([piece(), piece(), piece()]);
+        let stream = snapshot(SNAPSHOT_MIB);
 
         let reply = client
             .etcd_recover(with(stream, metadata))

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tonic::Code;
 
+use crate::double::{SNAPSHOT_MIB, snapshot};
 use crate::house::PATIENCE;
 use crate::passing::{collect, logs, with};
 use crate::town::{Town, line};
@@ -202,16 +203,13 @@ async fn a_node_that_dies_among_several_is_a_message_and_the_others_go_on() {
 async fn a_request_for_several_nodes_reaches_each_of_them_whole() {
     let town = Town::of(3).await;
     let mut client = town.houses[0].admitted(&["os:admin"]).await;
-    let piece = || Data {
-        metadata: None,
-        bytes: vec![7; 1024 * 1024],
-    };
-    let request = |count: usize| {
-        let stream = tokio_stream::iter(std::iter::repeat_with(piece).take(count));
-        with(stream, &[("nodes", "node-1,node-2,node-3")])
-    };
+    let request = |mib| with(snapshot(mib), &[("nodes", "node-1,node-2,node-3")]);
 
-    let reply = client.etcd_recover(request(3)).await.unwrap().into_inner();
+    let reply = client
+        .etcd_recover(request(SNAPSHOT_MIB))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(reply.messages.len(), 3);
     for message in &reply.messages {
         assert_eq!(code(message.metadata.as_ref()), None);

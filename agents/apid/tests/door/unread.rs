@@ -2,13 +2,14 @@
 //! Clients that ask and do not read, and very many that wait for news.
 //!
 //! Owns: who has to go when too much is not read, and who does not.
-//! Never: counts bytes: what is bounded is how many calls may have some.
+//! Never: knows how it is counted; a client sees its connection end, or not.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use api::common::Data;
 use api::machine::LogsRequest;
 use api::machine::machine_service_client::MachineServiceClient;
 use bytes::Bytes;
@@ -25,9 +26,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tonic::transport::Channel;
+use tonic::{Code, Streaming};
 
 use crate::house::{House, PATIENCE, client};
 use crate::passing::logs;
+use crate::town::Town;
 
 async fn is_served(client: &mut MachineServiceClient<Channel>) -> bool {
     let answer = timeout(PATIENCE, client.version(())).await;
@@ -55,6 +58,8 @@ struct Narrow {
     ended: JoinHandle<()>,
     /// What it was answered and does not read.
     replies: Vec<Response<Incoming>>,
+    /// Whom it asks.
+    nodes: Option<&'static str>,
 }
 
 impl Narrow {
@@ -77,6 +82,7 @@ impl Narrow {
             sender,
             ended,
             replies: Vec::new(),
+            nodes: None,
         }
     }
 
@@ -86,11 +92,13 @@ impl Narrow {
         let len = u32::try_from(message.len()).unwrap().to_be_bytes();
         let body = Bytes::from([&[0], &len[..], &message].concat());
         for _ in 0..count {
-            let request = Request::post(format!("http://node/machine.MachineService/{method}"))
+            let mut request = Request::post(format!("http://node/machine.MachineService/{method}"))
                 .header("content-type", "application/grpc")
-                .header("te", "trailers")
-                .body(Asked(Some(body.clone())))
-                .unwrap();
+                .header("te", "trailers");
+            if let Some(nodes) = self.nodes {
+                request = request.header("nodes", nodes);
+            }
+            let request = request.body(Asked(Some(body.clone()))).unwrap();
             let reply = timeout(PATIENCE, self.sender.send_request(request)).await;
             // The last of them may be told that it is over.
             self.replies.extend(reply.unwrap());
@@ -107,6 +115,13 @@ async fn until_one_is_gone(clients: &[Narrow]) {
     timeout(PATIENCE, gone).await.unwrap();
 }
 
+fn flood() -> LogsRequest {
+    LogsRequest {
+        id: "flood".to_owned(),
+        ..Default::default()
+    }
+}
+
 /// One byte of window was enough for replies that nobody counted.
 #[tokio::test]
 async fn a_window_of_one_byte_hides_nothing() {
@@ -116,7 +131,7 @@ async fn a_window_of_one_byte_hides_nothing() {
     let mut clients = Vec::new();
     for _ in 0..3 {
         let mut client = Narrow::open(&house, &identity, 1).await;
-        client.ask("Version", &(), 30).await;
+        client.ask("Logs", &flood(), 30).await;
         clients.push(client);
     }
 
@@ -131,14 +146,10 @@ async fn who_has_most_unread_is_hung_up_on_when_it_is_too_much_and_the_others_st
     let house = House::running().await;
     let identity = house.client_with(&["os:reader"]);
     let mut honest = house.admitted(&["os:reader"]).await;
-    let flood = LogsRequest {
-        id: "flood".to_owned(),
-        ..Default::default()
-    };
     let mut clients = Vec::new();
     for count in [16, 17, 40] {
         let mut client = Narrow::open(&house, &identity, 64 * 1024).await;
-        client.ask("Logs", &flood, count).await;
+        client.ask("Logs", &flood(), count).await;
         clients.push(client);
     }
 
@@ -153,27 +164,102 @@ async fn who_has_most_unread_is_hung_up_on_when_it_is_too_much_and_the_others_st
     assert_eq!(again.replies.len(), 1);
 }
 
+/// A thousand short replies that nobody reads take little, so nobody has to go.
 #[tokio::test]
-async fn two_thousand_streams_that_have_nothing_to_say_burden_nobody() {
+async fn clients_that_leave_a_thousand_short_replies_stay() {
     let house = House::running().await;
     let identity = house.client_with(&["os:reader"]);
+    let mut honest = house.admitted(&["os:reader"]).await;
     let mut clients = Vec::new();
-    let mut streams = Vec::new();
-    for _ in 0..40 {
-        let channel = house.channel(Some(&identity)).await.unwrap();
-        let mut client = MachineServiceClient::new(channel);
-        for _ in 0..50 {
-            let stream = timeout(PATIENCE, client.logs(logs("endless", &[]))).await;
+    for _ in 0..20 {
+        let mut client = Narrow::open(&house, &identity, 0).await;
+        client.ask("Version", &(), 50).await;
+        assert_eq!(client.replies.len(), 50);
+        clients.push(client);
+    }
+
+    assert!(is_served(&mut honest).await);
+    assert!(clients.iter().all(|client| !client.ended.is_finished()));
+}
+
+/// The windows of many nodes stood behind one call, and counted as one.
+#[tokio::test]
+async fn what_several_nodes_have_for_one_call_counts_for_each_of_them() {
+    let town = Town::of(3).await;
+    let house = &town.houses[0];
+    let identity = house.client_with(&["os:reader"]);
+    let mut honest = house.admitted(&["os:reader"]).await;
+    let mut client = Narrow::open(house, &identity, 64 * 1024).await;
+    client.nodes = Some("node-1,node-2,node-3");
+
+    client.ask("Logs", &flood(), 32).await;
+
+    until_one_is_gone(&[client]).await;
+    assert!(is_served(&mut honest).await);
+}
+
+/// Opens so many streams that have nothing to say after their first words, 60 on a connection.
+async fn streams(
+    house: &House,
+    count: usize,
+    metadata: &[(&'static str, &'static str)],
+) -> Vec<(MachineServiceClient<Channel>, Vec<Streaming<Data>>)> {
+    let mut clients = Vec::new();
+    for at in (0..count).step_by(60) {
+        let mut client = house.admitted(&["os:reader"]).await;
+        let mut streams = Vec::new();
+        for _ in at..count.min(at + 60) {
+            let stream = timeout(PATIENCE, client.logs(logs("endless", metadata))).await;
             let mut stream = stream.unwrap().unwrap().into_inner();
             let first = timeout(PATIENCE, stream.message()).await;
             assert!(first.unwrap().unwrap().is_some());
             streams.push(stream);
         }
-        clients.push(client);
+        clients.push((client, streams));
     }
+    clients
+}
 
-    for client in &mut clients {
+#[tokio::test]
+async fn two_thousand_streams_that_have_nothing_to_say_burden_nobody() {
+    let house = House::running().await;
+
+    let mut clients = streams(&house, 2000, &[]).await;
+
+    for (client, _) in &mut clients {
         assert!(is_served(client).await);
     }
-    assert_eq!(streams.len(), 2000);
+}
+
+#[tokio::test]
+async fn two_thousand_streams_pass_the_hop_over_few_connections() {
+    let town = Town::of(2).await;
+
+    let mut clients = streams(&town.houses[0], 2000, &[("node", "node-2")]).await;
+
+    for (client, _) in &mut clients {
+        assert!(is_served(client).await);
+    }
+    assert!(*town.houses[1].machined.connections.borrow() <= 3);
+}
+
+#[tokio::test]
+async fn readers_that_have_all_their_calls_leave_some_to_others() {
+    let house = House::running().await;
+    let mut admin = house.admitted(&["os:admin"]).await;
+    let mut reader = house.admitted(&["os:reader"]).await;
+    let mut clients = streams(&house, 2304 - 128, &[]).await;
+
+    let refused = reader.version(()).await.unwrap_err();
+
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(is_served(&mut admin).await);
+    // One that ends makes room.
+    clients.truncate(clients.len() - 1);
+    let served = async {
+        while reader.version(()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, served).await.unwrap();
 }

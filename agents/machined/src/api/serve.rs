@@ -34,8 +34,8 @@ use tower_service::Service as _;
 use super::{Api, gate, held, refusal};
 use crate::node::Node;
 
-/// Streams of one connection: followers of logs and events, one each.
-const STREAMS_MAX: u32 = 256;
+/// Streams of one connection: apid has one for each of its clients, and another node's carries those of many.
+const STREAMS_MAX: u32 = 1024;
 /// Roles and the like; nothing long.
 const HEADERS_MAX: u32 = 16 * 1024;
 /// What a stream may send before we look at it: small, because nothing here is in a hurry.

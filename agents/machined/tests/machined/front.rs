@@ -27,6 +27,7 @@ impl TestNode {
             door: door.to_str().unwrap().to_owned(),
             machined: self.path("system/run/machined/machined.sock"),
             lookup: apid::Lookup::System,
+            memory: 1024 * 1024 * 1024,
         };
         self.agents.push(tokio::spawn(async move {
             let Err(fatal) = apid::serve(listener, places, None).await;

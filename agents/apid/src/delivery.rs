@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MPL-2.0
+//! A reply on its way to a client: the body that is written.
+//!
+//! Owns: that a connection is not idle, and counted, while it has one.
+//! Never: knows what is in it.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::activity::Busy;
+use crate::reply::Reply;
+use crate::tab::Tab;
+use crate::unread::Account;
+
+/// A body.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    /// `None`: there is nothing to be read.
+    tab: Option<Tab>,
+    // Dropped with the body: the call is over then.
+    _going_on: GoingOn,
+}
+
+/// What a call has until it is over.
+pub(crate) type GoingOn = (Busy, Option<OwnedSemaphorePermit>);
+
+impl Delivery {
+    pub(crate) fn new(reply: Reply, going_on: GoingOn, account: &Arc<Account>) -> Self {
+        let tab = (!matches!(reply, Reply::Empty)).then(|| Tab::open(account, reply));
+        Self {
+            tab,
+            _going_on: going_on,
+        }
+    }
+}
+
+impl Body for Delivery {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match &self.tab {
+            Some(tab) => tab.read(cx).map(|frame| frame.map(Ok)),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.tab.as_ref().is_none_or(Tab::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.tab {
+            Some(_) => SizeHint::default(),
+            None => SizeHint::with_exact(0),
+        }
+    }
+}
