@@ -19,7 +19,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -42,7 +42,7 @@ pub(crate) struct Hall {
     entrance: watch::Receiver<Arc<Entrance>>,
     spare: Spare,
     peers: Arc<Peers>,
-    seats: Arc<Semaphore>,
+    seats: Quota,
     rooms: Arc<Rooms>,
     calls: Quota,
     unread: Arc<Unread>,
@@ -60,7 +60,7 @@ impl Hall {
             entrance,
             spare: Spare::new(machined),
             peers: Arc::new(Peers::new(lookup, scale)),
-            seats: Arc::new(Semaphore::new(limits::CONNECTIONS_MAX)),
+            seats: Quota::new(limits::CONNECTIONS_MAX, limits::CONNECTIONS_KEPT),
             rooms: Arc::new(Rooms::new(Arc::clone(&unread))),
             calls: Quota::new(scale.calls, limits::CALLS_KEPT),
             unread,
@@ -107,20 +107,21 @@ impl Hall {
                 ));
             }
         };
-        let Ok(_seat) = Arc::clone(&self.seats).try_acquire_owned() else {
+        let Some(_seat) = self.seats.take(caller.share(), 1) else {
             return journal::say(format_args!("refused {}: too many connections", name(peer)));
         };
         drop(place);
+        let account = Arc::new(self.unread.open(caller.share()));
         let guest = Arc::new(Guest {
             caller,
             peer,
             since,
             entrance: self.entrance.clone(),
-            upstream: self.spare.take(),
+            upstream: self.spare.take(&account),
             peers: Arc::clone(&self.peers),
             rooms: Arc::clone(&self.rooms),
             calls: self.calls.clone(),
-            account: Arc::new(self.unread.open(caller.share())),
+            account,
         });
         let next = Arc::clone(&self);
         tokio::spawn(async move { next.prepare().await });

@@ -7,6 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::task::Waker;
 
 use api::quota::Share;
 use tokio::sync::Notify;
@@ -30,6 +31,8 @@ struct Client {
     /// Those that have something unread.
     calls: BTreeMap<u64, Call>,
     overdrawn: Arc<Notify>,
+    /// Who waits until more may be read for it.
+    paused: Option<Waker>,
 }
 
 #[derive(Debug)]
@@ -114,6 +117,7 @@ impl Ledger {
             bytes: 0,
             calls: BTreeMap::new(),
             overdrawn,
+            paused: None,
         };
         self.clients.insert(number, client);
         number
@@ -122,7 +126,37 @@ impl Ledger {
     pub(crate) fn close(&mut self, number: u64) -> Option<Arc<Notify>> {
         let client = self.clients.remove(&number)?;
         self.bytes = self.bytes.saturating_sub(client.bytes);
+        if let Some(paused) = client.paused {
+            paused.wake();
+        }
+        self.resume();
         Some(client.overdrawn)
+    }
+
+    /// Says whether more may be read for a client. If not, `waker` is woken when it may: who takes what it
+    /// gets is slowed down by that, before anybody is closed.
+    pub(crate) fn may_read(&mut self, number: u64, waker: &Waker) -> bool {
+        let is_crowded = self.is_crowded();
+        match self.clients.get_mut(&number) {
+            Some(client) if is_crowded && client.bytes > self.scale.unread_share() => {
+                client.paused = Some(waker.clone());
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Lets those read on who may.
+    fn resume(&mut self) {
+        let is_crowded = self.is_crowded();
+        let share = self.scale.unread_share();
+        for client in self.clients.values_mut() {
+            if !(is_crowded && client.bytes > share)
+                && let Some(paused) = client.paused.take()
+            {
+                paused.wake();
+            }
+        }
     }
 
     /// Enters a call of an account, with nothing yet.
@@ -156,6 +190,9 @@ impl Ledger {
         call.moved_at = moved_at.unwrap_or(call.moved_at);
         take(&mut client.bytes, &mut self.bytes, before);
         add(&mut client.bytes, &mut self.bytes, waiting.passing());
+        if waiting.passing() < before {
+            self.resume();
+        }
     }
 
     /// Ends a call that has nothing more.
@@ -164,10 +201,11 @@ impl Ledger {
             && let Some(call) = client.calls.remove(&entry)
         {
             take(&mut client.bytes, &mut self.bytes, call.waiting.passing());
+            self.resume();
         }
     }
 
-    /// Whether there is too much for long, or for a moment.
+    /// Whether there is more than there should be for long.
     pub(crate) fn is_crowded(&self) -> bool {
         self.bytes > self.scale.unread_much
     }
@@ -212,6 +250,22 @@ impl Ledger {
             .max();
         if let Some((_, hoarder)) = hoarder {
             self.dismiss(hoarder);
+        }
+    }
+
+    /// Closes the connection with most calls that were left for some time.
+    pub(crate) fn close_idler(&mut self, now: Instant) {
+        let idler = self
+            .clients
+            .iter()
+            .map(|(number, client)| {
+                let left = client.left_for(limits::UNREAD_PATIENCE, now);
+                (left.count(), *number)
+            })
+            .filter(|(left, _)| *left > 0)
+            .max();
+        if let Some((_, idler)) = idler {
+            self.dismiss(idler);
         }
     }
 
@@ -319,6 +373,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn while_there_is_much_nothing_is_read_for_who_has_most_of_it() {
+        let mut ledger = ledger();
+        let (much, _) = opened(&mut ledger, Share::Whole);
+        let (little, _) = opened(&mut ledger, Share::Whole);
+        let call = entered(&mut ledger, much, MUCH);
+        let other = entered(&mut ledger, little, 10);
+        let woken = Arc::new(Notify::new());
+        let waker = Waker::from(Arc::new(Tell(Arc::clone(&woken))));
+
+        assert!(!ledger.may_read(much, &waker));
+        assert!(ledger.may_read(little, &waker));
+        assert!(!is_told(&woken).await);
+
+        ledger.strike((little, other));
+        assert!(is_told(&woken).await);
+        assert!(ledger.may_read(much, &waker));
+        ledger.update((much, call), Waiting::Passing(MUCH + 1), None);
+        assert!(!ledger.may_read(much, &waker));
+        ledger.update((much, call), Waiting::Passing(MUCH), None);
+        assert!(is_told(&woken).await);
+    }
+
+    /// A waker that tells.
+    struct Tell(Arc<Notify>);
+
+    impl std::task::Wake for Tell {
+        fn wake(self: Arc<Self>) {
+            self.0.notify_one();
+        }
+    }
+
+    #[tokio::test]
     async fn who_takes_what_it_gets_stays_however_long_it_has_something() {
         let mut ledger = ledger();
         let (quick, quick_told) = opened(&mut ledger, Share::Whole);
@@ -354,6 +440,27 @@ mod tests {
 
         assert!(!is_told(&admin_told).await);
         assert!(is_told(&told[0]).await && !is_told(&told[19]).await);
+    }
+
+    #[tokio::test]
+    async fn who_leaves_most_calls_makes_room_for_those_of_others() {
+        let mut ledger = ledger();
+        let (few, few_told) = opened(&mut ledger, Share::Common);
+        let (many, many_told) = opened(&mut ledger, Share::Common);
+        let (quick, quick_told) = opened(&mut ledger, Share::Common);
+        entered(&mut ledger, few, 100);
+        for _ in 0..3 {
+            entered(&mut ledger, many, 1);
+            let call = entered(&mut ledger, quick, 1);
+            ledger.update((quick, call), Waiting::Passing(1), Some(later()));
+        }
+
+        ledger.close_idler(Instant::now());
+        assert!(!is_told(&many_told).await);
+        ledger.close_idler(later());
+
+        assert!(is_told(&many_told).await);
+        assert!(!is_told(&few_told).await && !is_told(&quick_told).await);
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ mod limits;
 mod lookup;
 mod merge;
 mod news;
+mod pace;
 mod peers;
 mod proxy;
 mod question;

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(crate) const HANDSHAKES_MAX: usize = 32;
 /// Connections that came in: with the one to machined about 72 kB each (`tests/tests/faults.rs`).
 pub(crate) const CONNECTIONS_MAX: usize = 64;
+/// Of these, what only administrators, operators and other nodes get.
+pub(crate) const CONNECTIONS_KEPT: usize = 16;
 /// Calls at one time on one connection: a client that follows the logs of every service fits.
 pub(crate) const STREAMS_MAX: u32 = 64;
 /// Bytes of all headers of one request: tokens and node lists fit, attacks by header do not.
@@ -80,7 +82,7 @@ impl Scale {
         calls: 1088,
         peer_connections: 16,
         peer_calls: 256,
-        unread_much: 5 * 1024 * 512,
+        unread_much: 3 * 1024 * 512,
         unread_most: 7 * 1024 * 512,
     };
     /// Where it fits into [`proto::memory::ROUTING_DOOR`].
@@ -91,6 +93,11 @@ impl Scale {
         unread_much: 8 * 1024 * 1024,
         unread_most: 16 * 1024 * 1024,
     };
+
+    /// The same, of one connection: while there is much in all, nothing more is read for who has more.
+    pub(crate) const fn unread_share(self) -> usize {
+        self.unread_much / CONNECTIONS_MAX
+    }
 
     /// The one for a machine with `memory` bytes.
     pub(crate) const fn of(memory: u64) -> Self {

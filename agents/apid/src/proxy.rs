@@ -70,6 +70,8 @@ impl Guest {
     /// Answers one call.
     pub(crate) async fn call(&self, request: Request<Incoming>, busy: Busy) -> Response<Delivery> {
         let Some(place) = self.calls.take(self.caller.share(), 1) else {
+            // For those who come after this call.
+            self.account.relieve_calls();
             let response = Refused::new(Code::ResourceExhausted, CROWDED).into_response();
             return response.map(|reply| Delivery::new(reply, (busy, None), &self.account));
         };

@@ -10,6 +10,7 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
 
 use api::quota::Share;
 use tokio::sync::Notify;
@@ -113,6 +114,16 @@ pub(crate) struct Account {
 }
 
 impl Account {
+    /// Makes room for calls, if somebody leaves some.
+    pub(crate) fn relieve_calls(&self) {
+        self.unread.ledger().close_idler(Instant::now());
+    }
+
+    /// Says whether more may be read for it, or wakes `waker` when it may.
+    pub(crate) fn may_read(&self, waker: &Waker) -> bool {
+        self.unread.ledger().may_read(self.number, waker)
+    }
+
     /// Ends when the connection has to be closed.
     pub(crate) async fn overdrawn(&self) {
         self.overdrawn.notified().await;

@@ -19,7 +19,9 @@ use tokio::time::timeout;
 use crate::answer::Answer;
 use crate::ask::Ask;
 use crate::limits;
+use crate::pace::{Owner, Paced};
 use crate::refused::Refused;
+use crate::unread::Account;
 
 /// The way for the next client, made before it comes. There is one, whatever strangers do.
 #[derive(Debug)]
@@ -40,10 +42,13 @@ impl Spare {
         let _ = next.sender().await;
     }
 
-    /// Hands out the way that was made, to one client.
-    pub(crate) fn take(&self) -> Arc<Upstream> {
+    /// Hands out the way that was made, to the client of `account`.
+    pub(crate) fn take(&self, account: &Arc<Account>) -> Arc<Upstream> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *next, Arc::new(Upstream::new(self.path.clone())))
+        let taken = std::mem::replace(&mut *next, Arc::new(Upstream::new(self.path.clone())));
+        // It is nobody's yet.
+        let _ = taken.owner.set(Arc::clone(account));
+        taken
     }
 }
 
@@ -51,6 +56,7 @@ impl Spare {
 #[derive(Debug)]
 pub(crate) struct Upstream {
     path: PathBuf,
+    owner: Owner,
     sender: Mutex<Option<SendRequest<Ask>>>,
 }
 
@@ -58,6 +64,7 @@ impl Upstream {
     pub(crate) fn new(path: PathBuf) -> Self {
         Self {
             path,
+            owner: Owner::default(),
             sender: Mutex::new(None),
         }
     }
@@ -93,6 +100,8 @@ impl Upstream {
         let stream = UnixStream::connect(&self.path)
             .await
             .map_err(|_| unreachable())?;
+        let owner = Arc::clone(&self.owner);
+        let stream = Paced { stream, owner };
         let (sender, connection) = Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(limits::STREAM_WINDOW)

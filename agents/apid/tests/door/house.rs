@@ -32,6 +32,10 @@ use crate::double::{self, Told};
 /// Where other nodes are, by the names that clients use.
 pub(crate) type Table = Arc<Mutex<BTreeMap<String, SocketAddr>>>;
 
+/// The memory of the smallest machine, and of one that is a control plane.
+pub(crate) const SMALL: u64 = 128 * 1024 * 1024;
+pub(crate) const LARGE: u64 = 16 * SMALL;
+
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 /// How long anything in these tests may take: far more than it does.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -81,11 +85,21 @@ impl House {
     pub(crate) async fn dark(mode: Mode) -> Self {
         let authority = Authority::machine(now()).unwrap();
         let told = tell(&authority, mode);
-        Self::built(authority, told, Table::default()).await
+        Self::built(authority, told, Table::default(), SMALL).await
     }
 
-    /// A node of a cluster, whose apid has not heard anything yet.
-    pub(crate) async fn built(authority: Authority, told: Told, table: Table) -> Self {
+    /// A configured node with much memory.
+    pub(crate) async fn large() -> Self {
+        let authority = Authority::machine(now()).unwrap();
+        let told = tell(&authority, Mode::Running);
+        let house = Self::built(authority, told, Table::default(), LARGE).await;
+        house.tell(&house.told);
+        house.lit().await;
+        house
+    }
+
+    /// A node of a cluster with so many bytes of memory, whose apid has not heard anything yet.
+    pub(crate) async fn built(authority: Authority, told: Told, table: Table, memory: u64) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("apid-{}-{count}", std::process::id()));
@@ -97,7 +111,7 @@ impl House {
             door: folder.join("door").to_str().unwrap().to_owned(),
             machined: folder.join("api"),
             lookup: Lookup::Table(table),
-            memory: 1024 * 1024 * 1024,
+            memory,
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();

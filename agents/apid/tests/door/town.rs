@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::double::Told;
-use crate::house::{House, Table, now, pem, tell_as};
+use crate::house::{House, LARGE, Table, now, pem, tell_as};
 
 pub(crate) struct Town {
     pub(crate) houses: Vec<House>,
@@ -41,7 +41,7 @@ impl Town {
     pub(crate) async fn build(&mut self, authority: &Authority, told: Told, number: usize) {
         let (certificate, key) = authority.to_pem().unwrap();
         let own = Authority::from_pem(&certificate, key.expose()).unwrap();
-        let house = House::built(own, told, self.table.clone()).await;
+        let house = House::built(own, told, self.table.clone(), LARGE).await;
         house.tell(&house.told);
         house.lit().await;
         self.put(&format!("node-{number}"), house.address);

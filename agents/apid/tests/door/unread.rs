@@ -22,7 +22,7 @@ use pki::Identity;
 use prost::Message;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tonic::transport::Channel;
@@ -143,7 +143,7 @@ async fn a_window_of_one_byte_hides_nothing() {
 /// Readers who asked for everything and read nothing made apid hold more than it may have.
 #[tokio::test]
 async fn who_has_most_unread_is_hung_up_on_when_it_is_too_much_and_the_others_stay() {
-    let house = House::running().await;
+    let house = House::large().await;
     let identity = house.client_with(&["os:reader"]);
     let mut honest = house.admitted(&["os:reader"]).await;
     let mut clients = Vec::new();
@@ -164,22 +164,60 @@ async fn who_has_most_unread_is_hung_up_on_when_it_is_too_much_and_the_others_st
     assert_eq!(again.replies.len(), 1);
 }
 
-/// A thousand short replies that nobody reads take little, so nobody has to go.
+/// News for a hundred who read came faster than they read, and who had most of it was closed.
 #[tokio::test]
-async fn clients_that_leave_a_thousand_short_replies_stay() {
+async fn a_burst_for_a_hundred_who_read_is_slowed_down_and_closes_nobody() {
+    let house = House::running().await;
+    let mut clients = Vec::new();
+    let mut calls = JoinSet::new();
+    for _ in 0..4 {
+        let mut client = house.admitted(&["os:reader"]).await;
+        for _ in 0..25 {
+            let stream = timeout(PATIENCE, client.logs(logs("long", &[]))).await;
+            let mut stream = stream.unwrap().unwrap().into_inner();
+            calls.spawn(async move {
+                let mut read = 0;
+                while let Some(data) = timeout(PATIENCE, stream.message()).await.unwrap().unwrap() {
+                    read += data.bytes.len();
+                }
+                read
+            });
+        }
+        clients.push(client);
+    }
+
+    let read = calls.join_all().await;
+
+    assert_eq!(read, vec![5 * 300 * 1024; 100]);
+}
+
+/// Hundreds of short replies that nobody reads take little, so nobody has to go until their calls are wanted.
+#[tokio::test]
+async fn who_leaves_short_replies_stays_until_others_need_its_calls() {
     let house = House::running().await;
     let identity = house.client_with(&["os:reader"]);
     let mut honest = house.admitted(&["os:reader"]).await;
     let mut clients = Vec::new();
-    for _ in 0..20 {
+    for _ in 0..19 {
         let mut client = Narrow::open(&house, &identity, 0).await;
         client.ask("Version", &(), 50).await;
         assert_eq!(client.replies.len(), 50);
         clients.push(client);
     }
-
     assert!(is_served(&mut honest).await);
     assert!(clients.iter().all(|client| !client.ended.is_finished()));
+
+    // These take the last that readers may have.
+    let mut last = Narrow::open(&house, &identity, 0).await;
+    last.ask("Version", &(), 11).await;
+    clients.push(last);
+    let served = async {
+        while honest.version(()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, served).await.unwrap();
+    until_one_is_gone(&clients).await;
 }
 
 /// The windows of many nodes stood behind one call, and counted as one.
@@ -222,7 +260,7 @@ async fn streams(
 
 #[tokio::test]
 async fn two_thousand_streams_that_have_nothing_to_say_burden_nobody() {
-    let house = House::running().await;
+    let house = House::large().await;
 
     let mut clients = streams(&house, 2000, &[]).await;
 
@@ -248,7 +286,7 @@ async fn readers_that_have_all_their_calls_leave_some_to_others() {
     let house = House::running().await;
     let mut admin = house.admitted(&["os:admin"]).await;
     let mut reader = house.admitted(&["os:reader"]).await;
-    let mut clients = streams(&house, 2304 - 128, &[]).await;
+    let mut clients = streams(&house, 1088 - 128, &[]).await;
 
     let refused = reader.version(()).await.unwrap_err();
 
