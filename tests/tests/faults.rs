@@ -238,7 +238,6 @@ fn main_pids(probe: &mut Probe) -> Result<BTreeMap<String, u32>> {
         .collect())
 }
 
-/// The memory of init and the agents together.
 /// Memory of apid alone.
 fn door_kb(probe: &mut Probe) -> Result<u64> {
     let pid = probe.pid("apid")?;
@@ -247,6 +246,7 @@ fn door_kb(probe: &mut Probe) -> Result<u64> {
     Ok(door.with_context(|| format!("{pss:?}"))?.kb)
 }
 
+/// The memory of init and the agents together.
 fn total_kb(probe: &mut Probe) -> Result<u64> {
     let all = probe.pss()?;
     Ok(all

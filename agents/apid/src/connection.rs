@@ -33,6 +33,7 @@ use crate::lookup::Lookup;
 use crate::peers::Peers;
 use crate::proxy::Guest;
 use crate::room::Rooms;
+use crate::under_way::Lane;
 use crate::unread::Unread;
 use crate::upstream::Spare;
 
@@ -60,7 +61,7 @@ impl Hall {
             entrance,
             spare: Spare::new(machined),
             peers: Arc::new(Peers::new(lookup, scale)),
-            seats: Quota::new(limits::CONNECTIONS_MAX, limits::CONNECTIONS_KEPT),
+            seats: Quota::new(scale.connections, limits::CONNECTIONS_KEPT),
             rooms: Arc::new(Rooms::new(Arc::clone(&unread))),
             calls: Quota::new(scale.calls, limits::CALLS_KEPT),
             unread,
@@ -89,9 +90,13 @@ impl Hall {
         let Some((entrance, tls)) = opened(&mut watching).await else {
             return;
         };
-        let Some(stream) = met(&place, TlsAcceptor::from(tls), stream, peer).await else {
+        let Some(mut stream) = met(&place, TlsAcceptor::from(tls), stream, peer).await else {
             return;
         };
+        stream
+            .get_mut()
+            .1
+            .set_buffer_limit(Some(limits::TLS_BUFFER));
         let certificate = stream
             .get_ref()
             .1
@@ -111,7 +116,8 @@ impl Hall {
             return journal::say(format_args!("refused {}: too many connections", name(peer)));
         };
         drop(place);
-        let account = Arc::new(self.unread.open(caller.share()));
+        let whose = (caller.share(), caller.speaks_for_others());
+        let account = Arc::new(self.unread.open(whose));
         let guest = Arc::new(Guest {
             caller,
             peer,
@@ -121,6 +127,7 @@ impl Hall {
             peers: Arc::clone(&self.peers),
             rooms: Arc::clone(&self.rooms),
             calls: self.calls.clone(),
+            requests: Lane::new(),
             account,
         });
         let next = Arc::clone(&self);

@@ -24,19 +24,19 @@ pub(crate) struct Delivery {
     /// `None`: there is nothing to be read.
     tab: Option<Tab>,
     // Dropped with the body: the call is over then.
-    _going_on: GoingOn,
+    _busy: Busy,
 }
 
-/// What a call has until it is over.
-pub(crate) type GoingOn = (Busy, Option<OwnedSemaphorePermit>);
-
 impl Delivery {
-    pub(crate) fn new(reply: Reply, going_on: GoingOn, account: &Arc<Account>) -> Self {
-        let tab = (!matches!(reply, Reply::Empty)).then(|| Tab::open(account, reply));
-        Self {
-            tab,
-            _going_on: going_on,
-        }
+    /// `place` is what the call has of those that there are, until its last byte has left.
+    pub(crate) fn new(
+        reply: Reply,
+        busy: Busy,
+        place: Option<OwnedSemaphorePermit>,
+        account: &Arc<Account>,
+    ) -> Self {
+        let tab = (!matches!(reply, Reply::Empty)).then(|| Tab::open(account, reply, place));
+        Self { tab, _busy: busy }
     }
 }
 

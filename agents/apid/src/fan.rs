@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use api::quota::Share;
 use http::Request;
 use hyper::body::Incoming;
 use tokio_rustls::rustls::ClientConfig;
@@ -24,6 +25,8 @@ use crate::upstream::Upstream;
 pub(crate) struct Ways {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) peers: Arc<Peers>,
+    /// How much of what there is the caller may have.
+    pub(crate) share: Share,
     /// How to speak to other nodes; `None`: not at all.
     pub(crate) rules: Option<Arc<ClientConfig>>,
     pub(crate) sharing: Sharing,
@@ -36,7 +39,10 @@ impl Ways {
             match place {
                 Place::Here => self.upstream.send(request).await,
                 Place::There(host) => match &self.rules {
-                    Some(rules) => self.peers.send(&host, rules, self.sharing, request).await,
+                    Some(rules) => {
+                        let line = (self.share, self.sharing);
+                        self.peers.send(&host, rules, line, request).await
+                    }
                     None => Err(target::no_forwarding(&host.name)),
                 },
                 Place::Nowhere(refused) => Err(refused),

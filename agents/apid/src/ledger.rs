@@ -15,6 +15,9 @@ use tokio::time::Instant;
 
 use crate::limits::{self, Scale};
 
+/// Calls that are left by one client and worth closing it for when others need them.
+const IDLE_LEAST: usize = 8;
+
 /// What all connections have not read.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -27,12 +30,14 @@ pub(crate) struct Ledger {
 #[derive(Debug)]
 struct Client {
     share: Share,
+    /// Another node, which carries the calls of many and counts them itself.
+    is_node: bool,
     bytes: usize,
     /// Those that have something unread.
     calls: BTreeMap<u64, Call>,
     overdrawn: Arc<Notify>,
     /// Who waits until more may be read for it.
-    paused: Option<Waker>,
+    paused: Vec<Waker>,
 }
 
 #[derive(Debug)]
@@ -41,6 +46,9 @@ struct Call {
     /// When the client last took some of it.
     moved_at: Instant,
 }
+
+/// Whose an account is: how much of what there is it may have, and whether it is another node's.
+pub(crate) type Whose = (Share, bool);
 
 /// What of a reply has not been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,14 +118,15 @@ impl Ledger {
     }
 
     /// Opens an account; `overdrawn` is told when it has to be closed.
-    pub(crate) fn open(&mut self, share: Share, overdrawn: Arc<Notify>) -> u64 {
+    pub(crate) fn open(&mut self, (share, is_node): Whose, overdrawn: Arc<Notify>) -> u64 {
         let number = self.number();
         let client = Client {
             share,
+            is_node,
             bytes: 0,
             calls: BTreeMap::new(),
             overdrawn,
-            paused: None,
+            paused: Vec::new(),
         };
         self.clients.insert(number, client);
         number
@@ -126,9 +135,7 @@ impl Ledger {
     pub(crate) fn close(&mut self, number: u64) -> Option<Arc<Notify>> {
         let client = self.clients.remove(&number)?;
         self.bytes = self.bytes.saturating_sub(client.bytes);
-        if let Some(paused) = client.paused {
-            paused.wake();
-        }
+        client.paused.into_iter().for_each(Waker::wake);
         self.resume();
         Some(client.overdrawn)
     }
@@ -138,8 +145,10 @@ impl Ledger {
     pub(crate) fn may_read(&mut self, number: u64, waker: &Waker) -> bool {
         let is_crowded = self.is_crowded();
         match self.clients.get_mut(&number) {
-            Some(client) if is_crowded && client.bytes > self.scale.unread_share() => {
-                client.paused = Some(waker.clone());
+            Some(client) if is_crowded && client.bytes > self.scale.unread_share => {
+                if !client.paused.iter().any(|known| known.will_wake(waker)) {
+                    client.paused.push(waker.clone());
+                }
                 false
             }
             _ => true,
@@ -149,12 +158,10 @@ impl Ledger {
     /// Lets those read on who may.
     fn resume(&mut self) {
         let is_crowded = self.is_crowded();
-        let share = self.scale.unread_share();
+        let share = self.scale.unread_share;
         for client in self.clients.values_mut() {
-            if !(is_crowded && client.bytes > share)
-                && let Some(paused) = client.paused.take()
-            {
-                paused.wake();
+            if !(is_crowded && client.bytes > share) {
+                client.paused.drain(..).for_each(Waker::wake);
             }
         }
     }
@@ -210,20 +217,29 @@ impl Ledger {
         self.bytes > self.scale.unread_much
     }
 
+    /// Whether there is more than there may be for a moment.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes > self.scale.unread_most
+    }
+
     /// Closes the connection with the most, the one that has had something for longest among equals;
-    /// as many as it takes. What readers leave costs no administrator the connection.
+    /// as many as it takes. What readers leave costs no administrator the connection, and what clients
+    /// leave costs no other node its one.
     ///
     /// Who takes what it gets is not closed for a burst, unless there is no room for that either. Says
     /// whether it is done.
     pub(crate) fn close_worst(&mut self, now: Instant) -> bool {
         while self.is_crowded() {
-            let is_theirs = self.left_by_readers() > self.scale.unread_much / 2;
+            let most = self.bytes / 2;
+            let by_nodes = self.left_by(|client| client.is_node) > most;
+            let by_readers = self.left_by(|client| client.share == Share::Common) > most;
             let worst = self
                 .clients
                 .iter()
-                .filter(|(_, client)| !is_theirs || client.share == Share::Common)
+                .filter(|(_, client)| client.is_node == by_nodes)
+                .filter(|(_, client)| !by_readers || client.share == Share::Common)
                 .max_by_key(|(_, client)| (client.bytes, Reverse(client.oldest())))
-                .filter(|(_, client)| self.bytes > self.scale.unread_most || client.is_slow(now))
+                .filter(|(_, client)| self.is_full() || (!by_nodes && client.is_slow(now)))
                 .map(|(number, _)| *number);
             // Nobody else goes in the place of who has most.
             let Some(worst) = worst else {
@@ -234,37 +250,38 @@ impl Ledger {
         true
     }
 
-    fn left_by_readers(&self) -> usize {
-        let clients = self.clients.values();
-        let readers = clients.filter(|client| client.share == Share::Common);
-        readers.map(|client| client.bytes).sum()
+    fn left_by(&self, whose: impl Fn(&Client) -> bool) -> usize {
+        let clients = self.clients.values().filter(|client| whose(client));
+        clients.map(|client| client.bytes).sum()
     }
 
-    /// Closes the connection that holds the most of what was not read for long.
-    pub(crate) fn close_hoarder(&mut self, now: Instant) {
-        let hoarder = self
-            .clients
-            .iter()
-            .map(|(number, client)| (client.hoarded(now), *number))
-            .filter(|(held, _)| *held > 0)
-            .max();
-        if let Some((_, hoarder)) = hoarder {
+    /// Those who may have to go for somebody with `share`: for a reader no administrator, and no node.
+    fn beside(&self, share: Share) -> impl Iterator<Item = (u64, &Client)> {
+        let clients = self.clients.iter();
+        let clients = clients.filter(move |(_, client)| {
+            !client.is_node && (share == Share::Whole || client.share == Share::Common)
+        });
+        clients.map(|(number, client)| (*number, client))
+    }
+
+    /// Closes the connection that holds the most of what was not read for long, for somebody with `share`.
+    pub(crate) fn close_hoarder(&mut self, share: Share, now: Instant) {
+        let hoarded = |(number, client): (u64, &Client)| (client.hoarded(now), number);
+        let hoarder = self.beside(share).map(hoarded).max();
+        if let Some((1.., hoarder)) = hoarder {
             self.dismiss(hoarder);
         }
     }
 
-    /// Closes the connection with most calls that were left for some time.
-    pub(crate) fn close_idler(&mut self, now: Instant) {
-        let idler = self
-            .clients
-            .iter()
-            .map(|(number, client)| {
-                let left = client.left_for(limits::UNREAD_PATIENCE, now);
-                (left.count(), *number)
-            })
-            .filter(|(left, _)| *left > 0)
-            .max();
-        if let Some((_, idler)) = idler {
+    /// Closes the connection with most calls that were left for some time, for somebody with `share`. Few are
+    /// not worth it.
+    pub(crate) fn close_idler(&mut self, share: Share, now: Instant) {
+        let left = |(number, client): (u64, &Client)| {
+            let left = client.left_for(limits::UNREAD_PATIENCE, now);
+            (left.count(), number)
+        };
+        let idler = self.beside(share).map(left).max();
+        if let Some((IDLE_LEAST.., idler)) = idler {
             self.dismiss(idler);
         }
     }
@@ -309,7 +326,8 @@ mod tests {
 
     fn opened(ledger: &mut Ledger, share: Share) -> (u64, Arc<Notify>) {
         let overdrawn = Arc::new(Notify::new());
-        (ledger.open(share, Arc::clone(&overdrawn)), overdrawn)
+        let number = ledger.open((share, false), Arc::clone(&overdrawn));
+        (number, overdrawn)
     }
 
     /// Whether it was told to close; a second question is answered with no.
@@ -370,6 +388,24 @@ mod tests {
 
         assert!(is_told(&quick_told).await && !is_told(&other_told).await);
         assert_eq!(ledger.bytes(), 1000);
+    }
+
+    /// Clients of one node closed the connection that carries all clients of another.
+    #[tokio::test]
+    async fn another_node_goes_last_however_much_its_clients_leave() {
+        let mut ledger = ledger();
+        let told = Arc::new(Notify::new());
+        let node = ledger.open((Share::Whole, true), Arc::clone(&told));
+        let (client, client_told) = opened(&mut ledger, Share::Common);
+        entered(&mut ledger, node, MUCH * 2);
+        entered(&mut ledger, client, 100);
+
+        assert!(!ledger.close_worst(later()));
+        assert!(!is_told(&told).await && !is_told(&client_told).await);
+
+        entered(&mut ledger, node, Scale::SMALL.unread_most);
+        assert!(ledger.close_worst(later()));
+        assert!(is_told(&told).await && !is_told(&client_told).await);
     }
 
     #[tokio::test]
@@ -449,18 +485,24 @@ mod tests {
         let (many, many_told) = opened(&mut ledger, Share::Common);
         let (quick, quick_told) = opened(&mut ledger, Share::Common);
         entered(&mut ledger, few, 100);
-        for _ in 0..3 {
+        let (admin, admin_told) = opened(&mut ledger, Share::Whole);
+        for _ in 0..IDLE_LEAST {
             entered(&mut ledger, many, 1);
+            entered(&mut ledger, admin, 1);
+            entered(&mut ledger, admin, 1);
             let call = entered(&mut ledger, quick, 1);
             ledger.update((quick, call), Waiting::Passing(1), Some(later()));
         }
 
-        ledger.close_idler(Instant::now());
+        ledger.close_idler(Share::Common, Instant::now());
         assert!(!is_told(&many_told).await);
-        ledger.close_idler(later());
+        ledger.close_idler(Share::Common, later());
+        ledger.close_idler(Share::Common, later());
 
-        assert!(is_told(&many_told).await);
+        assert!(is_told(&many_told).await && !is_told(&admin_told).await);
         assert!(!is_told(&few_told).await && !is_told(&quick_told).await);
+        ledger.close_idler(Share::Whole, later());
+        assert!(is_told(&admin_told).await);
     }
 
     #[tokio::test]
@@ -477,8 +519,10 @@ mod tests {
         ledger.enter(reader, Waiting::Held(900), later);
         ledger.enter(streaming, Waiting::Passing(50), now);
 
-        ledger.close_hoarder(later);
-        ledger.close_hoarder(later);
+        ledger.close_hoarder(Share::Common, later);
+        assert!(!is_told(&hoarder_told).await);
+        ledger.close_hoarder(Share::Whole, later);
+        ledger.close_hoarder(Share::Whole, later);
 
         assert!(is_told(&hoarder_told).await);
         assert!(!is_told(&reader_told).await && !is_told(&streaming_told).await);

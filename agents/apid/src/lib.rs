@@ -34,6 +34,7 @@ mod room;
 mod route;
 mod tab;
 mod target;
+mod under_way;
 mod unread;
 mod upstream;
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 /// Connections whose TLS handshake is under way. Strangers can fill only this, for [`HANDSHAKE_TIMEOUT`]
 /// each, and for much less while others wait ([`agent::porch`]).
 pub(crate) const HANDSHAKES_MAX: usize = 32;
-/// Connections that came in: with the one to machined about 72 kB each (`tests/tests/faults.rs`).
-pub(crate) const CONNECTIONS_MAX: usize = 64;
-/// Of these, what only administrators, operators and other nodes get.
-pub(crate) const CONNECTIONS_KEPT: usize = 16;
+/// Of the connections that came in, what only administrators, operators and other nodes get.
+pub(crate) const CONNECTIONS_KEPT: usize = 12;
+/// Bytes that TLS keeps of what cannot be written to a connection; the kernel keeps as much ([`agent::porch`]).
+pub(crate) const TLS_BUFFER: usize = 32 * 1024;
 /// Calls at one time on one connection: a client that follows the logs of every service fits.
 pub(crate) const STREAMS_MAX: u32 = 64;
 /// Bytes of all headers of one request: tokens and node lists fit, attacks by header do not.
@@ -23,16 +23,24 @@ pub(crate) const STREAM_WINDOW: u32 = 64 * 1024;
 pub(crate) const WINDOW: usize = STREAM_WINDOW as usize;
 /// Bytes in flight of one connection: requests are short, and a long one passes at this pace.
 pub(crate) const CONNECTION_WINDOW: u32 = 64 * 1024;
+/// Bytes of the requests of one connection that are on their way to a node: hyper takes the next piece of each
+/// before there is room for it.
+pub(crate) const REQUESTS: usize = 32 * 1024;
+/// The longest piece of a request, a frame of HTTP/2.
+pub(crate) const REQUEST_PIECE: u32 = 16 * 1024;
 /// Bytes that wait to be written to one call.
 pub(crate) const SEND_BUFFER: usize = 64 * 1024;
 /// Calls that readers leave to others, of those that clients may have at one time.
 pub(crate) const CALLS_KEPT: usize = 128;
 /// Calls at one time on one connection from another node, or to one: it carries those of many clients.
 pub(crate) const PEER_STREAMS_MAX: u32 = 1024;
-/// Connections to one other node, which takes no more than [`CONNECTIONS_MAX`] from all others together.
+/// Connections to one other node, which takes no more than [`Scale::connections`] from all others together.
 pub(crate) const CONNECTIONS_PER_PEER: usize = 4;
-/// Bytes of a request that wait to be written to another node: one that does not read holds them.
-pub(crate) const PEER_SEND_BUFFER: usize = 8 * 1024;
+/// Bytes in flight of one connection to another node. It has room for the windows of more calls than may be left
+/// unread ([`Scale::unread_much`]), and for half as many bytes in frames of one byte, which take much more.
+pub(crate) const PEER_WINDOW: u32 = 8 * 1024 * 1024;
+/// Bytes in flight of one call that another node passes on to this one: what it has not read waits there.
+pub(crate) const HOP_WINDOW: u32 = 16 * 1024;
 /// Names that are looked up at one time; each has a thread.
 pub(crate) const LOOKUPS_MAX: usize = 4;
 /// Addresses of one name that are tried.
@@ -42,6 +50,8 @@ pub(crate) const ADDRESSES_MAX: usize = 4;
 pub(crate) const WHOLE_MESSAGE_MAX: usize = 32 * 1024;
 /// Bytes that are taken out of the window of a call while its client does not ask for them.
 pub(crate) const QUEUE_MAX: usize = WINDOW;
+/// The longest piece that is given to the one who writes: whether a client reads is seen by those that are gone.
+pub(crate) const LENT_MAX: usize = 16 * 1024;
 /// A piece that is copied when it has to wait: it may be a part of a buffer that is much longer.
 pub(crate) const SMALL_PIECE: usize = 4 * 1024;
 /// How long a client may leave what there is for it when there is much: a burst of news for a thousand
@@ -49,13 +59,15 @@ pub(crate) const SMALL_PIECE: usize = 4 * 1024;
 pub(crate) const UNREAD_PATIENCE: Duration = Duration::from_secs(2);
 /// How often it is looked what waits for clients that do not ask: within it comes a megabyte or two.
 pub(crate) const UNREAD_LOOK: Duration = Duration::from_millis(2);
+/// How long nothing is read from machined for a client that has much unread.
+pub(crate) const PAUSE: Duration = Duration::from_secs(5);
 /// How long a client may leave a reply that is held whole when others want its room.
 pub(crate) const UNREAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of all requests and replies that are held, because they go to several nodes or come from
 /// them: one of the longest, and a hundred of the usual.
 pub(crate) const HELD_MAX: usize = 4 * 1024 * 1024;
 /// Of these, what only administrators and operators get.
-pub(crate) const HELD_KEPT: usize = 2 * 1024 * 1024;
+pub(crate) const HELD_KEPT: usize = 1024 * 1024;
 /// A reply that must be held whole to be labelled, or a request that goes to several nodes. Those are lists (processes, services, mounts);
 /// whatever is long is a stream, which passes unheld.
 pub(crate) const HELD_ONE_MAX: usize = 3 * 1024 * 1024;
@@ -63,6 +75,8 @@ pub(crate) const HELD_ONE_MAX: usize = 3 * 1024 * 1024;
 /// What depends on how much memory the machine has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Scale {
+    /// Connections that came in: with the one to machined about 72 kB each (`tests/tests/faults.rs`).
+    pub(crate) connections: usize,
     /// Calls that clients have at one time, about 5 kB each (`tests/tests/faults.rs`).
     pub(crate) calls: usize,
     /// Connections to other nodes at one time, about 64 kB each: a cluster of that size answers in one call.
@@ -72,32 +86,33 @@ pub(crate) struct Scale {
     /// Bytes that wait for clients which do not take them: who has most is closed after
     /// [`UNREAD_PATIENCE`].
     pub(crate) unread_much: usize,
-    /// The same, without patience: the slowest of the windows of a hundred nodes at once.
+    /// The same, of one connection: while there is much in all, nothing more is read for who has more.
+    pub(crate) unread_share: usize,
+    /// The same of all, without patience: the slowest of the windows of a hundred nodes at once.
     pub(crate) unread_most: usize,
 }
 
 impl Scale {
     /// Where everything fits into [`proto::memory::DOOR`].
     pub(crate) const SMALL: Self = Self {
+        connections: 48,
         calls: 1088,
         peer_connections: 16,
         peer_calls: 256,
         unread_much: 3 * 1024 * 512,
+        unread_share: 32 * 1024,
         unread_most: 7 * 1024 * 512,
     };
     /// Where it fits into [`proto::memory::ROUTING_DOOR`].
     pub(crate) const LARGE: Self = Self {
+        connections: 64,
         calls: 2304,
         peer_connections: 128,
-        peer_calls: 2048,
+        peer_calls: 2304,
         unread_much: 8 * 1024 * 1024,
+        unread_share: 128 * 1024,
         unread_most: 16 * 1024 * 1024,
     };
-
-    /// The same, of one connection: while there is much in all, nothing more is read for who has more.
-    pub(crate) const fn unread_share(self) -> usize {
-        self.unread_much / CONNECTIONS_MAX
-    }
 
     /// The one for a machine with `memory` bytes.
     pub(crate) const fn of(memory: u64) -> Self {
@@ -157,15 +172,17 @@ mod tests {
         let requests = usize::try_from(CONNECTION_WINDOW).unwrap();
         let rows = [
             HANDSHAKES_MAX * 40 * KIB,
-            CONNECTIONS_MAX * 72 * KIB,
-            // What is sent on is machined's.
-            CONNECTIONS_MAX * requests,
+            scale.connections * 72 * KIB,
+            // What TLS and the kernel keep for who does not read.
+            scale.connections * 2 * TLS_BUFFER,
+            // What comes, and what is on its way to a node.
+            scale.connections * (requests + REQUESTS),
             scale.calls * 5 * KIB,
             scale.unread_most,
             // What comes between two looks.
             3 * KIB * KIB / 2,
             // A reply is put together from its parts, and is there twice for a moment.
-            HELD_MAX + HELD_ONE_MAX,
+            2 * HELD_MAX,
             scale.peer_connections * 64 * KIB,
             scale.peer_calls * 3 * KIB,
             // Itself.

@@ -7,11 +7,13 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
+use tokio::time::{Sleep, sleep};
 
+use crate::limits;
 use crate::unread::Account;
 
 /// Whose the connection is; nobody's until a client has come for it.
@@ -20,8 +22,37 @@ pub(crate) type Owner = Arc<OnceLock<Arc<Account>>>;
 /// The connection.
 #[derive(Debug)]
 pub(crate) struct Paced {
-    pub(crate) stream: UnixStream,
-    pub(crate) owner: Owner,
+    stream: UnixStream,
+    owner: Owner,
+    /// Until when nothing is read.
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl Paced {
+    pub(crate) const fn new(stream: UnixStream, owner: Owner) -> Self {
+        Self {
+            stream,
+            owner,
+            pause: None,
+        }
+    }
+
+    /// Waits while its client has too much unread; not for long at a time, because what is not read may be that
+    /// machined is there.
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let may_read = self
+            .owner
+            .get()
+            .is_none_or(|owner| owner.may_read(cx.waker()));
+        if !may_read {
+            let pause = self
+                .pause
+                .get_or_insert_with(|| Box::pin(sleep(limits::PAUSE)));
+            ready!(pause.as_mut().poll(cx));
+        }
+        self.pause = None;
+        Poll::Ready(())
+    }
 }
 
 impl AsyncRead for Paced {
@@ -30,11 +61,7 @@ impl AsyncRead for Paced {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(owner) = self.owner.get()
-            && !owner.may_read(cx.waker())
-        {
-            return Poll::Pending;
-        }
+        ready!(self.poll_pause(cx));
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }

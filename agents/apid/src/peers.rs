@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use api::quota::{Quota, Share};
 use api::wire::Code;
 use http::{Request, Response};
 use hyper::client::conn::http2::SendRequest;
@@ -32,7 +33,7 @@ use crate::target::Host;
 pub(crate) struct Peers {
     lookup: Lookup,
     threads: Arc<Semaphore>,
-    calls: Arc<Semaphore>,
+    calls: Quota,
     connections: Arc<Semaphore>,
     known: Mutex<HashMap<String, Arc<Peer>>>,
     scale: Scale,
@@ -81,7 +82,7 @@ impl Peers {
         Self {
             lookup,
             threads: Arc::new(Semaphore::new(limits::LOOKUPS_MAX)),
-            calls: Arc::new(Semaphore::new(scale.peer_calls)),
+            calls: Quota::new(scale.peer_calls, scale.peer_calls / 8),
             connections: Arc::new(Semaphore::new(scale.peer_connections)),
             known: Mutex::default(),
             scale,
@@ -93,12 +94,13 @@ impl Peers {
         &self,
         host: &Host,
         rules: &Arc<ClientConfig>,
-        sharing: Sharing,
+        (share, sharing): (Share, Sharing),
         request: Request<Ask>,
     ) -> Result<Response<Answer>, Refused> {
-        let call = Arc::clone(&self.calls)
-            .try_acquire_owned()
-            .map_err(|_| crowded("calls to other nodes at one time", self.scale.peer_calls))?;
+        let call = self
+            .calls
+            .take(share, 1)
+            .ok_or_else(|| crowded("calls to other nodes at one time", self.scale.peer_calls))?;
         let (mut sender, busy) = match sharing {
             Sharing::Shared => self.shared(host, rules).await?,
             Sharing::Alone => {

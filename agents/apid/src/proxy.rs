@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::methods::{Envelope, Method, Streams};
-use api::quota::Quota;
+use api::quota::{Quota, Share};
 use api::rbac::Roles;
 use api::wire::{self, Code};
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -35,6 +35,7 @@ use crate::relabel;
 use crate::reply::Reply;
 use crate::room::{Room, Rooms};
 use crate::target::{self, Place, Routing, Seat, Target};
+use crate::under_way::Lane;
 use crate::unread::Account;
 use crate::upstream::Upstream;
 
@@ -62,6 +63,8 @@ pub(crate) struct Guest {
     pub(crate) rooms: Arc<Rooms>,
     /// How many calls all clients have.
     pub(crate) calls: Quota,
+    /// What of the requests of this connection is on its way to a node.
+    pub(crate) requests: Lane,
     /// What it has not read.
     pub(crate) account: Arc<Account>,
 }
@@ -69,28 +72,34 @@ pub(crate) struct Guest {
 impl Guest {
     /// Answers one call.
     pub(crate) async fn call(&self, request: Request<Incoming>, busy: Busy) -> Response<Delivery> {
-        let Some(place) = self.calls.take(self.caller.share(), 1) else {
+        let roles = self.caller.roles(values(request.headers(), &ROLE));
+        let share = Share::of(roles);
+        let Some(place) = self.calls.take(share, 1) else {
             // For those who come after this call.
-            self.account.relieve_calls();
+            self.account.relieve_calls(share);
             let response = Refused::new(Code::ResourceExhausted, CROWDED).into_response();
-            return response.map(|reply| Delivery::new(reply, (busy, None), &self.account));
+            return response.map(|reply| Delivery::new(reply, busy, None, &self.account));
         };
-        let response = match self.answer(request).await {
+        let response = match self.answer(request, roles).await {
             Ok(response) => response,
             Err(refused) => refused.into_response(),
         };
-        response.map(|reply| Delivery::new(reply, (busy, Some(place)), &self.account))
+        response.map(|reply| Delivery::new(reply, busy, Some(place), &self.account))
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Reply>, Refused> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        roles: Roles,
+    ) -> Result<Response<Reply>, Refused> {
         if let Some(response) = not_grpc(&request) {
             return Ok(response);
         }
         let headers = request.headers();
-        let roles = self.caller.roles(values(headers, &ROLE));
         let method = admission::admit(request.uri().path(), self.caller, roles)?;
-        let (target, ways) = self.target(method, headers)?;
+        let (target, ways) = self.target(method, roles, headers)?;
         let request = forward(request, method, roles, (self.peer, self.since.elapsed()))?;
+        let request = request.map(|body| Question::new(body, self.requests.clone()));
         let place = match target {
             Target::Here => Place::Here,
             Target::There(host) => Place::There(host),
@@ -104,11 +113,17 @@ impl Guest {
     }
 
     /// Whom the call is for, and the ways there.
-    fn target(&self, method: &Method, headers: &HeaderMap) -> Result<(Target, Ways), Refused> {
+    fn target(
+        &self,
+        method: &Method,
+        roles: Roles,
+        headers: &HeaderMap,
+    ) -> Result<(Target, Ways), Refused> {
         let entrance = Arc::clone(&self.entrance.borrow());
         let ways = Ways {
             upstream: Arc::clone(&self.upstream),
             peers: Arc::clone(&self.peers),
+            share: Share::of(roles),
             rules: entrance.route.clone(),
             // What it asks is whether the node can still be reached by a new connection.
             sharing: if headers.contains_key(wire::CONFIRM) {
@@ -190,10 +205,10 @@ fn forward(
     method: &Method,
     roles: Roles,
     (peer, age): (SocketAddr, Duration),
-) -> Result<Request<Question<Incoming>>, Refused> {
+) -> Result<Request<Incoming>, Refused> {
     *request.uri_mut() = uri(method)?;
     trust(request.headers_mut(), roles, peer, age);
-    Ok(request.map(Question::new))
+    Ok(request)
 }
 
 fn uri(method: &Method) -> Result<Uri, Refused> {

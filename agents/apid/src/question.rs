@@ -8,7 +8,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use api::wire::Code;
@@ -18,6 +18,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::limits;
 use crate::refused::Refused;
+use crate::under_way::{self, Lane, UnderWay};
 
 /// Why a body ended early.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ pub(crate) struct Question<B> {
     waits_since: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     late: Late,
+    way: UnderWay,
 }
 
 /// Whether a question came too slowly.
@@ -65,7 +67,7 @@ impl Late {
 }
 
 impl<B> Question<B> {
-    pub(crate) fn new(body: B) -> Self {
+    pub(crate) fn new(body: B, lane: Lane) -> Self {
         Self {
             body,
             arrived: 0,
@@ -73,6 +75,7 @@ impl<B> Question<B> {
             waits_since: None,
             timer: Box::pin(sleep(limits::BODY_SPAN)),
             late: Late::default(),
+            way: UnderWay::new(lane),
         }
     }
 
@@ -114,10 +117,14 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Question<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let Some(room) = ready!(self.way.poll_room(cx)) else {
+            return Poll::Ready(None);
+        };
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.count(frame.data_ref().map_or(0, Bytes::len));
-                Poll::Ready(Some(Ok(frame)))
+                let tied = frame.map_data(|piece| under_way::tie(piece, room));
+                Poll::Ready(Some(Ok(tied)))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Broken::Connection(error)))),
             Poll::Ready(None) => Poll::Ready(None),
@@ -154,7 +161,7 @@ mod tests {
     impl Trickle {
         fn new(count: usize, len: usize) -> Question<Self> {
             let pause = Box::pin(sleep(Duration::from_secs(1)));
-            Question::new(Self { count, len, pause })
+            Question::new(Self { count, len, pause }, Lane::new())
         }
     }
 

@@ -67,18 +67,18 @@ impl Reply {
         Poll::Ready(frame)
     }
 
-    /// How much may have come of it that nobody has looked at: the windows of its calls, and of each of
-    /// several nodes a message that is not whole.
-    pub(crate) fn unseen_max(&self) -> usize {
+    /// How much may have come of it that nobody has looked at: the windows of its calls, `window` bytes of one
+    /// to this node, and of each of several nodes a message that is not whole.
+    pub(crate) fn unseen_max(&self, window: usize) -> usize {
         match self {
             Self::Empty | Self::Whole(_) => 0,
-            Self::Passing(_) => limits::WINDOW,
+            Self::Passing(_) => window,
             Self::Merged(merged) => {
                 let each = limits::WINDOW.saturating_add(limits::WHOLE_MESSAGE_MAX);
                 merged.going_on().saturating_mul(each)
             }
             #[cfg(test)]
-            Self::Said(_) => limits::WINDOW,
+            Self::Said(_) => window,
         }
     }
 

@@ -53,7 +53,7 @@ impl Room {
         let count = u32::try_from(len).unwrap_or(u32::MAX);
         self.rooms.quota.take(self.share, count).ok_or_else(|| {
             // For those who come after this call.
-            self.rooms.unread.relieve();
+            self.rooms.unread.relieve(self.share);
             Refused::new(
                 Code::ResourceExhausted,
                 "this node holds as many messages for several nodes as it can: try again, or ask \

@@ -63,11 +63,9 @@ async fn connect(
     Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(limits::STREAM_WINDOW)
-        // Every call may fill its window and the others still move.
-        .initial_connection_window_size(
-            limits::STREAM_WINDOW.saturating_mul(limits::PEER_STREAMS_MAX),
-        )
-        .max_send_buf_size(limits::PEER_SEND_BUFFER)
+        // As many calls as may be left unread may fill their windows and the others still move.
+        .initial_connection_window_size(limits::PEER_WINDOW)
+        .max_send_buf_size(limits::SEND_BUFFER)
         .max_header_list_size(limits::HEADERS_MAX)
         .keep_alive_interval(interval)
         .keep_alive_timeout(patience)

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
 use http_body::Frame;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::ledger::Waiting;
@@ -21,7 +22,7 @@ use crate::refused;
 use crate::reply::Reply;
 use crate::unread::Account;
 
-/// What a piece takes besides its bytes, and trailers in all.
+/// What a piece takes besides its bytes, and a header besides its letters.
 const PIECE: usize = 128;
 
 /// One call's.
@@ -37,6 +38,8 @@ pub(crate) struct Slot {
     account: Arc<Account>,
     /// The reply was held whole from the start.
     is_held: bool,
+    /// Given back when the last byte has left.
+    _place: Option<OwnedSemaphorePermit>,
     source: Mutex<Source>,
     state: Mutex<State>,
 }
@@ -71,7 +74,11 @@ struct State {
 
 impl Tab {
     /// Opens the tab of a call whose reply begins.
-    pub(crate) fn open(account: &Arc<Account>, reply: Reply) -> Self {
+    pub(crate) fn open(
+        account: &Arc<Account>,
+        reply: Reply,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Self {
         let mut queue = VecDeque::new();
         let is_held = matches!(reply, Reply::Whole(_));
         let reply = if let Reply::Whole(frame) = reply {
@@ -85,6 +92,7 @@ impl Tab {
         let slot = Arc::new(Slot {
             account: Arc::clone(account),
             is_held,
+            _place: place,
             source: Mutex::new(Source { queue, reply }),
             state: Mutex::default(),
         });
@@ -100,22 +108,34 @@ impl Tab {
     pub(crate) fn read(&self, cx: &Context<'_>) -> Poll<Option<Frame<Bytes>>> {
         self.slot.asked_by(cx.waker());
         let mut source = self.slot.source();
-        let (frame, taken) = match source.queue.pop_front() {
-            Some(frame) => {
-                let taken = cost(&frame);
-                (Poll::Ready(Some(frame)), taken)
-            }
-            None => (source.reply.poll(&mut Context::from_waker(&self.waker)), 0),
+        let (queued, frame) = match source.queue.pop_front() {
+            Some(frame) => (true, Poll::Ready(Some(frame))),
+            None => (
+                false,
+                source.reply.poll(&mut Context::from_waker(&self.waker)),
+            ),
         };
-        drop(source);
-        if let Poll::Ready(Some(frame)) = frame {
-            let frame = Lent::tie(&self.slot, frame, taken);
-            self.slot.list();
-            Poll::Ready(Some(frame))
-        } else {
+        let Poll::Ready(Some(frame)) = frame else {
+            drop(source);
             self.slot.change(|state| state.unseen = 0);
-            frame
+            return frame;
+        };
+        let before = if queued { cost(&frame) } else { 0 };
+        let (frame, rest) = cut(frame);
+        let rest_cost = rest.as_ref().map_or(0, cost);
+        if let Some(rest) = rest {
+            source.queue.push_front(rest);
         }
+        drop(source);
+        self.slot.change(|state| {
+            state.queued = state
+                .queued
+                .saturating_sub(before)
+                .saturating_add(rest_cost);
+        });
+        let frame = Lent::tie(&self.slot, frame);
+        self.slot.list();
+        Poll::Ready(Some(frame))
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
@@ -187,8 +207,8 @@ impl Slot {
         let waker = Waker::from(Arc::clone(self));
         let mut source = self.source();
         let mut queued: usize = source.queue.iter().map(cost).sum();
-        let mut unseen = source.reply.unseen_max();
-        while queued < limits::QUEUE_MAX {
+        let mut unseen = source.reply.unseen_max(self.account.window());
+        while queued < self.account.queue_max() {
             self.state().is_idle = true;
             let Poll::Ready(Some(frame)) = source.reply.poll(&mut Context::from_waker(&waker))
             else {
@@ -269,13 +289,10 @@ struct Lent {
 }
 
 impl Lent {
-    /// Ties a piece to its call; `queued` bytes of it were counted as waiting.
-    fn tie(slot: &Arc<Slot>, frame: Frame<Bytes>, queued: usize) -> Frame<Bytes> {
+    /// Ties a piece to its call.
+    fn tie(slot: &Arc<Slot>, frame: Frame<Bytes>) -> Frame<Bytes> {
         let lent = frame.data_ref().map_or(0, |_| cost(&frame));
-        slot.change(|state| {
-            state.queued = state.queued.saturating_sub(queued);
-            state.lent = state.lent.saturating_add(lent);
-        });
+        slot.change(|state| state.lent = state.lent.saturating_add(lent));
         frame.map_data(|bytes| {
             let bytes = if bytes.len() < limits::SMALL_PIECE {
                 Bytes::copy_from_slice(&bytes)
@@ -301,9 +318,32 @@ impl Drop for Lent {
     }
 }
 
-/// What a frame takes.
+/// What a frame takes. A header of trailers takes more than its bytes.
 fn cost(frame: &Frame<Bytes>) -> usize {
-    frame.data_ref().map_or(0, Bytes::len).saturating_add(PIECE)
+    let bytes = match frame.trailers_ref() {
+        Some(trailers) => {
+            let headers = trailers.iter();
+            let lens = headers.map(|(name, value)| {
+                let text = name.as_str().len().saturating_add(value.len());
+                text.saturating_add(PIECE)
+            });
+            lens.sum()
+        }
+        None => frame.data_ref().map_or(0, Bytes::len),
+    };
+    bytes.saturating_add(PIECE)
+}
+
+/// A piece that may be given to the one who writes, and what is left of it.
+fn cut(frame: Frame<Bytes>) -> (Frame<Bytes>, Option<Frame<Bytes>>) {
+    match frame.into_data() {
+        Ok(mut bytes) if bytes.len() > limits::LENT_MAX => {
+            let rest = bytes.split_off(limits::LENT_MAX);
+            (Frame::data(bytes), Some(Frame::data(rest)))
+        }
+        Ok(bytes) => (Frame::data(bytes), None),
+        Err(frame) => (frame, None),
+    }
 }
 
 #[cfg(test)]
@@ -325,9 +365,9 @@ mod tests {
     impl Call {
         fn open() -> Self {
             let unread = Arc::new(Unread::new(Scale::SMALL));
-            let account = Arc::new(unread.open(Share::Common));
+            let account = Arc::new(unread.open((Share::Common, false)));
             let (node, said) = unbounded_channel();
-            let tab = Tab::open(&account, Reply::Said(said));
+            let tab = Tab::open(&account, Reply::Said(said), None);
             Self { unread, tab, node }
         }
 
@@ -375,7 +415,7 @@ mod tests {
     #[test]
     fn what_came_while_nobody_asked_comes_in_its_order_and_no_more_is_taken_than_fits() {
         let call = Call::open();
-        for len in 1..=20 {
+        for len in 1..=15 {
             call.say(len * 1024);
         }
         let waits = call.unread();
@@ -390,7 +430,7 @@ mod tests {
             .map(|p| p.len())
             .collect();
 
-        assert_eq!(read, (1..=20).map(|len| len * 1024).collect::<Vec<_>>());
+        assert_eq!(read, (1..=15).map(|len| len * 1024).collect::<Vec<_>>());
         assert_eq!(call.unread(), 0);
         let Call { tab, node, .. } = call;
         drop(node);
@@ -402,15 +442,15 @@ mod tests {
     #[test]
     fn a_piece_counts_until_its_last_byte_has_left_also_when_the_call_is_over() {
         let call = Call::open();
-        call.say(limits::WINDOW);
+        call.say(limits::LENT_MAX);
         let mut piece = call.read().unwrap();
         let unread = Arc::clone(&call.unread);
         let bytes = || unread.ledger().bytes();
         drop(call);
-        assert_eq!(bytes(), limits::WINDOW + PIECE);
+        assert_eq!(bytes(), limits::LENT_MAX + PIECE);
 
         drop(piece.split_to(1));
-        assert_eq!(bytes(), limits::WINDOW + PIECE);
+        assert_eq!(bytes(), limits::LENT_MAX + PIECE);
         drop(piece);
         assert_eq!(bytes(), 0);
     }
@@ -419,7 +459,7 @@ mod tests {
     fn who_asks_in_time_is_given_pieces_as_they_come() {
         let call = Call::open();
         for _ in 0..100 {
-            call.say(limits::WINDOW);
+            call.say(limits::LENT_MAX);
             assert!(call.read().is_some());
             // It moves, so nothing is taken from before it.
             let _done = call.unread.look();

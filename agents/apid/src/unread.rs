@@ -16,7 +16,7 @@ use api::quota::Share;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Whose};
 use crate::limits::{self, Scale};
 use crate::tab::Slot;
 
@@ -39,13 +39,15 @@ impl Unread {
         }
     }
 
-    /// Opens the account of a connection whose client has this share of what there is.
-    pub(crate) fn open(self: &Arc<Self>, share: Share) -> Account {
+    /// Opens the account of a connection.
+    pub(crate) fn open(self: &Arc<Self>, whose: Whose) -> Account {
         let overdrawn = Arc::new(Notify::new());
-        let number = self.ledger().open(share, Arc::clone(&overdrawn));
+        let number = self.ledger().open(whose, Arc::clone(&overdrawn));
+        let (_, is_node) = whose;
         Account {
             unread: Arc::clone(self),
             number,
+            is_node,
             overdrawn,
         }
     }
@@ -73,7 +75,10 @@ impl Unread {
             if slot.look() {
                 again.push(one);
             }
-            self.ledger().close_worst(Instant::now());
+            let mut ledger = self.ledger();
+            if ledger.is_full() {
+                ledger.close_worst(Instant::now());
+            }
         }
         let mut listed = self.listed();
         listed.append(&mut again);
@@ -86,9 +91,9 @@ impl Unread {
         self.changed.notify_one();
     }
 
-    /// Makes room for replies that are held, if somebody has long not read one.
-    pub(crate) fn relieve(&self) {
-        self.ledger().close_hoarder(Instant::now());
+    /// Makes room for replies that are held, if somebody has long not read one, for a client with `share`.
+    pub(crate) fn relieve(&self, share: Share) {
+        self.ledger().close_hoarder(share, Instant::now());
     }
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -105,18 +110,38 @@ impl Unread {
     }
 }
 
+/// [`limits::HOP_WINDOW`] as a count.
+const HOP_WINDOW: usize = limits::HOP_WINDOW as usize;
+
 /// A connection's.
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) unread: Arc<Unread>,
     pub(crate) number: u64,
+    /// Another node, which counts what its clients do not read itself.
+    pub(crate) is_node: bool,
     overdrawn: Arc<Notify>,
 }
 
 impl Account {
-    /// Makes room for calls, if somebody leaves some.
-    pub(crate) fn relieve_calls(&self) {
-        self.unread.ledger().close_idler(Instant::now());
+    /// Bytes in flight of each of its calls.
+    pub(crate) const fn window(&self) -> usize {
+        if self.is_node {
+            HOP_WINDOW
+        } else {
+            limits::WINDOW
+        }
+    }
+
+    /// Bytes that are taken out of those windows while nobody asks for them. Of another node's calls none:
+    /// it has done so itself.
+    pub(crate) const fn queue_max(&self) -> usize {
+        if self.is_node { 0 } else { limits::QUEUE_MAX }
+    }
+
+    /// Makes room for calls, if somebody leaves some, for a call with `share`.
+    pub(crate) fn relieve_calls(&self, share: Share) {
+        self.unread.ledger().close_idler(share, Instant::now());
     }
 
     /// Says whether more may be read for it, or wakes `waker` when it may.

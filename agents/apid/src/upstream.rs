@@ -32,7 +32,7 @@ pub(crate) struct Spare {
 
 impl Spare {
     pub(crate) fn new(path: PathBuf) -> Self {
-        let next = std::sync::Mutex::new(Arc::new(Upstream::new(path.clone())));
+        let next = std::sync::Mutex::new(Arc::new(Upstream::of_a_client(path.clone())));
         Self { path, next }
     }
 
@@ -42,10 +42,16 @@ impl Spare {
         let _ = next.sender().await;
     }
 
-    /// Hands out the way that was made, to the client of `account`.
+    /// Hands out the way that was made, to the client of `account`; another node gets one that is made when
+    /// it is needed, with smaller windows: it carries many calls and must not be held up as a whole.
     pub(crate) fn take(&self, account: &Arc<Account>) -> Arc<Upstream> {
+        if account.is_node {
+            let path = self.path.clone();
+            return Arc::new(Upstream::new(path, limits::HOP_WINDOW));
+        }
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = std::mem::replace(&mut *next, Arc::new(Upstream::new(self.path.clone())));
+        let after = Arc::new(Upstream::of_a_client(self.path.clone()));
+        let taken = std::mem::replace(&mut *next, after);
         // It is nobody's yet.
         let _ = taken.owner.set(Arc::clone(account));
         taken
@@ -56,14 +62,21 @@ impl Spare {
 #[derive(Debug)]
 pub(crate) struct Upstream {
     path: PathBuf,
+    /// Bytes in flight of each call.
+    window: u32,
     owner: Owner,
     sender: Mutex<Option<SendRequest<Ask>>>,
 }
 
 impl Upstream {
-    pub(crate) fn new(path: PathBuf) -> Self {
+    fn of_a_client(path: PathBuf) -> Self {
+        Self::new(path, limits::STREAM_WINDOW)
+    }
+
+    fn new(path: PathBuf, window: u32) -> Self {
         Self {
             path,
+            window,
             owner: Owner::default(),
             sender: Mutex::new(None),
         }
@@ -100,17 +113,14 @@ impl Upstream {
         let stream = UnixStream::connect(&self.path)
             .await
             .map_err(|_| unreachable())?;
-        let owner = Arc::clone(&self.owner);
-        let stream = Paced { stream, owner };
+        let stream = Paced::new(stream, Arc::clone(&self.owner));
         let (sender, connection) = Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
-            .initial_stream_window_size(limits::STREAM_WINDOW)
+            .initial_stream_window_size(self.window)
             // Every call may fill its window and the others still move.
-            .initial_connection_window_size(
-                limits::STREAM_WINDOW.saturating_mul(limits::PEER_STREAMS_MAX),
-            )
+            .initial_connection_window_size(self.window.saturating_mul(limits::PEER_STREAMS_MAX))
             // A window at a time: what is long costs a quarter of the system calls.
-            .max_frame_size(limits::STREAM_WINDOW)
+            .max_frame_size(self.window)
             .max_send_buf_size(limits::SEND_BUFFER)
             .keep_alive_interval(limits::PING_INTERVAL)
             .keep_alive_timeout(limits::PING_TIMEOUT)

@@ -36,7 +36,7 @@ const CROWDED_STAY: Duration = Duration::from_millis(200);
 /// The part of all places that callers from one place of the network take before they are a crowd.
 const CROWD: usize = 4;
 /// Bytes that the kernel takes of what a caller has no room for.
-const UNSENT_MAX: u32 = 64 * 1024;
+const UNSENT_MAX: u32 = 32 * 1024;
 /// The pause after `accept` failed, which it does for want of memory or descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

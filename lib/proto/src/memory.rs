@@ -8,9 +8,9 @@
 const MIB: u64 = 1024 * 1024;
 
 /// What a door may have that lets clients in.
-pub const DOOR: u64 = 32 * MIB;
+pub const DOOR: u64 = 36 * MIB;
 /// What it may have where it passes thousands of streams on to other nodes too.
-pub const ROUTING_DOOR: u64 = 64 * MIB;
+pub const ROUTING_DOOR: u64 = 72 * MIB;
 /// A machine with so much can spare it: control planes have some times as much. One that is sold with 512 MiB
 /// has a little less, after the kernel took its own.
 const ROOMY: u64 = 384 * MIB;

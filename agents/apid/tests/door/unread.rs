@@ -301,3 +301,22 @@ async fn readers_that_have_all_their_calls_leave_some_to_others() {
     };
     timeout(PATIENCE, served).await.unwrap();
 }
+
+/// What a node passed on counted as an administrator's, whoever asked.
+#[tokio::test]
+async fn calls_of_readers_that_another_node_passes_on_count_as_readers() {
+    let house = House::running().await;
+    let mut admin = house.admitted(&["os:admin"]).await;
+    let mut node = house.admitted(&["os:impersonator"]).await;
+    let passed_on = &[("talos-role", "os:reader"), ("proxyfrom", "192.0.2.1")];
+    let mut streams = Vec::new();
+    for _ in 0..1088 - 128 {
+        let stream = timeout(PATIENCE, node.logs(logs("endless", passed_on))).await;
+        streams.push(stream.unwrap().unwrap());
+    }
+
+    let refused = node.logs(logs("endless", passed_on)).await.unwrap_err();
+
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(is_served(&mut admin).await);
+}

@@ -42,7 +42,7 @@ impl Default for Meter {
 
 /// The room that one request takes, given back when the last who has this is gone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Room(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+pub(super) struct Taken(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
 
 /// A body that is counted.
 #[derive(Debug)]
@@ -51,21 +51,21 @@ pub(super) struct Metered<B = Incoming> {
     meter: Quota,
     share: Share,
     arrived: usize,
-    room: Room,
+    taken: Taken,
 }
 
 impl Meter {
     /// Counts `body`. The room is its own as long as the body or what is returned beside it is there.
-    pub(super) fn count<B>(&self, body: B, roles: Roles) -> (Metered<B>, Room) {
-        let room = Room::default();
+    pub(super) fn count<B>(&self, body: B, roles: Roles) -> (Metered<B>, Taken) {
+        let taken = Taken::default();
         let body = Metered {
             body,
             meter: self.0.clone(),
             share: Share::of(roles),
             arrived: 0,
-            room: room.clone(),
+            taken: taken.clone(),
         };
-        (body, room)
+        (body, taken)
     }
 }
 
@@ -83,7 +83,7 @@ impl<B> Metered<B> {
                 "this node is reading as many long requests as it can: try again",
             ));
         };
-        let mut held = self.room.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.taken.0.lock().unwrap_or_else(PoisonError::into_inner);
         match held.as_mut() {
             Some(held) => held.merge(more),
             None => *held = Some(more),
@@ -131,18 +131,18 @@ mod tests {
 
     use super::*;
 
-    type Counted = (Metered<Full<Bytes>>, Room);
+    type Counted = (Metered<Full<Bytes>>, Taken);
 
     fn request(meter: &Meter, len: usize, role: Role) -> Counted {
         meter.count(Full::new(Bytes::from(vec![0; len])), Roles::of(&[role]))
     }
 
     /// Reads a body to its end and keeps its room.
-    async fn read((mut body, room): Counted) -> Result<Room, Code> {
+    async fn read((mut body, taken): Counted) -> Result<Taken, Code> {
         while let Some(frame) = body.frame().await {
             frame.map_err(|status| status.code())?;
         }
-        Ok(room)
+        Ok(taken)
     }
 
     #[tokio::test]
