@@ -51,7 +51,7 @@ pub(crate) const WHOLE_MESSAGE_MAX: usize = 32 * 1024;
 /// Bytes that are taken out of the window of a call while its client does not ask for them.
 pub(crate) const QUEUE_MAX: usize = WINDOW;
 /// The longest piece that is given to the one who writes: whether a client reads is seen by those that are gone.
-pub(crate) const LENT_MAX: usize = 16 * 1024;
+pub(crate) const LENT_MAX: usize = 32 * 1024;
 /// A piece that is copied when it has to wait: it may be a part of a buffer that is much longer.
 pub(crate) const SMALL_PIECE: usize = 4 * 1024;
 /// How long a client may leave what there is for it when there is much: a burst of news for a thousand

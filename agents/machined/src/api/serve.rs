@@ -41,6 +41,9 @@ const HEADERS_MAX: u32 = 16 * 1024;
 /// What a stream may send before we look at it: small, because nothing here is in a hurry.
 const WINDOW: u32 = 64 * 1024;
 
+/// What waits of a reply for apid to take it; there may be a thousand that it does not take.
+const SEND_BUFFER: usize = 16 * 1024;
+
 /// The paths of the service of resources.
 const STATE: &str = "/cosi.resource.State/";
 /// The paths of the service that looks inside.
@@ -136,7 +139,7 @@ async fn connection(
         .max_header_list_size(HEADERS_MAX)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
-        .max_send_buf_size(64 * 1024)
+        .max_send_buf_size(SEND_BUFFER)
         .serve_connection(
             TokioIo::new(stream),
             Gated {
