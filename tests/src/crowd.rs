@@ -52,21 +52,7 @@ impl Crowd {
     /// # Errors
     /// One is refused, or says nothing within [`LIMIT`].
     pub fn watch(&mut self, each: usize) -> Result<()> {
-        let Self {
-            runtime,
-            channels,
-            streams,
-        } = self;
-        for channel in channels {
-            runtime.block_on(within(LIMIT, async {
-                for _ in 0..each {
-                    let watch = watch(channel, STATUS).await?;
-                    streams.spawn(until_end(began(watch).await?));
-                }
-                Ok(())
-            }))?;
-        }
-        Ok(())
+        self.open(each, |_| 0)
     }
 
     /// Connects so many times more, with room for one byte of each reply, and asks on each connection so many
@@ -96,6 +82,11 @@ impl Crowd {
     /// # Errors
     /// One is refused, or says nothing within [`LIMIT`].
     pub fn follow(&mut self, each: usize) -> Result<()> {
+        self.open(each, |number| number)
+    }
+
+    /// Opens so many streams on each connection, of the kind that `kind` says for each.
+    fn open(&mut self, each: usize, kind: fn(usize) -> usize) -> Result<()> {
         let Self {
             runtime,
             channels,
@@ -103,7 +94,7 @@ impl Crowd {
         } = self;
         for channel in channels {
             for number in 0..each {
-                let opened = within(LIMIT, open(channel, number, streams));
+                let opened = within(LIMIT, open(channel, kind(number), streams));
                 let opened = runtime.block_on(opened);
                 opened.with_context(|| format!("stream {number} of a connection"))?;
             }

@@ -38,6 +38,7 @@ pub mod packet;
 pub mod seccomp;
 pub mod seqpacket;
 pub mod signal;
+mod socket_option;
 pub mod spawn;
 pub mod start;
 pub mod tcp;

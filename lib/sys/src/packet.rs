@@ -6,13 +6,14 @@
 //! Owns: making such a socket, and what the kernel says of one.
 //! Never: lets a frame in before the filter stands.
 
-use linux_raw_sys::general::{__NR_getsockopt, __NR_ioctl, __NR_setsockopt};
+use linux_raw_sys::general::{__NR_getsockopt, __NR_ioctl};
 
 use crate::arch::{NONE, syscall};
 use crate::fd::{AsFd, AsRawFd as _, OwnedFd};
 use crate::io::{self, Errno};
 use crate::net::addr::{SocketAddrArg, SocketAddrLen, SocketAddrOpaque};
 use crate::net::{AddressFamily, SocketFlags, SocketType};
+use crate::socket_option;
 
 /// The longest filter, in instructions (`BPF_MAXINSNS`).
 pub const FILTER_MAX: usize = 4096;
@@ -134,17 +135,8 @@ pub fn set_promiscuous(socket: impl AsFd, index: u32) -> io::Result<()> {
         address_len: 0,
         address: [0; 8],
     };
-    let arguments = [
-        socket.as_fd().as_raw_fd().cast_unsigned() as usize,
-        SOL_PACKET,
-        PACKET_ADD_MEMBERSHIP,
-        (&raw const membership).expose_provenance(),
-        size_of::<Membership>(),
-        NONE,
-    ];
-    // SAFETY: the kernel reads as many bytes of `membership` as it has, which lives until the call
-    // returns, and writes nothing.
-    unsafe { syscall(__NR_setsockopt, arguments) }.map(drop)
+    // SAFETY: it is a `struct packet_mreq`: sixteen bytes, all of them of fields, none a pointer.
+    unsafe { socket_option::set(socket, (SOL_PACKET, PACKET_ADD_MEMBERSHIP), &membership) }
 }
 
 /// Has a socket hear only what comes in: on loopback everything that goes out comes in again.
@@ -156,17 +148,8 @@ pub fn ignore_outgoing(socket: impl AsFd) -> io::Result<()> {
     const PACKET_IGNORE_OUTGOING: usize = 23;
 
     let yes: i32 = 1;
-    let arguments = [
-        socket.as_fd().as_raw_fd().cast_unsigned() as usize,
-        SOL_PACKET,
-        PACKET_IGNORE_OUTGOING,
-        (&raw const yes).expose_provenance(),
-        size_of::<i32>(),
-        NONE,
-    ];
-    // SAFETY: the kernel reads the four bytes of `yes`, which lives until the call returns, and
-    // writes nothing.
-    unsafe { syscall(__NR_setsockopt, arguments) }.map(drop)
+    // SAFETY: it is an `int`.
+    unsafe { socket_option::set(socket, (SOL_PACKET, PACKET_IGNORE_OUTGOING), &yes) }
 }
 
 /// Says how many frames there was no room for since this was asked last.
@@ -245,17 +228,9 @@ pub fn attach(socket: impl AsFd, filter: &[Instruction]) -> io::Result<()> {
     };
     // Expose the instructions too: the kernel follows the pointer inside the program.
     let _ = filter.as_ptr().expose_provenance();
-    let arguments = [
-        socket.as_fd().as_raw_fd().cast_unsigned() as usize,
-        SOL_SOCKET,
-        SO_ATTACH_FILTER,
-        (&raw const program).expose_provenance(),
-        size_of::<Program>(),
-        NONE,
-    ];
-    // SAFETY: the kernel reads `program` and the `len` instructions it points to, checks them,
-    // and keeps a copy; both live until the call returns, and nothing is written.
-    unsafe { syscall(__NR_setsockopt, arguments) }.map(drop)
+    // SAFETY: it is a `struct sock_fprog`, whose instructions live until the call returns; the kernel checks
+    // them and keeps a copy. The bytes between its fields are not looked at.
+    unsafe { socket_option::set(socket, (SOL_SOCKET, SO_ATTACH_FILTER), &program) }
 }
 
 #[cfg(test)]

@@ -4,11 +4,9 @@
 //! Owns: how much the kernel takes of what cannot be sent yet.
 //! Never: opens a connection.
 
-use linux_raw_sys::general::__NR_setsockopt;
-
-use crate::arch::{NONE, syscall};
-use crate::fd::{AsFd, AsRawFd as _};
+use crate::fd::AsFd;
 use crate::io;
+use crate::socket_option;
 
 /// The number of the protocol (`IPPROTO_TCP`), and the level of its options.
 const TCP: usize = 6;
@@ -22,17 +20,8 @@ const TCP: usize = 6;
 pub fn keep_unsent_below(socket: impl AsFd, bytes: u32) -> io::Result<()> {
     const TCP_NOTSENT_LOWAT: usize = 25;
 
-    let arguments = [
-        socket.as_fd().as_raw_fd().cast_unsigned() as usize,
-        TCP,
-        TCP_NOTSENT_LOWAT,
-        (&raw const bytes).expose_provenance(),
-        size_of::<u32>(),
-        NONE,
-    ];
-    // SAFETY: the kernel reads the four bytes of `bytes`, which lives until the call returns, and
-    // writes nothing.
-    unsafe { syscall(__NR_setsockopt, arguments) }.map(drop)
+    // SAFETY: it is an `int` that is never negative.
+    unsafe { socket_option::set(socket, (TCP, TCP_NOTSENT_LOWAT), &bytes) }
 }
 
 #[cfg(test)]
