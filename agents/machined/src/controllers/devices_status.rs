@@ -19,7 +19,7 @@ pub(super) fn controller() -> Controller {
 
 fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
     let udevd = view.get::<Service>("udevd");
-    let ready = udevd.is_some_and(|udevd| udevd.running && (udevd.healthy || udevd.unknown));
+    let ready = udevd.is_some_and(|udevd| udevd.healthy != Some(false));
     if ready {
         desired.put("devices", DevicesStatus { ready });
     }
@@ -34,16 +34,17 @@ mod tests {
     #[test]
     fn rsrc_110_devices_are_ready_once_udevd_is() {
         let mut bench = Bench::of(controller());
-        let service = |running, healthy| Service {
-            running,
-            healthy,
-            unknown: false,
+        let service = |healthy| Service {
+            healthy: Some(healthy),
         };
-        bench.say("udevd", service(true, false));
         bench.run();
         assert!(bench.store.get::<DevicesStatus>("devices").is_none());
 
-        bench.say("udevd", service(true, true));
+        bench.say("udevd", service(false));
+        bench.run();
+        assert!(bench.store.get::<DevicesStatus>("devices").is_none());
+
+        bench.say("udevd", service(true));
         bench.run();
 
         assert!(bench.store.get::<DevicesStatus>("devices").unwrap().ready);

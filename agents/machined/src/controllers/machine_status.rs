@@ -77,14 +77,13 @@ fn services(view: &View<'_>) -> Option<String> {
     let has_trustd = view.get::<TrustdCertificate>(TrustdCertificate::ID);
     let needed = CORE.iter().chain(has_trustd.map(|_| &TRUSTD));
     let missing = needed
-        .filter(|id| view.get::<Service>(id).is_none_or(|found| !found.running))
+        .filter(|id| view.get::<Service>(id).is_none())
         .map(|id| format!("{id} is not running"));
     let unwell = view
         .list::<Service>()
         .filter(|service| {
-            let id = service.metadata.id.as_str();
-            let is_judged = !service.spec.unknown || health::is_checked(id);
-            service.spec.running && !service.spec.healthy && is_judged
+            let is_checked = health::is_checked(&service.metadata.id);
+            !service.spec.healthy.unwrap_or(!is_checked)
         })
         .map(|service| format!("{} is not healthy", service.metadata.id));
     let trouble: Vec<String> = missing.chain(unwell).collect();
@@ -97,11 +96,7 @@ mod tests {
     use crate::controllers::bench::Bench;
 
     fn service(healthy: Option<bool>) -> Service {
-        Service {
-            running: true,
-            healthy: healthy == Some(true),
-            unknown: healthy.is_none(),
-        }
+        Service { healthy }
     }
 
     fn unmet(bench: &mut Bench, stage: MachineStage) -> Vec<(String, String)> {

@@ -15,7 +15,7 @@ use super::{Error, Line, Retry};
 use crate::clock;
 use crate::node::Node;
 use crate::resources::Service;
-use crate::services::{Change, Health};
+use crate::services::Change;
 
 /// Who writes services as resources.
 pub(crate) const OWNER: &str = "v1alpha1.ServiceController";
@@ -126,9 +126,7 @@ fn show(node: &Node, wanted: impl Fn(&str) -> bool) {
         })
         .map(|(id, entry)| {
             let service = Service {
-                running: true,
-                healthy: matches!(entry.health, Health::Good { .. }),
-                unknown: entry.health == Health::Unknown,
+                healthy: entry.health.is_good(),
             };
             (id.to_owned(), service)
         })

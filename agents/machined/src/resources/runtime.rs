@@ -4,15 +4,11 @@
 //! Owns: services, extensions, kernel modules and parameters and the state of the machine as resources.
 //! Never: talks to init or the kernel.
 
-/// A service. Its id is its name.
+/// A service that runs; any other is no resource. Its id is its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Service {
-    /// Whether it runs.
-    pub running: bool,
-    /// Whether its last check was good.
-    pub healthy: bool,
-    /// Whether nobody checks it.
-    pub unknown: bool,
+    /// Whether its last check was good; `None` when nobody checks it, or not yet.
+    pub healthy: Option<bool>,
 }
 
 super::kind!(

@@ -47,6 +47,17 @@ pub(crate) enum Health {
     },
 }
 
+impl Health {
+    /// Whether the last check was good; `None` without one.
+    pub(crate) const fn is_good(&self) -> Option<bool> {
+        match self {
+            Self::Unknown => None,
+            Self::Good { .. } => Some(true),
+            Self::Bad { .. } => Some(false),
+        }
+    }
+}
+
 /// One service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {

@@ -236,9 +236,7 @@ mod tests {
 
     fn put(store: &mut Store, id: &str, healthy: bool) {
         let spec = Service {
-            running: true,
-            healthy,
-            unknown: false,
+            healthy: Some(healthy),
         };
         store
             .put("t", "runtime", id, Arc::new(spec), SystemTime::UNIX_EPOCH)

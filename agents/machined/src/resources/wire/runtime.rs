@@ -17,6 +17,9 @@ use crate::resources::{
     UniqueMachineToken, UnmetCondition,
 };
 
+/// A service is a resource only while it runs.
+const RUNNING: bool = true;
+
 #[derive(Serialize)]
 struct ServiceYaml {
     running: bool,
@@ -26,14 +29,14 @@ struct ServiceYaml {
 
 pub(crate) fn service(spec: &Service) -> Option<Encoded> {
     let yaml = ServiceYaml {
-        running: spec.running,
-        healthy: spec.healthy,
-        unknown: spec.unknown,
+        running: RUNNING,
+        healthy: spec.healthy == Some(true),
+        unknown: spec.healthy.is_none(),
     };
     let message = v1alpha1::ServiceSpec {
-        running: spec.running,
-        healthy: spec.healthy,
-        unknown: spec.unknown,
+        running: RUNNING,
+        healthy: spec.healthy == Some(true),
+        unknown: spec.healthy.is_none(),
     };
     both(&yaml, &message)
 }
