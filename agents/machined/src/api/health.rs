@@ -23,8 +23,10 @@ use tonic::{Request, Response, Status};
 use super::{Api, Reply};
 use crate::clock;
 use crate::node::Node;
-use crate::resources::{HostnameStatus, MachineStage, MachineStatus, NodeAddress};
-use crate::services::Health;
+use crate::resources::{
+    HostnameStatus, MachineStage, MachineStatus, NodeAddress, TrustdCertificate,
+};
+use crate::services::{self, Health};
 
 /// How long is waited when the client does not say (cli.md, `--wait-timeout`).
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
@@ -254,7 +256,8 @@ impl Check {
     }
 
     fn services_are_healthy(&self) -> Option<String> {
-        let reasons = self.node.state().services.unwell();
-        (!reasons.is_empty()).then(|| reasons.join(", "))
+        let state = self.node.state();
+        let required = services::required(state.store.get(TrustdCertificate::ID));
+        services::troubles(state.services.standings(), &required)
     }
 }

@@ -4,18 +4,23 @@
 //! Owns: `MachineStatus`: the table of what must be, while it boots and while it runs.
 //! Never: looks at anything itself: services, network and time have resources of their own.
 
+use proto::service::State;
 use resource::{Body, Controller, Desired, Failure, Input, Output, View};
 
 use crate::resources::{
-    MachineStage, MachineStatus, NetworkStatus, Service, TimeStatus, TrustdCertificate,
-    UnmetCondition,
+    DownService, MachineStage, MachineStatus, NetworkStatus, Service, TimeStatus,
+    TrustdCertificate, UnmetCondition,
 };
-use crate::services::{CORE, TRUSTD, health};
+use crate::services::{self, Standing};
 
 /// What must be, with why it is not; nothing when it is.
 type Row = (&'static str, fn(&View<'_>) -> Option<String>);
 
-const CONDITIONS: &[Row] = &[("time", time), ("network", network), ("services", services)];
+const CONDITIONS: &[Row] = &[
+    ("time", time),
+    ("network", network),
+    ("services", services_are_well),
+];
 
 pub(super) fn controller() -> Controller {
     Controller {
@@ -25,6 +30,7 @@ pub(super) fn controller() -> Controller {
             Input::of::<TimeStatus>().only("node"),
             Input::of::<NetworkStatus>().only("status"),
             Input::of::<Service>(),
+            Input::of::<DownService>(),
             Input::of::<TrustdCertificate>().only(TrustdCertificate::ID),
         ],
         outputs: vec![Output::of::<MachineStatus>()],
@@ -71,29 +77,22 @@ fn network(view: &View<'_>) -> Option<String> {
     (!missing.is_empty()).then(|| format!("not ready: {}", missing.join(", ")))
 }
 
-/// Those that the node cannot be without run, and no service that runs is unwell. An extension that does not
-/// run is its owner's trouble and not the machine's.
-fn services(view: &View<'_>) -> Option<String> {
-    let has_trustd = view.get::<TrustdCertificate>(TrustdCertificate::ID);
-    let needed = CORE.iter().chain(has_trustd.map(|_| &TRUSTD));
-    let missing = needed
-        .filter(|id| view.get::<Service>(id).is_none())
-        .map(|id| format!("{id} is not running"));
-    let unwell = view
-        .list::<Service>()
-        .filter(|service| {
-            let is_checked = health::is_checked(&service.metadata.id);
-            !service.spec.healthy.unwrap_or(!is_checked)
-        })
-        .map(|service| format!("{} is not healthy", service.metadata.id));
-    let trouble: Vec<String> = missing.chain(unwell).collect();
-    (!trouble.is_empty()).then(|| trouble.join(", "))
+fn services_are_well(view: &View<'_>) -> Option<String> {
+    let running = view.list::<Service>().map(|found| {
+        let id = found.metadata.id.as_str();
+        (id, Standing::of(id, State::Running, found.spec.healthy))
+    });
+    let down = view.list::<DownService>();
+    let down = down.map(|found| (found.metadata.id.as_str(), Standing::Down));
+    let required = services::required(view.get(TrustdCertificate::ID));
+    services::troubles(running.chain(down), &required)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::controllers::bench::Bench;
+    use crate::services::{CORE, TRUSTD};
 
     fn service(healthy: Option<bool>) -> Service {
         Service { healthy }
@@ -122,7 +121,7 @@ mod tests {
         };
         bench.say("status", network);
         for id in CORE {
-            bench.say(id, service(health::is_checked(id).then_some(true)));
+            bench.say(id, service(Some(true)));
         }
         bench
     }
@@ -181,23 +180,15 @@ mod tests {
         );
         let mut bench = well();
         bench.say("apid", service(Some(false)));
-        // Somebody checks it, and has not yet.
-        bench.say("udevd", service(None));
-        // Nobody does.
-        bench.say("ext-hello", service(None));
+        bench.say("imaged", DownService);
+        bench.take_away::<Service>("netd");
         assert_eq!(
             reason(&mut bench),
-            is("services", "apid is not healthy, udevd is not healthy")
+            is(
+                "services",
+                "apid is not healthy, imaged is not running, netd is not running"
+            )
         );
-        let mut bench = well();
-        let kind = <Service as resource::ResourceSpec>::KIND;
-        let wall = bench.now.wall;
-        let gone = bench
-            .store
-            .tear_down("test", "runtime", kind, "netd", wall)
-            .unwrap();
-        assert!(gone);
-        assert_eq!(reason(&mut bench), is("services", "netd is not running"));
     }
 
     #[test]

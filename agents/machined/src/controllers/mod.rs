@@ -72,10 +72,10 @@ use crate::kernel_modules::Wanted;
 use crate::news::{init, network};
 use crate::places::Places;
 use crate::resources::{
-    self, AcquireConfigSpec, AcquireConfigStatus, AddressStatus, AdjtimeStatus, CpuStats, Endpoint,
-    ExtensionStatus, JoinCertificate, LeaseStatus, LinkStatus, LoadedKernelModule, MachineConfig,
-    MachineStage, MaintenanceServiceRequest, MemoryStats, MetaKey, MetaLoaded, MountStatus,
-    Namespace, ResourceDefinition, RouteStatus, Service,
+    self, AcquireConfigSpec, AcquireConfigStatus, AddressStatus, AdjtimeStatus, CpuStats,
+    DownService, Endpoint, ExtensionStatus, JoinCertificate, LeaseStatus, LinkStatus,
+    LoadedKernelModule, MachineConfig, MachineStage, MaintenanceServiceRequest, MemoryStats,
+    MetaKey, MetaLoaded, MountStatus, Namespace, ResourceDefinition, RouteStatus, Service,
 };
 use crate::trust::{Wish, join};
 use crate::{
@@ -143,7 +143,6 @@ pub(crate) fn register(
         (sequence::OWNER, Output::of::<MachineStage>()),
         (adjtime::OWNER, Output::of::<AdjtimeStatus>()),
         (join::OWNER, Output::of::<JoinCertificate>()),
-        (init::OWNER, Output::of::<Service>()),
         (layers::OWNER, Output::of::<ExtensionStatus>()),
         (kernel_modules::OWNER, Output::of::<LoadedKernelModule>()),
         (network::LINKS, Output::of::<LinkStatus>()),
@@ -156,6 +155,10 @@ pub(crate) fn register(
     for (name, output) in sources {
         engine.register_source(name, vec![output])?;
     }
+    engine.register_source(
+        init::OWNER,
+        vec![Output::of::<Service>(), Output::of::<DownService>()],
+    )?;
     engine.register_source(
         perf::OWNER,
         vec![Output::of::<CpuStats>(), Output::of::<MemoryStats>()],

@@ -8,16 +8,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use proto::service::State as Life;
-
 use super::description::{Condition, Extension, Network};
 use crate::files;
 use crate::look::{Look, Silence};
 use crate::node::{Node, State};
 use crate::places::Places;
 use crate::resources::{HostnameStatus, MachineConfig, NodeAddress, RouteStatus};
-use crate::services::Health;
-use crate::services::health::is_checked;
+use crate::services::Standing;
 
 /// The longest environment file, in bytes.
 const ENVIRONMENT_FILE_MAX: u64 = 64 * 1024;
@@ -153,15 +150,10 @@ fn holds(state: &State, places: &Places, name: &str, condition: &Condition) -> b
         .get::<MachineConfig>(MachineConfig::ID)
         .map(|found| &found.0.machine);
     match condition {
-        Condition::Service(id) => state.services.get(id).is_some_and(|entry| {
-            entry.status.state == Life::Running
-                && match entry.health {
-                    Health::Good { .. } => true,
-                    // Not yet, or never.
-                    Health::Unknown => !is_checked(id),
-                    Health::Bad { .. } => false,
-                }
-        }),
+        Condition::Service(id) => {
+            let entry = state.services.get(id);
+            entry.is_some_and(|entry| entry.standing() == Standing::Well)
+        }
         // Its file system is asked elsewhere.
         Condition::Path(_) => false,
         Condition::Network(all) => all.iter().all(|one| is_ready(state, places, *one)),

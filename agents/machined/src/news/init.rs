@@ -14,8 +14,8 @@ use proto::supervisor::{ListFrom, Reply, Request};
 use super::{Error, Line, Retry};
 use crate::clock;
 use crate::node::Node;
-use crate::resources::Service;
-use crate::services::Change;
+use crate::resources::{DownService, Service};
+use crate::services::{Change, Standing};
 
 /// Who writes services as resources.
 pub(crate) const OWNER: &str = "v1alpha1.ServiceController";
@@ -108,9 +108,17 @@ pub(crate) fn tell(node: &Node, change: &Change) {
 }
 
 /// Shows the services that run as resources: each is destroyed when its process ends, and the next one
-/// begins at version 1.
+/// begins at version 1. Those that do not run though they should are for the controllers.
 pub(crate) fn mirror(node: &Node) {
     show(node, |_id| true);
+    let down: BTreeMap<String, DownService> = node
+        .state()
+        .services
+        .standings()
+        .filter(|(_, standing)| *standing == Standing::Down)
+        .map(|(id, _)| (id.to_owned(), DownService))
+        .collect();
+    node.replace(OWNER, down);
     node.services_changed.notify_waiters();
 }
 

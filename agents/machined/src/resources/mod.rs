@@ -66,9 +66,9 @@ pub(crate) use roots::{
     MaintenanceServiceCertificate, OsRootSecrets,
 };
 pub(crate) use runtime::{
-    EventSinkConfig, ExtensionStatus, KernelModuleSpec, KernelParamSpec, KernelParamStatus,
-    KmsgLogConfig, LoadedKernelModule, MachineStage, MachineStatus, MetaKey, MetaLoaded, Service,
-    UniqueMachineToken, UnmetCondition,
+    DownService, EventSinkConfig, ExtensionStatus, KernelModuleSpec, KernelParamSpec,
+    KernelParamStatus, KmsgLogConfig, LoadedKernelModule, MachineStage, MachineStatus, MetaKey,
+    MetaLoaded, Service, UniqueMachineToken, UnmetCondition,
 };
 pub(crate) use secrets::{ApiCertificate, CertSan, JoinCertificate, TrustdCertificate};
 pub(crate) use state::{

@@ -24,6 +24,19 @@ super::kind!(
     super::wire::service
 );
 
+/// A service that does not run, though it should. Its id is its name; clients see it in `MachineStatus`,
+/// if it is the machine's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DownService;
+
+super::kind!(
+    DownService,
+    "DownServices.runtime.ichor.dev" in "runtime",
+    [],
+    [],
+    Public
+);
+
 /// A system extension of the image. Its id is the file of its layer without `.sqsh`, or, without a
 /// layer, its place in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]

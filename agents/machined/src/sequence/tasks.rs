@@ -15,7 +15,8 @@ use super::table::Task;
 use crate::news::{Error, init};
 use crate::node::Node;
 use crate::resources::{KernelParamStatus, MachineConfig};
-use crate::{acquire, controllers, extensions, meta, proc, screen, state_volume, stored};
+use crate::services::is_the_machines;
+use crate::{acquire, controllers, extensions, meta, proc, state_volume, stored};
 
 /// How long a service may take to come up (the documents' limit for early services).
 const START_TIMEOUT: Duration = Duration::from_secs(300);
@@ -135,15 +136,12 @@ fn memory_size_check(node: &Node) {
     }
 }
 
-/// Waits until the services of this machine run, those of extensions included.
+/// Waits until the services run that the machine answers for.
 async fn start_all(node: &Node, label: &str) -> Result<(), String> {
     let names: Vec<String> = {
         let state = node.state();
-        let core = state.services.iter().map(|(id, _)| id.to_owned());
-        // An extension that fails is its owner's trouble and not the machine's, and a machine whose
-        // screen stays dark works.
-        core.filter(|id| !id.starts_with(extensions::PREFIX) && id != screen::NAME)
-            .collect()
+        let ids = state.services.iter().map(|(id, _)| id.to_owned());
+        ids.filter(|id| is_the_machines(id)).collect()
     };
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     wait_for(node, &names, label, START_TIMEOUT).await

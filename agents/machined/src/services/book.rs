@@ -11,8 +11,8 @@ use api::machine;
 use api::machine::service_state_event::Action;
 use proto::service::{Exit, ServiceStatus, State};
 
+use super::judgement::Standing;
 use crate::clock;
-use crate::screen;
 
 /// How many lines of history one service has: some restarts, with room.
 const HISTORY_MAX: usize = 64;
@@ -261,38 +261,19 @@ impl Book {
         Some(entry.note(message, at))
     }
 
-    /// What is wrong with which services.
-    pub(crate) fn unwell(&self) -> Vec<String> {
-        self.iter()
-            // An extension that fails is its owner's trouble and not the machine's, and a machine whose
-            // screen stays dark works.
-            .filter(|(id, _)| !id.starts_with(crate::extensions::PREFIX) && *id != screen::NAME)
-            .filter_map(|(id, entry)| {
-                let name = name_of(action(&entry.status));
-                match (entry.status.state, &entry.health) {
-                    (State::Finished, _) | (State::Running, Health::Good { .. }) => None,
-                    // Who has no check is well when it runs.
-                    (State::Running, Health::Unknown) if !super::health::is_checked(id) => None,
-                    // A service that somebody stopped is as they want it.
-                    (State::Stopped, _) => None,
-                    (State::Running, Health::Unknown | Health::Bad { .. }) => {
-                        Some(format!("{id} is not healthy"))
-                    }
-                    (
-                        State::Waiting
-                        | State::Starting
-                        | State::Stopping
-                        | State::BackingOff
-                        | State::Failed,
-                        _,
-                    ) => Some(format!("{id} is {}", name.to_lowercase())),
-                }
-            })
-            .collect()
+    /// How all services stand, by name.
+    pub(crate) fn standings(&self) -> impl Iterator<Item = (&str, Standing)> {
+        self.iter().map(|(id, entry)| (id, entry.standing()))
     }
 }
 
 impl Entry {
+    /// How it stands.
+    pub(crate) fn standing(&self) -> Standing {
+        let status = &self.status;
+        Standing::of(status.name.as_str(), status.state, self.health.is_good())
+    }
+
     /// Whether it waits for something that init does not know.
     pub(crate) const fn is_waiting(&self) -> bool {
         matches!(self.held, Held::Waiting(_))
@@ -528,15 +509,17 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_is_unwell_is_named() {
+    fn how_a_service_stands_follows_its_state_and_its_checks() {
         let mut book = Book::default();
+        let stands = |book: &Book| book.get("apid").unwrap().standing();
+
         book.apply(status(State::Running), now());
-        assert_eq!(book.unwell(), ["apid is not healthy"]);
-
+        assert_eq!(stands(&book), Standing::Unhealthy);
         book.check("apid", Ok(()), SystemTime::now());
-        assert!(book.unwell().is_empty());
-
+        assert_eq!(stands(&book), Standing::Well);
         book.apply(status(State::BackingOff), now());
-        assert_eq!(book.unwell(), ["apid is waiting"]);
+
+        let all: Vec<(&str, Standing)> = book.standings().collect();
+        assert_eq!(all, [("apid", Standing::Down)]);
     }
 }

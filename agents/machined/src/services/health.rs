@@ -44,7 +44,7 @@ const CHECKS: &[(&str, Check)] = &[
 
 /// Says whether anybody checks the service.
 #[must_use]
-pub(crate) fn is_checked(id: &str) -> bool {
+pub(super) fn is_checked(id: &str) -> bool {
     CHECKS.iter().any(|(known, _)| *known == id)
 }
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The services as operators see them.
 //!
-//! Owns: the list, each one's state name, history and health, and which ones may be controlled.
+//! Owns: the list, each one's state name, history, health and standing, and which ones may be controlled.
 //! Never: starts or stops one; init does.
 
 mod agent;
 mod book;
 pub(crate) mod health;
+mod judgement;
 
 pub(crate) use agent::{Agent, start};
 pub(crate) use book::{Book, Change, Entry, Health};
+pub(crate) use judgement::{Standing, is_the_machines, required, troubles};
 
 use crate::{containers, extensions};
 
@@ -45,5 +47,10 @@ impl Verb {
 /// be reached again, so only extension services and containers are the operator's.
 #[must_use]
 pub(crate) fn may_control(id: &str, _verb: Verb) -> bool {
+    is_the_operators(id)
+}
+
+/// Says whether a service is an extension's or a container.
+fn is_the_operators(id: &str) -> bool {
     id.starts_with(extensions::PREFIX) || id.starts_with(containers::PREFIX)
 }

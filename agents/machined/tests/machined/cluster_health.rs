@@ -10,8 +10,9 @@ use proto::service::State;
 use tokio::net::TcpListener;
 use tonic::{Code, Status, Streaming};
 
-use crate::api::running;
-use crate::clients::{as_admin, with_role};
+use crate::api::{run, running};
+use crate::clients::{Client, as_admin, with_role};
+use crate::life::unmet;
 use crate::node::{DEADLINE, TestNode, status};
 
 fn asked(seconds: i64, control_plane: &[&str]) -> HealthCheckRequest {
@@ -45,18 +46,21 @@ async fn told(node: &TestNode, request: HealthCheckRequest) -> (Vec<String>, Sta
     }
 }
 
-/// A node whose apid listens, as its check sees it.
-async fn well() -> (TestNode, TcpListener) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+/// A node whose apid and trustd run and listen, as their checks see it.
+async fn well() -> (TestNode, Client, [TcpListener; 2]) {
+    let apid = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let trustd = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut node = TestNode::new("");
-    node.apid_port = listener.local_addr().unwrap().port();
-    let (node, _client) = crate::api::run(node).await;
-    (node, listener)
+    node.apid_port = apid.local_addr().unwrap().port();
+    node.trustd = trustd.local_addr().unwrap();
+    let (node, client) = run(node).await;
+    node.set_service(status("trustd", State::Running, 10));
+    (node, client, [apid, trustd])
 }
 
 #[tokio::test(flavor = "current_thread")]
 async fn diag_03_every_check_is_named_and_what_is_not_built_is_no_health() {
-    let (node, _apid) = well().await;
+    let (node, _client, _doors) = well().await;
 
     let (told, ended) = told(&node, asked(20, &["10.5.0.9", "10.5.0.2"])).await;
 
@@ -88,7 +92,7 @@ async fn diag_03_every_check_is_named_and_what_is_not_built_is_no_health() {
 
 #[tokio::test(flavor = "current_thread")]
 async fn what_is_not_well_is_waited_for_and_is_the_reason_in_the_end() {
-    let (node, _apid) = well().await;
+    let (node, _client, _doors) = well().await;
     node.set_service(status("udevd", State::BackingOff, 0));
     let reason = "waiting for all services to be healthy: udevd is ";
     node.until("udevd is down", async || {
@@ -111,6 +115,32 @@ async fn what_is_not_well_is_waited_for_and_is_the_reason_in_the_end() {
     assert!(lines[0].contains("only this node is checked"), "{lines:?}");
     let last = "waiting for all services to be healthy: OK".to_owned();
     assert!(lines.contains(&last), "{lines:?}");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn the_machine_and_its_cluster_are_told_the_same_of_services() {
+    let (node, mut client, _doors) = well().await;
+
+    for (state, expected) in [
+        (State::Running, None),
+        (State::BackingOff, Some("agent is not running")),
+        // It waits for what it needs.
+        (State::Waiting, None),
+        (State::Failed, Some("agent is not running")),
+    ] {
+        node.set_service(status("agent", state, 0));
+        node.until("the machine says so", async || {
+            let unmet = unmet(&mut client).await?;
+            let said = unmet.iter().find_map(|one| one.strip_prefix("services: "));
+            (said == expected).then_some(())
+        })
+        .await;
+        let (_, ended) = told(&node, asked(0, &[])).await;
+        let said = ended.message();
+        let said = said.strip_prefix("waiting for all services to be healthy: ");
+        assert_eq!(said, expected);
+        assert_eq!(ended.code() == Code::Unimplemented, expected.is_none());
+    }
 }
 
 #[tokio::test(flavor = "current_thread")]

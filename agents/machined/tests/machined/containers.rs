@@ -58,11 +58,7 @@ impl Lab {
 
     /// Gives the node these containers, and no others.
     async fn apply(&mut self, containers: &[&str]) {
-        let mut text = self.base.clone();
-        for container in containers {
-            text.push_str("---\napiVersion: v1alpha1\nkind: ContainerConfig\n");
-            text.push_str(container);
-        }
+        let text = with_containers(&self.base, containers);
         let request = apply(&text, Mode::NoReboot);
         self.client.apply_configuration(request).await.unwrap();
     }
@@ -108,6 +104,15 @@ impl Lab {
             })
             .await;
     }
+}
+
+fn with_containers(base: &str, containers: &[&str]) -> String {
+    let mut text = base.to_owned();
+    for container in containers {
+        text.push_str("---\napiVersion: v1alpha1\nkind: ContainerConfig\n");
+        text.push_str(container);
+    }
+    text
 }
 
 fn asked_and_kept(all: &[String]) -> (Vec<&String>, Option<&String>) {
@@ -223,6 +228,22 @@ async fn how_far_an_image_is_and_why_it_does_not_come_is_seen_in_services() {
     lab.imaged.lock().unwrap().end = Some(Ok("/bin/web"));
     lab.apply(&[&WEB.replace("busybox", "other")]).await;
     lab.until_ordered(&FIRST).await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_boot_does_not_wait_for_a_container() {
+    let mut node = TestNode::new("");
+    // init knows it from before, and starts it again and again.
+    node.set_service(status("ctr-web", State::BackingOff, 0));
+    node.start();
+    node.until_maintenance().await;
+    let mut client = node.client().await;
+
+    let text = with_containers(&configuration("box"), &[WEB]);
+    let request = apply(&text, Mode::Auto);
+    client.apply_configuration(request).await.unwrap();
+
+    node.until_stage(MachineStage::Running).await;
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -74,7 +74,7 @@ async fn a_shutdown_turns_the_machine_off_or_halts_it() {
 }
 
 /// The conditions that the last event about the machine calls unmet.
-async fn unmet(client: &mut Client) -> Option<Vec<String>> {
+pub(crate) async fn unmet(client: &mut Client) -> Option<Vec<String>> {
     let last = events(client, "MachineStatusEvent").await.pop()?;
     let status = machine::MachineStatusEvent::decode(&last[..])
         .ok()?
