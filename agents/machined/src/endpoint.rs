@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Finds the addresses of the control plane, by the host that the configuration names.
+//! Finds the addresses of the host that leads to the control plane.
 //!
-//! Owns: `Endpoint` `controlplane`, and when a name that nobody knows is asked for again.
-//! Never: shows the addresses of another host than that of the configuration.
+//! Owns: `HostAddresses`, and when a name that nobody knows is asked for again.
+//! Never: says what the host leads to; `controllers::static_endpoint` does.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use crate::acquire;
 use crate::node::Node;
-use crate::resources::Endpoint;
+use crate::resources::HostAddresses;
 
 /// Who writes them.
-pub(crate) const OWNER: &str = "k8s.StaticEndpointController";
+pub(crate) const OWNER: &str = "k8s.lookup";
 
 /// The first pause after a failure, and the longest: at the start there is no network yet.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -26,25 +26,22 @@ pub(crate) async fn follow(node: Arc<Node>) {
     let mut hosts = node.endpoint.subscribe();
     let (first, longest) = PAUSE;
     let mut pause = first;
-    let mut shown: Option<String> = None;
+    let mut asked: Option<String> = None;
     let mut said = String::new();
     loop {
         let host = hosts.borrow_and_update().clone();
-        if host != shown {
-            // What is shown is another host's.
-            show(&node, None);
+        if host != asked {
             pause = first;
         }
         let found = match &host {
             None => Ok(None),
-            Some(host) => acquire::addresses(&node.places, host).await.map(Some),
+            Some(host) => acquire::addresses(&node.places, host)
+                .await
+                .map(|addresses| Some((host.clone(), in_order(addresses)))),
         };
         let changed = match found {
-            Ok(addresses) => {
-                // Unless another host was named meanwhile: then it is that one's turn at once.
-                if *hosts.borrow() == host {
-                    show(&node, addresses);
-                }
+            Ok(found) => {
+                node.replace(OWNER, BTreeMap::from_iter(found));
                 pause = first;
                 said.clear();
                 hosts.changed().await
@@ -64,16 +61,13 @@ pub(crate) async fn follow(node: Arc<Node>) {
         if changed.is_err() {
             return;
         }
-        shown = host;
+        asked = host;
     }
 }
 
-fn show(node: &Node, addresses: Option<Vec<IpAddr>>) {
-    let wanted = addresses.map(|mut addresses| {
-        addresses.sort_unstable();
-        addresses.dedup();
-        addresses.truncate(ADDRESSES_MAX);
-        (Endpoint::CONTROL_PLANE.to_owned(), Endpoint { addresses })
-    });
-    node.replace(OWNER, BTreeMap::from_iter(wanted));
+fn in_order(mut addresses: Vec<IpAddr>) -> HostAddresses {
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses.truncate(ADDRESSES_MAX);
+    HostAddresses(addresses)
 }

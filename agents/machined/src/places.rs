@@ -125,7 +125,7 @@ impl Places {
     /// What kernel parameters were before machined set them, as long as the machine runs.
     #[must_use]
     pub fn kernel_parameters_before(&self) -> PathBuf {
-        self.at("/run/ichor/machined.sysctls")
+        self.at("/run/ichor/machined.kernel-parameters")
     }
 
     /// How far logs were sent, as long as the machine runs.

@@ -73,7 +73,7 @@ use crate::news::{init, network};
 use crate::places::Places;
 use crate::resources::{
     self, AcquireConfigSpec, AcquireConfigStatus, AddressStatus, AdjtimeStatus, CpuStats,
-    DownService, Endpoint, ExtensionStatus, JoinCertificate, LeaseStatus, LinkStatus,
+    DownService, ExtensionStatus, HostAddresses, JoinCertificate, LeaseStatus, LinkStatus,
     LoadedKernelModule, MachineConfig, MachineStage, MaintenanceServiceRequest, MemoryStats,
     MetaKey, MetaLoaded, MountStatus, Namespace, ResourceDefinition, RouteStatus, Service,
 };
@@ -150,7 +150,7 @@ pub(crate) fn register(
         (network::ROUTES, Output::of::<RouteStatus>()),
         (network::LEASES, Output::of::<LeaseStatus>()),
         (mounted::OWNER, Output::of::<MountStatus>()),
-        (endpoint::OWNER, Output::of::<Endpoint>()),
+        (endpoint::OWNER, Output::of::<HostAddresses>()),
     ];
     for (name, output) in sources {
         engine.register_source(name, vec![output])?;
@@ -327,6 +327,7 @@ mod tests {
             .collect();
         let known = [
             acquire::TASK,
+            endpoint::OWNER,
             join::OWNER,
             meta::OWNER,
             mounted::OWNER,

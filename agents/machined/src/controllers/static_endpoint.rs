@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Which name or address of the configuration leads to the control plane.
+//! Where the configuration says that the control plane is.
 //!
-//! Owns: telling it to `crate::endpoint`, which finds the addresses.
+//! Owns: `Endpoint` `controlplane`, and telling `crate::endpoint` whose addresses are asked for.
 //! Never: looks up a name: that takes time, and all controllers share one thread.
 
-use resource::{Body, Controller, Input};
+use resource::{Body, Controller, Input, Output};
 use tokio::sync::watch;
 
 use super::cluster;
 use super::roots::endpoint;
-use crate::resources::MachineConfig;
+use crate::resources::{Endpoint, HostAddresses, MachineConfig};
 
 pub(super) fn controller(wanted: watch::Sender<Option<String>>) -> Controller {
     Controller {
-        name: "k8s.StaticEndpointWishController",
-        inputs: vec![Input::of::<MachineConfig>().only(MachineConfig::ID)],
-        outputs: Vec::new(),
-        body: Body::Acting(Box::new(move |view, _| {
+        name: "k8s.StaticEndpointController",
+        inputs: vec![
+            Input::of::<MachineConfig>().only(MachineConfig::ID),
+            Input::of::<HostAddresses>(),
+        ],
+        outputs: vec![Output::of::<Endpoint>()],
+        body: Body::Acting(Box::new(move |view, desired| {
             let host = cluster(view).and_then(endpoint).map(|url| url.0.host);
+            // What is known of another host is not shown.
+            let found = host
+                .as_deref()
+                .and_then(|host| view.get::<HostAddresses>(host));
+            if let Some(found) = found {
+                let addresses = found.0.clone();
+                desired.put(Endpoint::CONTROL_PLANE, Endpoint { addresses });
+            }
             wanted.send_if_modified(|present| {
                 let differs = *present != host;
                 *present = host;
@@ -30,6 +41,8 @@ pub(super) fn controller(wanted: watch::Sender<Option<String>>) -> Controller {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
     use crate::controllers::bench::Bench;
     use crate::testing::{configuration, worker};
@@ -48,5 +61,25 @@ mod tests {
         bench.say(MachineConfig::ID, named);
         bench.run();
         assert_eq!(told.borrow_and_update().as_deref(), Some("api.example"));
+    }
+
+    #[test]
+    fn rsrc_029_the_addresses_of_that_host_are_shown_and_those_of_no_other() {
+        let mut bench = Bench::of(controller(watch::Sender::default()));
+        let shown = |bench: &mut Bench| {
+            bench.run();
+            let found = bench.store.get::<Endpoint>(Endpoint::CONTROL_PLANE);
+            found.map(|found| found.addresses.clone())
+        };
+        let address: IpAddr = "10.5.0.2".parse().unwrap();
+        bench.say(MachineConfig::ID, worker());
+        assert_eq!(shown(&mut bench), None);
+
+        bench.say("10.5.0.2", HostAddresses(vec![address]));
+        assert_eq!(shown(&mut bench), Some(vec![address]));
+
+        let named = configuration("https://10.5.0.2:6443", "https://api.example:6443");
+        bench.say(MachineConfig::ID, named);
+        assert_eq!(shown(&mut bench), None);
     }
 }

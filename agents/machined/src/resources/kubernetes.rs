@@ -205,6 +205,18 @@ impl Endpoint {
     pub(crate) const CONTROL_PLANE: &'static str = "controlplane";
 }
 
+/// The addresses of a host that was looked up. Its id is the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HostAddresses(pub Vec<IpAddr>);
+
+super::kind!(
+    HostAddresses,
+    "HostAddresses.kubernetes.ichor.dev" in "k8s",
+    [],
+    [],
+    Public
+);
+
 spec! {
     /// The addresses that the kubelet registers: at most one of each kind. Its id is `kubelet`.
     NodeIp,

@@ -45,9 +45,9 @@ pub(crate) use control_plane::{
 pub(crate) use files::{EtcFileSpec, EtcFileStatus, MountStatus};
 pub(crate) use hardware::{MemoryModule, Processor, SystemInformation};
 pub(crate) use kubernetes::{
-    Endpoint, IdMapping, KubePrismConfig, KubePrismEndpoint, KubePrismEndpoints, KubeletConfig,
-    KubeletSpec, Mount, NodeAddressFilter, NodeIp, NodeIpConfig, NodeLabelSpec, NodeTaintSpec,
-    Nodename, SeccompProfile, StaticPod,
+    Endpoint, HostAddresses, IdMapping, KubePrismConfig, KubePrismEndpoint, KubePrismEndpoints,
+    KubeletConfig, KubeletSpec, Mount, NodeAddressFilter, NodeIp, NodeIpConfig, NodeLabelSpec,
+    NodeTaintSpec, Nodename, SeccompProfile, StaticPod,
 };
 pub(crate) use links::{
     BondSlave, BondSpec, BridgeSlave, BridgeSpec, LinkSpec, StpSpec, VlanSpec, WireguardPeer,
