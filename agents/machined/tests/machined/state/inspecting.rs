@@ -67,6 +67,12 @@ async fn rpc_001_002_every_resource_belongs_to_whom_the_graph_says() {
         "v1alpha1"
     ));
     assert!(has(
+        "k8s.StaticEndpointController",
+        DependencyEdgeType::InputWeak,
+        "MachineConfigs.config.talos.dev",
+        "v1alpha1"
+    ));
+    assert!(has(
         "files.EtcFileController",
         DependencyEdgeType::InputStrong,
         "EtcFileSpecs.files.talos.dev",
