@@ -14,9 +14,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dashboard::{Dial, Dialled, Ended, Seat, Source};
+use dashboard::{Dial, Dialled, Seat, Source};
 use proto::paths::{READER_API_SOCKET, READY_FD};
 use sys::fs::{Mode, OFlags};
+use tokio::signal::unix::{SignalKind, signal};
 use tonic::metadata::MetadataMap;
 use tonic::transport::Endpoint;
 
@@ -29,7 +30,7 @@ const EVERY: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
     match run() {
-        Ok(Ended::Left | Ended::Asked) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Standard output is the terminal; a log that cannot be written has nobody to be told to.
             let _ = writeln!(std::io::stderr(), "{error}");
@@ -58,7 +59,7 @@ fn at<E: Into<std::io::Error>>(step: &'static str) -> impl FnOnce(E) -> Failed {
     }
 }
 
-fn run() -> Result<Ended, Failed> {
+fn run() -> Result<(), Failed> {
     // Before anything opens a descriptor, as `take` asks.
     let ready = sys::inherited::take(READY_FD).ok();
     take_terminal()?;
@@ -69,9 +70,24 @@ fn run() -> Result<Ended, Failed> {
         .enable_all()
         .build()
         .map_err(at("start the event loop"))?;
+    runtime.block_on(show())
+}
+
+/// Shows the dashboard until a signal comes; what is under way is dropped, and the terminal is as before.
+async fn show() -> Result<(), Failed> {
+    let hear = |kind| signal(kind).map_err(at("hear signals"));
+    let mut terminate = hear(SignalKind::terminate())?;
+    let mut interrupt = hear(SignalKind::interrupt())?;
+    let mut hang_up = hear(SignalKind::hangup())?;
     let names = [NAME.to_owned()];
-    let shown = dashboard::run(&names, Seat::AtTheNode, Arc::new(Machined), EVERY);
-    runtime.block_on(shown).map_err(at("use the terminal"))
+    tokio::select! {
+        shown = dashboard::run(&names, Seat::AtTheNode, Arc::new(Machined), EVERY) => {
+            shown.map_err(at("use the terminal"))
+        }
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
+    }
 }
 
 /// Makes the terminal standard input and output, and shows it. The first terminal that a session opens

@@ -8,16 +8,13 @@ use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dashboard::{Dial, Dialled, Ended, Seat};
-use tokio::time::sleep;
+use dashboard::{Dial, Dialled, Seat};
 
 use crate::session::Target;
 use crate::trouble::Trouble;
 
 /// Nobody sees more, and the node has other work.
 const INTERVAL_MIN: Duration = Duration::from_millis(250);
-/// How long a signal takes at most to be heard by those who wait for signals of every command.
-const UNHEARD: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(target: Target, every: Duration) -> Result<(), Trouble> {
     if every < INTERVAL_MIN {
@@ -37,14 +34,7 @@ pub(crate) async fn run(target: Target, every: Duration) -> Result<(), Trouble> 
     }
     let nodes = Arc::new(Nodes { target });
     let ended = dashboard::run(&names, Seat::Elsewhere, nodes, every).await;
-    match ended.map_err(|error| Trouble::new(format!("the terminal failed: {error}")))? {
-        Ended::Left => Ok(()),
-        Ended::Asked => {
-            // It is heard for the whole command, too, which then ends by its number.
-            sleep(UNHEARD).await;
-            Err(Trouble::new("a signal ended the dashboard"))
-        }
-    }
+    ended.map_err(|error| Trouble::new(format!("the terminal failed: {error}")))
 }
 
 /// The nodes of the command line.

@@ -11,6 +11,7 @@
 )]
 
 use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The command on a terminal of 30 lines.
 pub(crate) struct Terminal {
     child: std::process::Child,
+    /// Where the number of the command's process is.
+    number: PathBuf,
     pieces: Receiver<Vec<u8>>,
     shown: String,
 }
@@ -32,15 +35,33 @@ impl Terminal {
     }
 
     /// The same on a terminal that says that it has so many columns and rows.
-    pub(crate) fn sized(desk: &Desk, line: &str, (columns, rows): (u16, u16)) -> Self {
+    pub(crate) fn sized(desk: &Desk, line: &str, size: (u16, u16)) -> Self {
+        Self::after("", desk, line, size)
+    }
+
+    /// The same with something that a shell does before it becomes the command.
+    pub(crate) fn after(
+        before: &str,
+        desk: &Desk,
+        line: &str,
+        (columns, rows): (u16, u16),
+    ) -> Self {
         let program = env!("CARGO_BIN_EXE_ichorctl");
         let command = format!(
-            "stty rows {rows} cols {columns}; {program} {line}; code=$?; stty -a; exit $code"
+            "stty rows {rows} cols {columns}; \
+             sh -c '{before} echo $$ >{}; exec {program} {line}'; \
+             code=$?; stty -a; exit $code",
+            number(desk).display()
         );
+        Self::with(&command, desk)
+    }
+
+    /// A terminal with something else on it.
+    pub(crate) fn with(command: &str, desk: &Desk) -> Self {
         let mut child = Command::new("env")
             // Tests may run where these are ignored, as with nohup.
             .args(["--default-signal=HUP,INT,TERM", "script"])
-            .args(["-qec", &command, "/dev/null"])
+            .args(["-qec", command, "/dev/null"])
             .current_dir(&desk.folder)
             .env("HOME", &desk.folder)
             .env("TERM", "xterm")
@@ -60,6 +81,7 @@ impl Terminal {
         });
         Self {
             child,
+            number: number(desk),
             pieces,
             shown: String::new(),
         }
@@ -95,6 +117,15 @@ impl Terminal {
         stdin.flush().unwrap();
     }
 
+    /// Sends the command a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let number = std::fs::read_to_string(&self.number).unwrap();
+        let sent = Command::new("kill")
+            .args(["-s", name, number.trim()])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
     /// The exit code and all that was shown.
     pub(crate) fn end(mut self) -> (i32, String) {
         let deadline = Instant::now() + PATIENCE;
@@ -106,8 +137,21 @@ impl Terminal {
                 Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.shown),
             }
         }
-        (self.child.wait().unwrap().code().unwrap(), self.shown)
+        let code = self.child.wait().unwrap().code().unwrap();
+        (code, std::mem::take(&mut self.shown))
     }
+}
+
+impl Drop for Terminal {
+    /// What is still on it is hung up.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn number(desk: &Desk) -> PathBuf {
+    desk.folder.with_extension("tmp").join("number")
 }
 
 /// What stands on a terminal of 30 lines after all this was written to it: only what changed is

@@ -17,6 +17,6 @@ mod terminal;
 mod units;
 mod view;
 
-pub use live::{Ended, run};
+pub use live::run;
 pub use model::Seat;
 pub use serve::{Dial, Dialled, Source};

@@ -8,7 +8,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -23,16 +22,8 @@ const GAP: Duration = Duration::from_millis(250);
 /// News that wait; more make the one who asks wait.
 const NEWS_MAX: usize = 64;
 
-/// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// The operator left.
-    Left,
-    /// A signal asked for it.
-    Asked,
-}
-
-/// Shows nodes until the operator leaves; each is asked `every` so often while it is shown.
+/// Shows nodes until the operator leaves; each is asked `every` so often while it is shown. Whoever
+/// hears a signal meanwhile drops this: the terminal is as before then.
 ///
 /// # Errors
 /// The terminal cannot be used, or is gone.
@@ -41,10 +32,8 @@ pub async fn run(
     seat: Seat,
     dial: Arc<dyn Dial>,
     every: Duration,
-) -> io::Result<Ended> {
+) -> io::Result<()> {
     let mut dashboard = Dashboard::new(names, seat);
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
     let mut screen = Screen::open()?;
     let mut keys = terminal::keys();
     let (tell, mut news) = mpsc::channel(NEWS_MAX);
@@ -79,7 +68,7 @@ pub async fn run(
                         start(dashboard.place().0);
                     }
                     Action::Want => { want.send_replace(dashboard.wanted()); }
-                    Action::Quit => return Ok(Ended::Left),
+                    Action::Quit => return Ok(()),
                 }
                 drawn_at = draw(&mut screen, &dashboard)?;
                 is_stale = false;
@@ -92,8 +81,6 @@ pub async fn run(
                 drawn_at = draw(&mut screen, &dashboard)?;
                 is_stale = false;
             }
-            _ = terminate.recv() => return Ok(Ended::Asked),
-            _ = hang_up.recv() => return Ok(Ended::Asked),
         }
     }
 }

@@ -5,7 +5,6 @@
 //! Never: leaves it changed, however the dashboard ends.
 
 use std::io::{self, Stdout, stdout};
-use std::time::Duration;
 
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::{event, terminal};
@@ -17,8 +16,6 @@ use crate::keys::{self, Key};
 
 /// What a terminal has that does not know its size, as those on serial lines.
 const USUAL: Rect = Rect::new(0, 0, 80, 24);
-/// How soon the thread notices that nobody wants its keys any more.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// The terminal. It is as before when this is dropped.
 #[derive(Debug)]
@@ -75,16 +72,13 @@ impl Drop for Screen {
     }
 }
 
-/// Waits for keys in a thread, until nobody takes them.
+/// Waits for keys in a thread. A key that nobody takes ends it; without one it ends with the process, which
+/// does not wait for it: a thread that looked for its end would wake an idle node again and again.
 pub(crate) fn keys() -> mpsc::Receiver<io::Result<Key>> {
     let (send, receive) = mpsc::channel(16);
     std::thread::spawn(move || {
-        while !send.is_closed() {
-            let event = match event::poll(LOOK) {
-                Ok(false) => continue,
-                Ok(true) => event::read(),
-                Err(error) => Err(error),
-            };
+        loop {
+            let event = event::read();
             let is_broken = event.is_err();
             let key = event.map(|event| keys::meaning(&event)).transpose();
             if let Some(key) = key
