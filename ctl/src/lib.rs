@@ -24,6 +24,7 @@ mod args_resource;
 mod args_run;
 mod beside;
 mod commands;
+mod completing;
 mod container;
 mod dial;
 #[cfg(test)]
@@ -90,6 +91,11 @@ pub fn run(
     environment: &Environment,
     screen: &mut Screen<'_>,
 ) -> Outcome {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(words) = completing::asked(&arguments) {
+        completing::run(&words, environment, screen);
+        return Outcome::Done;
+    }
     let line = match tree::parse(arguments) {
         Ok(line) => line,
         Err(answer) => return say(&answer, screen),

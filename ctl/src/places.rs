@@ -48,6 +48,8 @@ pub struct Environment {
     pub ages_until: Option<UnixTime>,
     /// The pause between two looks at a node that goes down; `None`: a second.
     pub pause: Option<Duration>,
+    /// How long nodes may take to say what a word can be; `None`: two seconds.
+    pub patience: Option<Duration>,
     /// What becomes of signals.
     pub signals: Signals,
 }
@@ -69,6 +71,7 @@ impl Environment {
             authorities: value("SSL_CERT_FILE").map(PathBuf::from),
             ages_until: None,
             pause: None,
+            patience: None,
             signals: Signals::Heard,
         }
     }

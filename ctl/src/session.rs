@@ -107,6 +107,15 @@ impl Target {
         Ok(addresses(dialled)?.into_iter().map(target).collect())
     }
 
+    /// The same for each endpoint on its own.
+    pub(crate) fn ways(&self) -> Vec<Self> {
+        let way = |address: &Address| Self {
+            addresses: vec![address.clone()],
+            ..self.clone()
+        };
+        self.addresses.iter().map(way).collect()
+    }
+
     /// Connects.
     pub(crate) async fn open(&self) -> Result<Session, Trouble> {
         let line = dial::any(&self.addresses, &self.tls).await?;

@@ -115,7 +115,7 @@ fn switch(arg: Arg) -> Arg {
 }
 
 /// Reads what Go's `strconv.ParseBool` takes.
-fn truth(text: &str) -> Result<bool, String> {
+pub(crate) fn truth(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),

@@ -50,6 +50,25 @@ impl Kind {
         }
     }
 
+    /// What it is called when nobody wants more than one name: its words in the plural without the group,
+    /// if the node knows it by that.
+    pub(crate) fn usual_name(&self) -> String {
+        let word = self.name.split('.').next().unwrap_or_default();
+        let usual = if self.is_called(word) {
+            word
+        } else {
+            self.name.as_str()
+        };
+        usual.to_ascii_lowercase()
+    }
+
+    /// Everything it is called.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name)
+            .chain(&self.aliases)
+            .map(String::as_str)
+    }
+
     fn is_called(&self, named: &str) -> bool {
         let mut aliases = self.aliases.iter();
         aliases.any(|alias| alias.eq_ignore_ascii_case(named))

@@ -29,7 +29,10 @@ pub(crate) fn list(request: &m::ListRequest, metadata: Option<Metadata>) -> Piec
             ..Default::default()
         })];
     }
-    if request.root == "/gone" {
+    if let "/rude/" | "/many/" = request.root.as_str() {
+        return strange(&request.root, metadata);
+    }
+    if let "/gone" | "/gone/" = request.root.as_str() {
         return vec![Err(Status::not_found("cannot list /gone"))];
     }
     let file = |relative: &str, mode, size, link: &str, error: &str| m::FileInfo {
@@ -54,6 +57,36 @@ pub(crate) fn list(request: &m::ListRequest, metadata: Option<Metadata>) -> Piec
         files.insert(1, file("x", 0, 0, "", "cannot list /broken/x: gone"));
     }
     files.into_iter().map(Ok).collect()
+}
+
+/// Folders that are hard on whoever completes a path.
+fn strange(root: &str, metadata: Option<Metadata>) -> Pieces<m::FileInfo> {
+    let file = |name: &str| {
+        Ok(m::FileInfo {
+            metadata: metadata.clone(),
+            relative_name: name.to_owned(),
+            is_dir: name == "folder",
+            ..Default::default()
+        })
+    };
+    if root == "/many/" {
+        return (0..5000).map(|number| file(&number.to_string())).collect();
+    }
+    let names = [
+        ".",
+        "plain",
+        "folder",
+        "folder/below",
+        "a b",
+        "$(touch run)",
+        "`touch run`",
+        "a;touch run",
+        "a'b",
+        "a\nb",
+        "a\x1b[2J",
+        "",
+    ];
+    names.into_iter().map(file).collect()
 }
 
 pub(crate) fn usage(

@@ -66,6 +66,8 @@ impl Desk {
             authorities: None,
             ages_until: Some(LATER),
             pause: Some(Duration::from_millis(10)),
+            // A machine that is busy with other tests may take a while.
+            patience: Some(Duration::from_secs(30)),
             signals: Signals::Left,
         };
         std::fs::create_dir_all(folder.with_extension("tmp")).unwrap();

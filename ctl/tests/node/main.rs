@@ -12,6 +12,7 @@
 mod answers;
 mod cabinet;
 mod changing;
+mod completing;
 mod dashboard;
 mod desk;
 mod double;
