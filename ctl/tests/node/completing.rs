@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Completion: what is offered for the last of some words.
+//! Completion: what is offered for the last of some words, and the scripts that ask for it.
 //!
 //! Owns: each source of words, and that nothing else is ever said.
-//! Never: needs a shell.
+//! Never: trusts a script that no shell has read: bash reads its own here.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "a test fails where it stands"
+)]
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ichorctl::Outcome;
 
 use crate::desk::Desk;
 use crate::double::Node;
+use crate::terminal::Terminal;
 
 /// The answer for a line whose words one blank parts; at the end of it a blank begins a word.
 fn answer(desk: &Desk, line: &str) -> String {
@@ -317,4 +323,164 @@ fn cmd_008_a_node_that_is_silent_holds_nobody_up() {
 
     // Any other command waits for 10 seconds.
     assert!(begun_at.elapsed() < Duration::from_secs(9));
+}
+
+/// The words of a line as bash parts them: at blanks, and around `=` and `:`.
+fn parted(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for word in line.split(' ') {
+        let mut rest = word;
+        while let Some(at) = rest.find(['=', ':']) {
+            if at > 0 {
+                words.push(rest[..at].to_owned());
+            }
+            words.push(rest[at..=at].to_owned());
+            rest = &rest[at + 1..];
+        }
+        if !rest.is_empty() || word.is_empty() {
+            words.push(rest.to_owned());
+        }
+    }
+    words
+}
+
+/// Where the program is.
+fn programs() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_ichorctl")).parent().unwrap()
+}
+
+/// What bash offers for the last word of a line, with our script sourced.
+fn completed(desk: &Desk, line: &str) -> Vec<String> {
+    const ASK: &str = r#"
+PATH=$PROGRAMS:$PATH
+source completion.bash
+complete -p ichorctl >/dev/null || exit 1
+function=$(complete -p ichorctl | sed -n 's/.* -F \([^ ]*\) .*/\1/p')
+COMP_WORDS=(ichorctl "$@")
+COMP_CWORD=$#
+COMP_POINT=${#COMP_LINE}
+current=${COMP_WORDS[COMP_CWORD]}
+"$function" ichorctl "${current#[=:]}" "${COMP_WORDS[COMP_CWORD-1]}"
+printf '%s\n' "${COMPREPLY[@]}"
+"#;
+    let bash = std::process::Command::new("bash")
+        .args(["--norc", "-c", ASK, "bash"])
+        .args(parted(line))
+        .env("PROGRAMS", programs())
+        .env("COMP_LINE", format!("ichorctl {line}"))
+        .env("HOME", desk.folder.join("home"))
+        .env_remove("TALOSCONFIG")
+        .current_dir(&desk.folder)
+        .output()
+        .unwrap();
+    assert!(bash.status.success() && bash.stderr.is_empty(), "{bash:?}");
+    let out = String::from_utf8(bash.stdout).unwrap();
+    let words = out.lines().filter(|line| !line.is_empty());
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn cmd_008_bash_completes_what_the_program_and_the_node_know_with_the_script_that_is_written() {
+    let (desk, node) = with_node();
+    desk.write("completion.bash", desk.run("completion bash").done());
+    desk.write("home/notes", "");
+    std::fs::create_dir(desk.folder.join("folder")).unwrap();
+    std::fs::rename(
+        desk.folder.join("home/.talos/config"),
+        desk.folder.join("home/elsewhere"),
+    )
+    .unwrap();
+    let flags = format!("--talosconfig ~/elsewhere -e {}", node.address);
+
+    for (line, expected) in [
+        ("ser", &["service"][..]),
+        ("inspect dep", &["dependencies"]),
+        ("nothing-like-it", &[]),
+        ("get rd -o j", &["json", "jsonpath="]),
+        ("get rd --output=j", &["json", "jsonpath="]),
+        ("get rd --output=", &["json", "jsonpath=", "table", "yaml"]),
+        ("-n ", &["10.0.0.2", "10.0.0.3"]),
+        ("-n 10.0.0.2,", &["10.0.0.2,10.0.0.3"]),
+        ("--talosconfig secr", &["secrets.yaml"]),
+        ("--talosconfig=secr", &["secrets.yaml"]),
+        ("man fol", &["folder"]),
+        ("get ser", &["services"]),
+        ("get services ", &["apid", "udevd"]),
+        ("service a", &["apid"]),
+        ("restart c", &["ctr-web"]),
+        ("ls /rude/", &["/rude/folder/", "/rude/plain"]),
+        ("\"get\" services 'a", &["apid"]),
+    ] {
+        assert_eq!(
+            completed(&desk, &format!("{flags} {line}")),
+            expected,
+            "{line}"
+        );
+    }
+    assert!(!desk.folder.join("run").exists());
+}
+
+#[test]
+fn cmd_008_a_key_in_bash_completes_a_line_with_what_the_node_knows() {
+    let (desk, node) = with_node();
+    desk.write("completion.bash", desk.run("completion bash").done());
+    let command = format!(
+        "stty rows 30 cols 100; HISTFILE= INPUTRC=/dev/null TALOSCONFIG=home/.talos/config \
+         PATH={}:$PATH bash --norc --noprofile -i",
+        programs().display()
+    );
+    let endpoint = format!("--endpoints={}", node.address);
+    for (typed, shown) in [
+        (
+            format!("{endpoint} get ser\t"),
+            format!("{endpoint} get services "),
+        ),
+        (
+            format!("{endpoint} get services u\t-w"),
+            "services udevd -w".to_owned(),
+        ),
+        (
+            "get --nodes=10.0.0.3,\t-w".to_owned(),
+            "--nodes=10.0.0.3,10.0.0.2 -w".to_owned(),
+        ),
+        ("ls /rude/f\tx".to_owned(), "ls /rude/folder/x".to_owned()),
+        (
+            "ls \"/rude/f\tx".to_owned(),
+            "ls \"/rude/folder/\"x".to_owned(),
+        ),
+    ] {
+        let mut terminal = Terminal::with(&command, &desk);
+        // The prompt is there when bash hears keys.
+        terminal.press("source completion.bash; PS1='rea''dy> '\n");
+        terminal.wait_for("ready> ");
+
+        terminal.press(&format!("ichorctl {typed}"));
+
+        terminal.wait_for(&shown);
+    }
+}
+
+#[test]
+fn cmd_008_scripts_of_all_shells_pass_the_line_on() {
+    let desk = Desk::empty();
+    for (shell, begin, end) in [
+        (
+            "bash",
+            "# bash completion",
+            "complete -F _ichorctl ichorctl\n",
+        ),
+        ("fish", "# fish completion", "-a '(__ichorctl_complete)'\n"),
+        (
+            "zsh",
+            "#compdef ichorctl\n",
+            "compdef _ichorctl ichorctl\nfi\n",
+        ),
+    ] {
+        let script = desk.run(&format!("completion {shell}")).done();
+        assert!(
+            script.starts_with(begin) && script.ends_with(end),
+            "{script}"
+        );
+        assert!(script.contains(" __complete "), "{script}");
+    }
 }
