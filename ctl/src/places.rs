@@ -48,7 +48,7 @@ pub struct Environment {
     pub ages_until: Option<UnixTime>,
     /// The pause between two looks at a node that goes down; `None`: a second.
     pub pause: Option<Duration>,
-    /// How long nodes may take to say what a word can be; `None`: two seconds.
+    /// How long nodes may take to say what a word can be (`ICHORCTL_COMPLETION_SECONDS`); `None`: two seconds.
     pub patience: Option<Duration>,
     /// What becomes of signals.
     pub signals: Signals,
@@ -71,7 +71,9 @@ impl Environment {
             authorities: value("SSL_CERT_FILE").map(PathBuf::from),
             ages_until: None,
             pause: None,
-            patience: None,
+            patience: value("ICHORCTL_COMPLETION_SECONDS")
+                .and_then(|seconds| seconds.to_str()?.parse().ok())
+                .map(Duration::from_secs),
             signals: Signals::Heard,
         }
     }
