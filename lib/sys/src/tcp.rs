@@ -26,34 +26,38 @@ pub fn keep_unsent_below(socket: impl AsFd, bytes: u32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
-
-    use std::io::{ErrorKind, Write as _};
-    use std::net::{TcpListener, TcpStream};
-    use std::os::unix::net::UnixStream;
-
     use super::keep_unsent_below;
+    use crate::fd::OwnedFd;
+    use crate::io::{self, Errno};
+    use crate::net::{self, AddressFamily, Ipv4Addr, SocketAddrV4, SocketType};
+
+    fn socket() -> OwnedFd {
+        net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap()
+    }
 
     /// How much can be written to a peer that does not read.
     fn written(limit: Option<u32>) -> usize {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        // What a peer has room for: as soon as it is full, the rest stays here.
-        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (mut stream, _) = listener.accept().unwrap();
+        let (listener, peer) = (socket(), socket());
+        net::bind(&listener, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+        net::listen(&listener, 1).unwrap();
+        let address: SocketAddrV4 = net::getsockname(&listener).unwrap().try_into().unwrap();
+        net::connect(&peer, &address).unwrap();
+        let stream = net::accept(&listener).unwrap();
         if let Some(limit) = limit {
             keep_unsent_below(&stream, limit).unwrap();
         }
-        stream.set_nonblocking(true).unwrap();
+        io::ioctl_fionbio(&stream, true).unwrap();
         let mut written = 0_usize;
+        // What the peer has room for goes there; as soon as that is full, the rest stays here.
         loop {
-            match stream.write(&[0; 16 * 1024]) {
+            match io::write(&stream, &[0; 16 * 1024]) {
                 Ok(len) => written = written.saturating_add(len),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => panic!("{error}"),
+                Err(errno) => {
+                    assert_eq!(errno, Errno::AGAIN);
+                    return written;
+                }
             }
         }
-        drop(peer);
-        written
     }
 
     #[test]
@@ -65,7 +69,8 @@ mod tests {
 
     #[test]
     fn other_sockets_have_no_such_limit() {
-        let (one, _other) = UnixStream::pair().unwrap();
+        let (kind, flags) = (SocketType::STREAM, net::SocketFlags::CLOEXEC);
+        let (one, _other) = net::socketpair(AddressFamily::UNIX, kind, flags, None).unwrap();
 
         keep_unsent_below(&one, 1).unwrap_err();
     }
