@@ -38,20 +38,20 @@ impl Paced {
     }
 
     /// Waits while its client has too much unread; not for long at a time, because what is not read may be that
-    /// machined is there.
+    /// machined is there. After that time all is read that has come.
     fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let may_read = self
             .owner
             .get()
             .is_none_or(|owner| owner.may_read(cx.waker()));
-        if !may_read {
-            let pause = self
-                .pause
-                .get_or_insert_with(|| Box::pin(sleep(limits::PAUSE)));
-            ready!(pause.as_mut().poll(cx));
+        if may_read {
+            self.pause = None;
+            return Poll::Ready(());
         }
-        self.pause = None;
-        Poll::Ready(())
+        let pause = self
+            .pause
+            .get_or_insert_with(|| Box::pin(sleep(limits::PAUSE)));
+        pause.as_mut().poll(cx)
     }
 }
 
@@ -62,7 +62,11 @@ impl AsyncRead for Paced {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         ready!(self.poll_pause(cx));
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if read.is_pending() {
+            self.pause = None;
+        }
+        read
     }
 }
 
@@ -93,5 +97,49 @@ impl AsyncWrite for Paced {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::quota::Share;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+    use crate::ledger::Waiting;
+    use crate::limits::Scale;
+    use crate::unread::Unread;
+
+    /// A piece was read in each pause, and the sign of life behind a hundred of them came too late.
+    #[tokio::test(flavor = "current_thread", start_paused = true)]
+    async fn after_a_pause_all_is_read_that_has_come() {
+        let unread = Arc::new(Unread::new(Scale::SMALL));
+        let account = Arc::new(unread.open((Share::Common, false)));
+        let much = Waiting::Passing(Scale::SMALL.unread_most);
+        let call = unread.ledger().enter(account.number, much, Instant::now());
+        let (stream, mut machined) = UnixStream::pair().unwrap();
+        let owner = Owner::from(OnceLock::from(Arc::clone(&account)));
+        let mut paced = Paced::new(stream, owner);
+        machined.write_all(&[7; 100]).await.unwrap();
+        let mut piece = [0; 50];
+
+        let early = timeout(limits::PAUSE / 2, paced.read_exact(&mut piece)).await;
+        assert!(early.is_err());
+        let begun_at = Instant::now();
+        for _ in 0..2 {
+            paced.read_exact(&mut piece).await.unwrap();
+        }
+        assert!(begun_at.elapsed() <= limits::PAUSE);
+
+        let nothing = timeout(limits::PAUSE / 10, paced.read(&mut piece)).await;
+        assert!(nothing.is_err());
+        machined.write_all(&[7; 50]).await.unwrap();
+        let again = timeout(limits::PAUSE / 2, paced.read_exact(&mut piece)).await;
+        assert!(again.is_err());
+        // Who has taken it is not paused any more.
+        unread.ledger().strike((account.number, call));
+        let then = timeout(limits::PAUSE / 10, paced.read_exact(&mut piece)).await;
+        assert!(then.is_ok_and(|read| read.is_ok()));
     }
 }

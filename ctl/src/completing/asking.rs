@@ -212,17 +212,8 @@ async fn resources(
 
 #[cfg(test)]
 mod tests {
-    use api::cosi::resource::meta::ResourceDefinitionSpec;
-
     use super::*;
-
-    fn kind(name: &str, aliases: &[&str]) -> Kind {
-        Kind::of(ResourceDefinitionSpec {
-            resource_type: name.to_owned(),
-            all_aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
-            ..ResourceDefinitionSpec::default()
-        })
-    }
+    use crate::resources::kinds::kind;
 
     #[test]
     fn a_type_has_one_name_until_another_is_begun() {

@@ -124,17 +124,19 @@ pub(crate) fn resolve<'k>(named: &str, kinds: &'k [Kind]) -> Result<&'k Kind, Tr
     }
 }
 
+/// A type with other names, for tests.
+#[cfg(test)]
+pub(crate) fn kind(name: &str, aliases: &[&str]) -> Kind {
+    Kind::of(ResourceDefinitionSpec {
+        resource_type: name.to_owned(),
+        all_aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+        ..ResourceDefinitionSpec::default()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn kind(name: &str, aliases: &[&str]) -> Kind {
-        Kind::of(ResourceDefinitionSpec {
-            resource_type: name.to_owned(),
-            all_aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
-            ..ResourceDefinitionSpec::default()
-        })
-    }
 
     #[test]
     fn res_06_a_type_is_found_by_any_of_its_names_and_never_guessed() {
