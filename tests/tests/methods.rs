@@ -76,6 +76,14 @@ fn a_node_tells_its_disks_packets_and_health_and_gives_a_kubeconfig(arch: Arch) 
         ensure!(health.stdout.contains(line), "{health:?}");
     }
     ensure!(health.stderr.contains("(Unimplemented)"), "{health:?}");
+    let from_here = node.ctl(&["health", "--server=false", "--wait-timeout", "1m"])?;
+    ensure!(from_here.code == 1, "{from_here:?}");
+    ensure!(
+        from_here
+            .stdout
+            .contains("waiting for all nodes to be ready: OK"),
+        "{from_here:?}"
+    );
     let time = node.ctl(&["time", "--check", "127.0.0.1"])?.refused()?;
     ensure!(time.contains("time server 127.0.0.1: "), "{time}");
     node.ctl(&["containers"])?.ok()?;

@@ -259,13 +259,14 @@ async fn converse(
 }
 
 fn rules(caller: Caller) -> http2::Builder<TokioExecutor> {
-    // Another node's connection carries the calls of several clients: one whose request is not read
-    // must not hold up the others.
-    let (streams, window) = if caller.speaks_for_others() {
-        let window = limits::STREAM_WINDOW.saturating_mul(limits::STREAMS_MAX);
-        (limits::PEER_STREAMS_MAX, window)
+    let streams = match caller {
+        Caller::Stranger => limits::STRANGER_STREAMS_MAX,
+        Caller::Known(_) => limits::STREAMS_MAX,
+    };
+    let window = if caller.speaks_for_others() {
+        limits::PEER_CONNECTION_WINDOW
     } else {
-        (limits::STREAMS_MAX, limits::CONNECTION_WINDOW)
+        limits::CONNECTION_WINDOW
     };
     let mut rules = http2::Builder::new(TokioExecutor::new());
     rules

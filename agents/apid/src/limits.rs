@@ -13,8 +13,11 @@ pub(crate) const HANDSHAKES_MAX: usize = 32;
 pub(crate) const CONNECTIONS_KEPT: usize = 12;
 /// Bytes that TLS keeps of what cannot be written to a connection; the kernel keeps as much ([`agent::porch`]).
 pub(crate) const TLS_BUFFER: usize = 32 * 1024;
-/// Calls at one time on one connection: a client that follows the logs of every service fits.
-pub(crate) const STREAMS_MAX: u32 = 64;
+/// Calls at one time on one connection, of a client or to and from another node, which carries those of many:
+/// a thousand watches fit.
+pub(crate) const STREAMS_MAX: u32 = 1024;
+/// Calls at one time on one connection of a stranger.
+pub(crate) const STRANGER_STREAMS_MAX: u32 = 64;
 /// Bytes of all headers of one request: tokens and node lists fit, attacks by header do not.
 pub(crate) const HEADERS_MAX: u32 = 16 * 1024;
 /// Bytes in flight of one call in each direction.
@@ -23,6 +26,9 @@ pub(crate) const STREAM_WINDOW: u32 = 64 * 1024;
 pub(crate) const WINDOW: usize = STREAM_WINDOW as usize;
 /// Bytes in flight of one connection: requests are short, and a long one passes at this pace.
 pub(crate) const CONNECTION_WINDOW: u32 = 64 * 1024;
+/// The same of a connection from another node, which carries the requests of many clients: one that is not read
+/// must not hold up the others.
+pub(crate) const PEER_CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// Bytes of the requests of one connection that are on their way to a node: hyper takes the next piece of each
 /// before there is room for it.
 pub(crate) const REQUESTS: usize = 32 * 1024;
@@ -32,8 +38,6 @@ pub(crate) const REQUEST_PIECE: u32 = 16 * 1024;
 pub(crate) const SEND_BUFFER: usize = 64 * 1024;
 /// Calls that readers leave to others, of those that clients may have at one time.
 pub(crate) const CALLS_KEPT: usize = 128;
-/// Calls at one time on one connection from another node, or to one: it carries those of many clients.
-pub(crate) const PEER_STREAMS_MAX: u32 = 1024;
 /// Connections to one other node, which takes no more than [`Scale::connections`] from all others together.
 pub(crate) const CONNECTIONS_PER_PEER: usize = 4;
 /// Bytes in flight of one connection to another node. It has room for the windows of more calls than may be left
@@ -41,6 +45,8 @@ pub(crate) const CONNECTIONS_PER_PEER: usize = 4;
 pub(crate) const PEER_WINDOW: u32 = 8 * 1024 * 1024;
 /// Bytes in flight of one call that another node passes on to this one: what it has not read waits there.
 pub(crate) const HOP_WINDOW: u32 = 16 * 1024;
+/// The same as a count of bytes.
+pub(crate) const HOP: usize = HOP_WINDOW as usize;
 /// Names that are looked up at one time; each has a thread.
 pub(crate) const LOOKUPS_MAX: usize = 4;
 /// Addresses of one name that are tried.

@@ -214,8 +214,8 @@ impl Peers {
     }
 }
 
-/// [`limits::PEER_STREAMS_MAX`] as a count.
-const STREAMS: usize = limits::PEER_STREAMS_MAX as usize;
+/// [`limits::STREAMS_MAX`] as a count.
+const STREAMS: usize = limits::STREAMS_MAX as usize;
 
 impl Peer {
     /// Whether there is a connection, or somebody makes one.
@@ -240,7 +240,7 @@ impl Line {
     }
 
     fn has_room(&self, rules: &Arc<ClientConfig>) -> bool {
-        Arc::ptr_eq(&self.rules, rules) && self.activity.calls() < limits::PEER_STREAMS_MAX
+        Arc::ptr_eq(&self.rules, rules) && self.activity.calls() < limits::STREAMS_MAX
     }
 }
 

@@ -110,9 +110,6 @@ impl Unread {
     }
 }
 
-/// [`limits::HOP_WINDOW`] as a count.
-const HOP_WINDOW: usize = limits::HOP_WINDOW as usize;
-
 /// A connection's.
 #[derive(Debug)]
 pub(crate) struct Account {
@@ -127,7 +124,7 @@ impl Account {
     /// Bytes in flight of each of its calls.
     pub(crate) const fn window(&self) -> usize {
         if self.is_node {
-            HOP_WINDOW
+            limits::HOP
         } else {
             limits::WINDOW
         }

@@ -118,7 +118,7 @@ impl Upstream {
             .timer(TokioTimer::new())
             .initial_stream_window_size(self.window)
             // Every call may fill its window and the others still move.
-            .initial_connection_window_size(self.window.saturating_mul(limits::PEER_STREAMS_MAX))
+            .initial_connection_window_size(self.window.saturating_mul(limits::STREAMS_MAX))
             // A window at a time: what is long costs a quarter of the system calls.
             .max_frame_size(self.window)
             .max_send_buf_size(limits::SEND_BUFFER)

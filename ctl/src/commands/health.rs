@@ -2,16 +2,18 @@
 //! `health`.
 //!
 //! Owns: what is checked from here, and showing what a node checks.
-//! Never: calls a cluster healthy of which only a part was looked at.
+//! Never: judges a node by rules of its own: each says itself what it lacks. Never calls a cluster healthy of
+//! which only a part was looked at.
 
 use std::time::Duration;
 
 use api::cluster::{ClusterInfo, HealthCheckRequest};
-use api::common::Metadata;
-use api::machine::ServiceInfo;
+use serde::Deserialize;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::args_cluster::Health;
+use crate::resources::Reader;
 use crate::screen::Screen;
 use crate::session::Session;
 use crate::trouble::Trouble;
@@ -20,6 +22,10 @@ use crate::trouble::Trouble;
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long one question may take, however little time there is.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// What a node says of itself as a whole.
+const MACHINE_STATUS: &str = "MachineStatuses.runtime.talos.dev";
+/// The stage of a node that does what it is for.
+const RUNNING: &str = "running";
 /// What of a cluster is not looked at.
 const NOT_BUILT: &[&str] = &["etcd", "Kubernetes"];
 
@@ -90,7 +96,7 @@ async fn from_here(
     asked: &Health,
     screen: &mut Screen<'_>,
 ) -> Result<(), Trouble> {
-    const WHAT: &str = "waiting for all services to be healthy";
+    const WHAT: &str = "waiting for all nodes to be ready";
     let mut nodes = control_plane(asked);
     nodes.extend(asked.worker_nodes.iter().cloned());
     if !nodes.is_empty() {
@@ -101,12 +107,7 @@ async fn from_here(
     let mut said = Vec::new();
     say(&format!("{WHAT}: ..."), screen);
     loop {
-        let asked = tokio::time::timeout(ANSWER_MAX, troubles(&session)).await;
-        let found = match asked {
-            Ok(Ok(found)) => found,
-            Ok(Err(trouble)) => vec![trouble.to_string()],
-            Err(_) => vec![format!("no answer within {} s", ANSWER_MAX.as_secs())],
-        };
+        let found = troubles(&session).await;
         if found.is_empty() {
             break;
         }
@@ -133,46 +134,121 @@ async fn from_here(
         );
     }
     Err(Trouble::new(format!(
-        "the services of all nodes are healthy; {} are not checked, because that is not built yet",
+        "all nodes are ready; {} are not checked, because that is not built yet",
         NOT_BUILT.join(" and ")
     )))
 }
 
-/// What is wrong with each node.
-async fn troubles(session: &Session) -> Result<Vec<String>, Trouble> {
-    let reply = session.machine().service_list(session.request(())?).await;
-    let reply = reply
-        .map_err(|status| session.failed(&status))?
-        .into_inner();
-    let mut troubles = Vec::new();
-    for message in reply.messages {
-        let metadata = message.metadata.unwrap_or_default();
-        let Metadata {
-            hostname, error, ..
-        } = metadata;
-        let node = if hostname.is_empty() {
-            session.name_of(None)
-        } else {
-            hostname
-        };
-        if !error.is_empty() {
-            troubles.push(format!("{node}: {error}"));
-            continue;
-        }
-        let services = message.services.iter().filter_map(trouble);
-        troubles.extend(services.map(|trouble| format!("{node}: {trouble}")));
+/// What is wrong with each node, by its own judgement; all are asked at the same time.
+async fn troubles(session: &Session) -> Vec<String> {
+    let mut asked = JoinSet::new();
+    let nodes = session.target.nodes.iter().cloned().map(Some);
+    let nodes: Vec<Option<String>> = nodes.collect();
+    let nodes = if nodes.is_empty() { vec![None] } else { nodes };
+    for (place, node) in nodes.into_iter().enumerate() {
+        let session = session.clone();
+        asked.spawn(async move {
+            let reader = Reader::of(&session, node.as_deref());
+            let asked = tokio::time::timeout(ANSWER_MAX, status(reader)).await;
+            let troubles = match asked {
+                Ok(Ok(status)) => status.troubles(),
+                Ok(Err(trouble)) => return (place, vec![trouble.to_string()]),
+                Err(_) => vec![format!("no answer within {} s", ANSWER_MAX.as_secs())],
+            };
+            let name = reader.name();
+            let troubles = troubles.iter().map(|trouble| format!("{name}: {trouble}"));
+            (place, troubles.collect())
+        });
     }
-    Ok(troubles)
+    let mut found = asked.join_all().await;
+    found.sort_unstable();
+    found
+        .into_iter()
+        .flat_map(|(_, troubles)| troubles)
+        .collect()
 }
 
-fn trouble(service: &ServiceInfo) -> Option<String> {
-    let id = &service.id;
-    match service.state.as_str() {
-        "Running" => {}
-        // It did what it is for.
-        "Finished" => return None,
-        state => return Some(format!("{id} is {}", state.to_lowercase())),
+async fn status(reader: Reader<'_>) -> Result<MachineStatus, Trouble> {
+    let found = reader
+        .get_by_name("runtime", MACHINE_STATUS, "machine")
+        .await?;
+    let text = found.spec.unwrap_or_default().yaml_spec;
+    serde_yaml_ng::from_str(&text).map_err(|error| {
+        let name = reader.name();
+        Trouble::new(format!("{name}: cannot read its {MACHINE_STATUS}: {error}"))
+    })
+}
+
+/// How a node judges itself (inventory: k8s-reference RSRC-117).
+#[derive(Debug, Deserialize)]
+struct MachineStatus {
+    stage: String,
+    #[serde(default)]
+    status: Readiness,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Readiness {
+    ready: bool,
+    unmet_conditions: Vec<Condition>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Condition {
+    name: String,
+    #[serde(default)]
+    reason: String,
+}
+
+impl MachineStatus {
+    /// Why the node is not healthy; nothing when it is.
+    fn troubles(&self) -> Vec<String> {
+        let unmet = self.status.unmet_conditions.iter();
+        let mut troubles: Vec<String> = unmet
+            .map(|Condition { name, reason }| match reason.as_str() {
+                "" => format!("{name} is not ready"),
+                reason => format!("{name}: {reason}"),
+            })
+            .collect();
+        if self.stage != RUNNING {
+            troubles.insert(0, format!("its stage is {}", self.stage));
+        } else if !self.status.ready && troubles.is_empty() {
+            troubles.push("it is not ready, and does not say why".to_owned());
+        }
+        troubles
     }
-    let health = service.health.as_ref()?;
-    (!health.unknown && !health.healthy).then(|| format!("{id} is not healthy"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn diag_03_a_node_is_healthy_when_it_runs_and_lacks_nothing_by_its_own_judgement() {
+        for (yaml, expected) in [
+            (
+                "stage: running\nstatus:\n    ready: true\n    unmetConditions: []\n",
+                &[][..],
+            ),
+            (
+                "stage: running\nstatus:\n    ready: false\n    unmetConditions:\n\
+                 \x20       - name: services\n          reason: netd is not running\n\
+                 \x20       - name: time\n          reason: \"\"\n",
+                &["services: netd is not running", "time is not ready"],
+            ),
+            // Nothing is asked of a machine that waits for its configuration: it says that it is ready for that.
+            (
+                "stage: maintenance\nstatus:\n    ready: true\n",
+                &["its stage is maintenance"],
+            ),
+            (
+                "stage: running\n",
+                &["it is not ready, and does not say why"],
+            ),
+        ] {
+            let status: MachineStatus = serde_yaml_ng::from_str(yaml).unwrap();
+            assert_eq!(status.troubles(), expected, "{yaml}");
+        }
+    }
 }

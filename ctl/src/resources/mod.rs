@@ -117,14 +117,33 @@ impl<'a> Reader<'a> {
         kind: &Kind,
         id: &str,
     ) -> Result<Resource, Trouble> {
+        self.read(namespace, (&kind.name, Some(kind)), id).await
+    }
+
+    /// Reads one resource of a type by its full name.
+    pub(crate) async fn get_by_name(
+        &self,
+        namespace: &str,
+        name: &str,
+        id: &str,
+    ) -> Result<Resource, Trouble> {
+        self.read(namespace, (name, None), id).await
+    }
+
+    async fn read(
+        &self,
+        namespace: &str,
+        (name, kind): (&str, Option<&Kind>),
+        id: &str,
+    ) -> Result<Resource, Trouble> {
         let request = GetRequest {
             namespace: namespace.to_owned(),
-            r#type: kind.name.clone(),
+            r#type: name.to_owned(),
             id: id.to_owned(),
             options: None,
         };
         let reply = self.session.state().get(self.request(request)?).await;
-        let reply = reply.map_err(|status| self.failed(&status, Some(kind)))?;
+        let reply = reply.map_err(|status| self.failed(&status, kind))?;
         reply.into_inner().resource.ok_or_else(|| {
             Trouble::new(format!(
                 "{}: the node answered without a resource",

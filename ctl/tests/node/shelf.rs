@@ -22,6 +22,7 @@ use crate::lives::Life;
 pub(crate) const MACHINE_CONFIG: &str = "MachineConfigs.config.talos.dev";
 const DEFINITIONS: &str = "ResourceDefinitions.meta.cosi.dev";
 const SERVICES: &str = "Services.v1alpha1.talos.dev";
+const MACHINE_STATUS: &str = "MachineStatuses.runtime.talos.dev";
 
 /// What a double knows and was told.
 #[derive(Debug, Default)]
@@ -219,6 +220,17 @@ fn service(id: &str, version: u64, running: bool) -> r::Resource {
     resource("runtime", SERVICES, id, version, &yaml, Vec::new())
 }
 
+/// A node's judgement of itself: only 10.0.0.3 lacks nothing.
+fn machine_status(node: &str) -> r::Resource {
+    let status = if node == "10.0.0.3" {
+        "{ready: true, unmetConditions: []}"
+    } else {
+        "{ready: false, unmetConditions: [{name: services, reason: broken is not running}]}"
+    };
+    let yaml = format!("stage: running\nstatus: {status}\n");
+    resource("runtime", MACHINE_STATUS, "machine", 1, &yaml, Vec::new())
+}
+
 /// The service.
 pub(crate) struct Shelf(pub(crate) Arc<Mutex<Held>>);
 
@@ -249,6 +261,7 @@ impl State for Shelf {
                 self.0.lock().unwrap().configuration(&node)
             }
             SERVICES if asked.id == "apid" => Some(service("apid", 2, true)),
+            MACHINE_STATUS if asked.id == "machine" => Some(machine_status(&node)),
             _ => None,
         };
         let found = found.ok_or_else(|| Status::not_found("the resource does not exist"))?;

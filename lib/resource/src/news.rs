@@ -96,7 +96,9 @@ impl News {
     /// The news as a watcher sees them who looks only through `selector`: what comes into sight was
     /// created for him, what goes out of sight destroyed.
     pub(crate) fn seen_through(&self, selector: &Selector) -> Option<Self> {
-        if let Event::Updated { old, new } = &**self {
+        if let Event::Updated { old, new } = &**self
+            && !selector.is_by_name()
+        {
             return match (selector.wants(&old.metadata), selector.wants(&new.metadata)) {
                 (true, true) => Some(self.clone()),
                 (false, true) => Some(Self::told(Event::Created(new.clone()), self.0.bookmark)),

@@ -53,14 +53,24 @@ pub struct Selector {
 
 impl Selector {
     pub(crate) fn wants(&self, metadata: &Metadata) -> bool {
-        self.namespace == metadata.namespace
-            && self.kind.name == metadata.kind.name
+        is_same(self.kind.name, metadata.kind.name)
+            && is_same(self.namespace, metadata.namespace)
             && self.id.as_ref().is_none_or(|id| *id == metadata.id)
             && self
                 .filter
                 .as_ref()
                 .is_none_or(|filter| filter.wants(metadata))
     }
+
+    /// Whether it wants a resource whatever there is about it that can change.
+    pub(crate) const fn is_by_name(&self) -> bool {
+        self.filter.is_none()
+    }
+}
+
+/// Compares two names, most of which are one and the same: every change is offered to every watch.
+fn is_same(one: &'static str, other: &'static str) -> bool {
+    std::ptr::eq(one, other) || one == other
 }
 
 /// What a watch begins with.

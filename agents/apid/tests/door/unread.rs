@@ -236,17 +236,20 @@ async fn what_several_nodes_have_for_one_call_counts_for_each_of_them() {
     assert!(is_served(&mut honest).await);
 }
 
-/// Opens so many streams that have nothing to say after their first words, 60 on a connection.
+/// Calls on one connection.
+const ON_ONE: usize = 1000;
+
+/// Opens so many streams that have nothing to say after their first words, a thousand on a connection.
 async fn streams(
     house: &House,
     count: usize,
     metadata: &[(&'static str, &'static str)],
 ) -> Vec<(MachineServiceClient<Channel>, Vec<Streaming<Data>>)> {
     let mut clients = Vec::new();
-    for at in (0..count).step_by(60) {
+    for at in (0..count).step_by(ON_ONE) {
         let mut client = house.admitted(&["os:reader"]).await;
         let mut streams = Vec::new();
-        for _ in at..count.min(at + 60) {
+        for _ in at..count.min(at + ON_ONE) {
             let stream = timeout(PATIENCE, client.logs(logs("endless", metadata))).await;
             let mut stream = stream.unwrap().unwrap().into_inner();
             let first = timeout(PATIENCE, stream.message()).await;

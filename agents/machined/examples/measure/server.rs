@@ -5,7 +5,7 @@
 //! Never: is shared with the client, so that what is counted is the node's alone.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
@@ -115,14 +115,32 @@ fn flapping(mtu: &mut u32) -> NetState {
     }
 }
 
-/// Is the node, and does what it is ordered to, until its input ends.
-pub(crate) fn run() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+/// Opens the door in a thread of its own: on a node machined and apid are two processes of one thread each.
+fn open_door(places: apid::Places) -> SocketAddr {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        runtime().block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let Err(fatal) = apid::serve(listener, places, None).await;
+            panic!("{fatal}");
+        });
+    });
+    address
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .unwrap();
-    runtime.block_on(async {
-        let mut node = TestNode::started("");
+        .unwrap()
+}
+
+/// Is the node, and does what it is ordered to, until its input ends.
+pub(crate) fn run() {
+    runtime().block_on(async {
+        let node = TestNode::started("");
         node.until_maintenance().await;
         let request = machine::ApplyConfigurationRequest {
             data: configuration("box.lab.example").into_bytes(),
@@ -138,8 +156,7 @@ pub(crate) fn run() {
         // read twice.
         let mut large = std::fs::File::open(node.path(&FILE[1..])).unwrap();
         std::io::copy(&mut large, &mut std::io::sink()).unwrap();
-        let door = node.open_door().await;
-        println!("{door}");
+        println!("{}", open_door(node.door_places()));
         println!("{}", node.path("system/state/config.yaml").display());
         std::io::stdout().flush().unwrap();
         let (sender, mut orders) = tokio::sync::mpsc::unbounded_channel();

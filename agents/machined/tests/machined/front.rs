@@ -21,19 +21,24 @@ impl TestNode {
             .await
             .unwrap();
         let address = listener.local_addr().unwrap();
-        let door = self.path("run/ichor/machined.sock");
-        let places = apid::Places {
-            listen: None,
-            door: door.to_str().unwrap().to_owned(),
-            machined: self.path("system/run/machined/machined.sock"),
-            lookup: apid::Lookup::System,
-            memory: 1024 * 1024 * 1024,
-        };
+        let places = self.door_places();
         self.agents.push(tokio::spawn(async move {
             let Err(fatal) = apid::serve(listener, places, None).await;
             panic!("{fatal}");
         }));
         address
+    }
+
+    /// Where the door finds this node.
+    pub(crate) fn door_places(&self) -> apid::Places {
+        let door = self.path("run/ichor/machined.sock");
+        apid::Places {
+            listen: None,
+            door: door.to_str().unwrap().to_owned(),
+            machined: self.path("system/run/machined/machined.sock"),
+            lookup: apid::Lookup::System,
+            memory: 1024 * 1024 * 1024,
+        }
     }
 }
 

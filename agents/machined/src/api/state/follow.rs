@@ -26,7 +26,7 @@ use crate::node::Node;
 use crate::on_demand;
 
 /// From here on no more events join a response: far below what clients take.
-const RESPONSE_LEN: usize = 256 * 1024;
+const RESPONSE_LEN: usize = 32 * 1024;
 
 /// How a client is told.
 #[derive(Debug, Clone, Copy)]
