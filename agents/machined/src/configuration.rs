@@ -48,8 +48,6 @@ pub(crate) struct Machine {
     pub stable_hostname: bool,
     /// `machine.time.disabled`.
     pub time_disabled: bool,
-    /// `machine.time.servers`, or the one that is asked when there are none.
-    pub time_servers: Vec<String>,
     /// The documents `ExtensionServiceConfig`.
     pub extension_services: Vec<ExtensionService>,
     /// The documents `ContainerConfig`.

@@ -237,19 +237,6 @@ fn usable(path: &str, pem: &[u8]) -> Result<Certificate, Refusal> {
     Ok(certificate)
 }
 
-/// The time server of a configuration that names none (the documents' default).
-const TIME_SERVER: &str = "pool.ntp.org";
-
-fn time_servers(written: &Written) -> Vec<String> {
-    let named = written.time.iter().flat_map(|time| &time.servers);
-    let named: Vec<String> = named.cloned().collect();
-    if named.is_empty() {
-        vec![TIME_SERVER.to_owned()]
-    } else {
-        named
-    }
-}
-
 fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) -> Machine {
     let features = written.features.as_ref();
     let network = written.network.as_ref();
@@ -282,7 +269,6 @@ fn lowered(kind: MachineKind, written: &Written, ca: Vec<u8>, ca_key: Secret) ->
         time_disabled: (written.time.as_ref())
             .and_then(|time| time.disabled)
             .unwrap_or(false),
-        time_servers: time_servers(written),
         extension_services: Vec::new(),
         containers: Vec::new(),
         log_destinations: (written.logging.iter())

@@ -507,6 +507,10 @@ impl MachineService for Double {
         Ok(Response::new(pulse::cpu_info()))
     }
 
+    async fn disk_stats(&self, _: Request<()>) -> Result<Response<m::DiskStatsResponse>, Status> {
+        Ok(Response::new(pulse::disk_stats()))
+    }
+
     async fn load_avg(&self, _: Request<()>) -> Result<Response<m::LoadAvgResponse>, Status> {
         Ok(Response::new(pulse::load_avg()))
     }

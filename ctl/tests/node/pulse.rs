@@ -55,6 +55,20 @@ pub(crate) fn cpu_info() -> m::CpuInfoResponse {
     }
 }
 
+pub(crate) fn disk_stats() -> m::DiskStatsResponse {
+    m::DiskStatsResponse {
+        messages: vec![m::DiskStats {
+            devices: vec![m::DiskStat {
+                name: "vda".to_owned(),
+                io_time_ms: 1500,
+                io_time_weighted_ms: 2500,
+                ..Default::default()
+            }],
+            ..Default::default()
+        }],
+    }
+}
+
 pub(crate) fn load_avg() -> m::LoadAvgResponse {
     m::LoadAvgResponse {
         messages: vec![m::LoadAvg {

@@ -87,6 +87,7 @@ fn cmd_084_diag_04_a_bundle_has_a_folder_for_each_node_with_everything_but_secre
                 ("memory.txt", "MemTotal:"),
                 ("load.txt", "0.75 0.00 0.00"),
                 ("services.txt", "broken"),
+                ("io.txt", "vda    1500      2500"),
                 ("absent.txt", "proc/pressure/io: "),
             ] {
                 let text = found.get(&format!("{node}/{name}"));

@@ -12,16 +12,16 @@ use tonic::{Request, Response, Status};
 use super::{Api, Reply};
 use crate::node::Node;
 use crate::ntp::{self, Trouble};
-use crate::resources::MachineConfig;
+use crate::resources::{TIME_SERVERS, TimeServerStatus};
 
-/// How many of the configured servers are asked before it is given up.
+/// How many of the servers are asked before it is given up.
 const SERVERS_MAX: usize = 4;
 
 #[tonic::async_trait]
 impl TimeService for Api {
     async fn time(&self, _: Request<()>) -> Reply<TimeResponse> {
-        let mut last = Trouble::Failed("no time server is configured".to_owned());
-        for server in configured(&self.node).iter().take(SERVERS_MAX) {
+        let mut last = Trouble::Failed("no time server is known".to_owned());
+        for server in in_use(&self.node).iter().take(SERVERS_MAX) {
             match ntp::compare(&self.node.asks, &self.node.places, server).await {
                 Ok(compared) => return Ok(Response::new(told(server, compared))),
                 Err(trouble) => last = trouble,
@@ -39,10 +39,11 @@ impl TimeService for Api {
     }
 }
 
-fn configured(node: &Node) -> Vec<String> {
+/// Those of the configuration, of a lease or of the kernel's command line, whoever counts most.
+fn in_use(node: &Node) -> Vec<String> {
     let state = node.state();
-    let found = state.store.get::<MachineConfig>(MachineConfig::ID);
-    found.map_or_else(Vec::new, |found| found.0.machine.time_servers.clone())
+    let found = state.store.get::<TimeServerStatus>(TIME_SERVERS);
+    found.map_or_else(Vec::new, |found| found.servers.clone())
 }
 
 fn told(server: &str, compared: ntp::Compared) -> TimeResponse {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The names in the certificates of the API.
 //!
-//! Owns: `CertSANs` `api`: the configuration's, all addresses the node ever had, its host names; and
-//! `maintenance`, without those of a configuration; `k8s`, as `kubernetes_cert_sans` has them.
+//! Owns: `CertSANs` `api`: the configuration's, all addresses the node ever had but those of pods and services, its
+//! host names; and `maintenance`, without those of a configuration; `k8s`, as `kubernetes_cert_sans` has them.
 //! Never: leaves out the loopback addresses, by which a node calls itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -28,7 +28,7 @@ pub(super) fn controller() -> Controller {
 }
 
 fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
-    let mut addresses = vec![
+    let addresses = [
         IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(Ipv6Addr::LOCALHOST),
     ];
@@ -39,13 +39,21 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
         dns_names.push(hostname.hostname.clone());
         dns_names.push(fqdn.clone());
     }
-    if let Some(NodeAddress(all)) = view.get::<NodeAddress>("accumulative") {
-        addresses.extend(all.iter().map(|prefix| prefix.address));
-    }
+    let with_own = |id: &str| {
+        let own = view.get::<NodeAddress>(id).into_iter();
+        let own = own.flat_map(|NodeAddress(own)| own).map(|it| it.address);
+        addresses.iter().copied().chain(own).collect::<Vec<_>>()
+    };
     let mut without = CertSan {
         fqdn: fqdn.clone(),
-        addresses: addresses.clone(),
+        addresses: with_own("accumulative"),
         dns_names: dns_names.clone(),
+    };
+    // The filter comes a moment after the first configuration, and the door need not wait for it.
+    let filtered = view.get::<NodeAddress>(kubernetes_cert_sans::ADDRESSES);
+    let mut addresses = match filtered {
+        Some(_) => with_own(kubernetes_cert_sans::ADDRESSES),
+        None => with_own("accumulative"),
     };
     if let Some(configuration) = view.get::<MachineConfig>(MachineConfig::ID) {
         for name in &configuration.0.machine.cert_sans {
@@ -76,4 +84,43 @@ fn each_once(sans: &mut CertSan) {
     sans.addresses.dedup();
     sans.dns_names.sort_unstable();
     sans.dns_names.dedup();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controllers::bench::Bench;
+    use crate::resources::Prefix;
+
+    fn own(addresses: &[&str]) -> NodeAddress {
+        let addresses = addresses.iter().map(|address| Prefix {
+            address: address.parse().unwrap(),
+            length: 24,
+        });
+        NodeAddress(addresses.collect())
+    }
+
+    fn names(bench: &Bench, id: &str) -> Vec<String> {
+        let sans = bench.store.get::<CertSan>(id).unwrap();
+        sans.addresses.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn diag_02_the_certificate_of_the_api_has_no_address_of_pods_and_that_of_maintenance_has_all() {
+        let mut bench = Bench::of(controller());
+        let all = ["127.0.0.1", "192.0.2.2", "10.244.0.1", "::1"];
+        bench.say("accumulative", own(&["192.0.2.2", "10.244.0.1"]));
+        bench.run();
+        let mut sorted = all.map(str::to_owned);
+        sorted.sort_unstable();
+        let mut first = names(&bench, "api");
+        first.sort_unstable();
+        assert_eq!(first, sorted);
+
+        bench.say("accumulative-no-k8s", own(&["192.0.2.2"]));
+        bench.run();
+
+        assert_eq!(names(&bench, "api"), ["127.0.0.1", "192.0.2.2", "::1"]);
+        assert_eq!(names(&bench, "maintenance").len(), all.len());
+    }
 }

@@ -14,7 +14,7 @@ use crate::resources::{CertSan, HostnameStatus, KubernetesRootSecrets, NodeAddre
 /// The names of the service that leads to kube-apiserver; one more ends with the cluster's domain.
 const SERVICE: [&str; 3] = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"];
 /// All addresses that the node ever had, without those of pods and services.
-const ADDRESSES: &str = "accumulative-no-k8s";
+pub(super) const ADDRESSES: &str = "accumulative-no-k8s";
 
 /// What the names follow from.
 pub(super) fn inputs() -> [Input; 3] {

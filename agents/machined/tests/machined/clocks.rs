@@ -115,6 +115,29 @@ async fn rpc_060_the_time_is_compared_with_the_configured_server() {
     assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
 }
 
+/// `Time` asked the servers of the configuration, or the default one, whatever else named some.
+#[tokio::test(flavor = "current_thread")]
+async fn rpc_060_servers_that_others_name_are_asked_where_the_configuration_names_none() {
+    let server = server("127.0.0.1", |question| vec![good(question)]).await;
+    let mut node = TestNode::new("ip=10.5.0.2::10.5.0.1:255.255.255.0::eth0:off:::127.0.0.1");
+    node.ntp_port = server.address.port();
+    node.start();
+    node.until_maintenance().await;
+    let mut client = node.client().await;
+    client
+        .apply_configuration(apply(&configuration("box"), Mode::Auto))
+        .await
+        .unwrap();
+    node.until_stage(::api::machine::machine_status_event::MachineStage::Running)
+        .await;
+
+    let request = with_role("os:reader", ());
+    let answer = node.time().await.time(request).await.unwrap().into_inner();
+
+    assert_eq!(answer.messages[0].server, "127.0.0.1");
+    assert!((3_599_000..3_601_000).contains(&ahead_ms(&answer.messages[0])));
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn rpc_061_any_server_is_asked_by_address_of_both_families_and_by_name() {
     let server = server("::1", |question| vec![good(question)]).await;

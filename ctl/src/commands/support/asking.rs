@@ -43,6 +43,8 @@ pub(super) enum Piece {
     Load,
     Services,
     Disks,
+    /// How busy the disks are.
+    Io,
     Network,
     /// A file of the node, by its path.
     File(&'static str),
@@ -76,6 +78,7 @@ impl Piece {
             Self::Load => "load.txt".to_owned(),
             Self::Services => "services.txt".to_owned(),
             Self::Disks => "disks.txt".to_owned(),
+            Self::Io => "io.txt".to_owned(),
             Self::Network => "network.txt".to_owned(),
             Self::File(path) => path.trim_start_matches('/').to_owned(),
         }
@@ -164,6 +167,7 @@ impl Node {
             Piece::Load,
             Piece::Services,
             Piece::Disks,
+            Piece::Io,
             Piece::Network,
         ]);
         pieces.extend(FILES.map(Piece::File));
@@ -218,6 +222,7 @@ impl Node {
             | Piece::Load
             | Piece::Services
             | Piece::Disks
+            | Piece::Io
             | Piece::Network => {
                 let mut packing = self.begin()?;
                 let text = self.text(piece).await?;
@@ -255,6 +260,10 @@ impl Node {
             Piece::Services => {
                 let reply = timeout(PATIENCE, machine.service_list(request)).await;
                 texts::services(first(reply, |reply| reply.messages)?)
+            }
+            Piece::Io => {
+                let reply = timeout(PATIENCE, machine.disk_stats(request)).await;
+                texts::io(first(reply, |reply| reply.messages)?)
             }
             Piece::Network => {
                 let reply = timeout(PATIENCE, machine.network_device_stats(request)).await;

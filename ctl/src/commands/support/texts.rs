@@ -109,6 +109,31 @@ pub(super) fn disks(disks: storage::Disks) -> String {
     table.to_string()
 }
 
+/// How busy each disk is: the time that requests took, and that all of them together waited (iostats.rst of the
+/// kernel), in milliseconds, and what went through in sectors of 512 bytes.
+pub(super) fn io(stats: m::DiskStats) -> String {
+    let mut table = Table::new(&[
+        "NAME",
+        "IO-TIME",
+        "IO-TIME-WEIGHTED",
+        "IN-PROGRESS",
+        "READ-SECTORS",
+        "WRITE-SECTORS",
+    ]);
+    for disk in stats.devices {
+        let numbers = [
+            disk.io_time_ms,
+            disk.io_time_weighted_ms,
+            disk.io_in_progress,
+            disk.read_sectors,
+            disk.write_sectors,
+        ];
+        let numbers = numbers.iter().map(ToString::to_string);
+        table.row(std::iter::once(disk.name).chain(numbers));
+    }
+    table.to_string()
+}
+
 pub(super) fn network(stats: m::NetworkDeviceStats) -> String {
     let mut table = Table::new(&[
         "LINK",
