@@ -11,7 +11,6 @@ use proto::log::{
     Length, LogName, Reply, Request,
 };
 use proto::paths::UID_ROOT;
-use proto::supervisor::SERVICES_MAX;
 use proto::{Greeting, MAX_MESSAGE, Refusal};
 use sys::seqpacket::{Manners, Next, Peer, Server, Service};
 
@@ -20,9 +19,9 @@ use crate::ring::Ring;
 use crate::shelf::{Log, Shelf};
 use crate::stamp;
 
-/// The most readers at once. machined opens 64 for clients at most, 17 to ship logs and one to append;
+/// The most readers at once. machined opens 128 for clients at most, 17 to ship logs and one to append;
 /// what is left is for services that the console shows, which ask again when there is no room.
-pub const READERS_MAX: usize = SERVICES_MAX + 32;
+pub const READERS_MAX: usize = 128 + 32;
 
 /// The server of logd's socket.
 pub type Readers = Server<Reader, READERS_MAX, MAX_MESSAGE>;

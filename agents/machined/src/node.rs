@@ -45,9 +45,9 @@ use ::api::quota::Quota;
 
 /// How many controllers run before something else of machined does.
 const TURN: usize = 8;
-/// Clients that read logs at one time. logd has room for 32 more: 17 are log shipping's, one appends,
-/// and the rest is for services that the console shows.
-const LOG_READERS_MAX: usize = 64;
+/// Clients that read logs at one time: a hundred that follow some. logd has room for 32 more: 17 are log
+/// shipping's, one appends, and the rest is for services that the console shows.
+const LOG_READERS_MAX: usize = 128;
 /// So many of them are for administrators and operators alone.
 const LOG_READERS_KEPT: usize = 16;
 /// What clients may choose resources by, all together, in KiB: a tenth of machined's memory.
