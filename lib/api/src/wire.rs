@@ -10,7 +10,7 @@ pub const APID_PORT: u16 = 50_000;
 pub const TRUSTD_PORT: u16 = 50_001;
 
 /// Where machined serves the API; apid forwards to it.
-pub const MACHINED_SOCKET: &str = "/system/run/machined/machined.sock";
+pub const MACHINED_SOCKET: &str = "/system/run/machined/machine.sock";
 
 /// Metadata key that names one target node: the call is passed on one to one.
 pub const NODE: &str = "node";

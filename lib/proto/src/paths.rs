@@ -21,7 +21,7 @@ pub const MACHINED_SOCKET: &str = "/run/ichor/machined.sock";
 /// machined, for trustd: see [`crate::trust`].
 pub const TRUST_SOCKET: &str = "/run/ichor/trust.sock";
 /// machined, gRPC: the machine API (`SOCK_STREAM`).
-pub const MACHINE_API_SOCKET: &str = "/system/run/machined/machined.sock";
+pub const MACHINE_API_SOCKET: &str = "/system/run/machined/machine.sock";
 /// machined, gRPC, for the dashboard: the machine API as a reader may use it (`SOCK_STREAM`).
 pub const READER_API_SOCKET: &str = "/system/run/machined/reader.sock";
 /// Where agents' programs are.

@@ -14,6 +14,7 @@ mod memory;
 mod own;
 mod processors;
 mod protocols;
+mod queues;
 mod sensors;
 mod serve;
 mod source;
@@ -55,6 +56,11 @@ const COLLECTORS: &[(&str, Collect)] = &[
     ("sockstat", devices::sockets),
     ("netstat", protocols::counters),
     ("conntrack", protocols::tracking),
+    ("softnet", queues::packets),
+    ("udp_queues", queues::datagrams),
+    ("arp", queues::neighbours),
+    ("schedstat", queues::tasks),
+    ("entropy", processors::randomness),
     ("timex", clock::timex),
 ];
 

@@ -107,6 +107,27 @@ pub(super) fn stat(source: &Source, text: &mut Text) -> Result<(), Failure> {
     Ok(())
 }
 
+pub(super) fn randomness(source: &Source, text: &mut Text) -> Result<(), Failure> {
+    let folder = "/proc/sys/kernel/random";
+    for (file, name, help) in [
+        (
+            "entropy_avail",
+            "node_entropy_available_bits",
+            "Bits of entropy that the kernel has.",
+        ),
+        (
+            "poolsize",
+            "node_entropy_pool_size_bits",
+            "Bits of entropy that the kernel can have.",
+        ),
+    ] {
+        if let Some(bits) = source.number(&format!("{folder}/{file}"))? {
+            text.one(name, Kind::Gauge, help, bits);
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn load(source: &Source, text: &mut Text) -> Result<(), Failure> {
     let averages = source.read("/proc/loadavg")?;
     let mut words = averages.split_ascii_whitespace();

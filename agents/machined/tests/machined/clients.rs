@@ -58,7 +58,7 @@ impl TestNode {
     }
 
     pub(crate) async fn transport(&self) -> Transport {
-        self.transport_to("system/run/machined/machined.sock").await
+        self.transport_to("system/run/machined/machine.sock").await
     }
 
     async fn transport_to(&self, socket: &str) -> Transport {

@@ -35,7 +35,7 @@ impl TestNode {
         apid::Places {
             listen: None,
             door: door.to_str().unwrap().to_owned(),
-            machined: self.path("system/run/machined/machined.sock"),
+            machined: self.path("system/run/machined/machine.sock"),
             lookup: apid::Lookup::System,
             memory: 1024 * 1024 * 1024,
         }

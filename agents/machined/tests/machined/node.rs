@@ -171,7 +171,7 @@ impl TestNode {
         }
         let door = seqpacket::bind(&root.join("run/ichor/machined.sock")).unwrap();
         let trust = seqpacket::bind(&root.join("run/ichor/trust.sock")).unwrap();
-        let api = root.join("system/run/machined/machined.sock");
+        let api = root.join("system/run/machined/machine.sock");
         let api = std::os::unix::net::UnixListener::bind(api).unwrap();
         let reader = root.join("system/run/machined/reader.sock");
         let reader = std::os::unix::net::UnixListener::bind(reader).unwrap();
