@@ -472,7 +472,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn the_flags_of_every_command_are_those_of_the_page() {
+fn cmd_001_the_flags_of_every_command_are_those_of_the_page() {
     let mut root = tree::shown();
     root.build();
     for (path, _) in PAGE {

@@ -12,10 +12,10 @@ use prost::Message;
 use tonic::Code;
 
 on_each_architecture! {
-    three_nodes_answer_through_one_endpoint
+    svc_02_svc_03_svc_04_svc_06_three_nodes_answer_through_one_endpoint
 }
 
-fn three_nodes_answer_through_one_endpoint(arch: Arch) -> Result<()> {
+fn svc_02_svc_03_svc_04_svc_06_three_nodes_answer_through_one_endpoint(arch: Arch) -> Result<()> {
     let mut cluster = Cluster::configured(
         arch,
         &["controlplane.yaml", "controlplane.yaml", "worker.yaml"],

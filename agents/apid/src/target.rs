@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_passes_nothing_on_and_answers_for_itself() {
+    fn svc_03_a_worker_passes_nothing_on_and_answers_for_itself() {
         let method = methods::find("/machine.MachineService/Version").unwrap();
         let on_worker = |node: &[&'static str], nodes: &[&'static str]| {
             let (node, nodes) = (node.iter().copied(), nodes.iter().copied());

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_written_as_logs_have_them() {
+    fn svc_12_durations_are_written_as_logs_have_them() {
         for (nanos, text) in [
             (0, "0ns"),
             (999, "999ns"),

@@ -58,7 +58,7 @@ fn disks_that_are_there_at_the_start_get_their_names() {
 }
 
 #[test]
-fn a_disk_gets_its_names_when_it_comes_and_loses_them_when_it_goes() {
+fn svc_09_a_disk_gets_its_names_when_it_comes_and_loses_them_when_it_goes() {
     let mut machine = Machine::new("hot");
     machine.start();
 

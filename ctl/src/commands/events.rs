@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_event_has_a_line() {
+    fn cmd_038_every_kind_of_event_has_a_line() {
         let nothing: &[u8] = &[];
         for kind in [
             "Sequence",

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_long_form_of_a_service_has_its_newest_event_first() {
+    fn svc_10_the_long_form_of_a_service_has_its_newest_event_first() {
         let service = ServiceInfo {
             id: "etcd".to_owned(),
             state: "Preparing".to_owned(),

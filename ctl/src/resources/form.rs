@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn res_08_yaml_has_the_node_first_and_keeps_the_comments_of_a_spec() {
+    fn res_02_res_08_yaml_has_the_node_first_and_keeps_the_comments_of_a_spec() {
         let text = "# ours\nversion: v1alpha1 # fixed\n\nb: 1\na: |\n  x\n\n  y\n";
         let resource = resource(text);
 

@@ -61,7 +61,7 @@ impl Lab {
 }
 
 #[test]
-fn edit_09_what_the_editor_changed_is_applied_and_the_rest_of_the_text_stays() {
+fn cmd_026_edit_09_what_the_editor_changed_is_applied_and_the_rest_of_the_text_stays() {
     let mut lab = Lab::new();
     let said = lab.run(
         "sed -i 's/^    type: controlplane/    type: controlplane # edited/'",

@@ -225,7 +225,7 @@ fn doc_02_without_a_name_the_first_default_place_that_has_a_file_counts() {
 }
 
 #[test]
-fn ctl_07_config_info_shows_the_context_in_three_forms() {
+fn cmd_014_ctl_07_config_info_shows_the_context_in_three_forms() {
     let desk = Desk::with_cluster();
     desk.run("config endpoint 10.0.0.2 node-2:6000").done();
     desk.run("config nodes 10.0.0.2").done();
@@ -275,7 +275,7 @@ fn ctl_07_config_info_shows_the_context_in_three_forms() {
 }
 
 #[test]
-fn ctl_06_a_name_that_is_taken_gets_a_number_when_files_are_merged() {
+fn cmd_011_cmd_012_cmd_015_cmd_018_ctl_06_a_name_that_is_taken_gets_a_number_when_files_merge() {
     let desk = Desk::with_cluster();
     desk.run("gen config home 10.0.0.2 -t talosconfig -o other")
         .done();
@@ -314,7 +314,7 @@ fn cli_02_the_same_context_merged_twice_is_there_twice() {
 }
 
 #[test]
-fn bad_changes_of_the_client_configuration_change_nothing() {
+fn cmd_009_bad_changes_of_the_client_configuration_change_nothing() {
     let desk = Desk::with_cluster();
     desk.write("rubbish", "contexts: 7");
     desk.write("empty", "");
@@ -345,7 +345,7 @@ fn bad_changes_of_the_client_configuration_change_nothing() {
 }
 
 #[test]
-fn ctl_04_endpoints_and_nodes_are_stored_under_both_spellings() {
+fn cmd_013_cmd_017_ctl_04_endpoints_and_nodes_are_stored_under_both_spellings() {
     let desk = Desk::with_cluster();
     let context = |desk: &Desk| {
         let config = ClientConfig::load(desk.read("home/.talos/config").as_bytes()).unwrap();
@@ -368,7 +368,7 @@ fn ctl_04_endpoints_and_nodes_are_stored_under_both_spellings() {
 }
 
 #[test]
-fn a_context_that_is_added_becomes_the_current_one_only_when_there_is_none() {
+fn cmd_010_a_context_that_is_added_becomes_the_current_one_only_when_there_is_none() {
     let desk = Desk::empty();
     let current = |desk: &Desk| {
         let text = desk.read("home/.talos/config");

@@ -41,7 +41,7 @@ fn machine_ca(desk: &Desk) {
 }
 
 #[test]
-fn pki_04_the_raw_tools_make_a_client_that_openssl_verifies_and_a_node_lets_in() {
+fn cmd_042_cmd_043_pki_04_the_raw_tools_make_a_client_that_openssl_verifies_and_a_node_lets_in() {
     let desk = Desk::with_cluster();
     machine_ca(&desk);
 

@@ -53,7 +53,7 @@ fn cmd_024_one_node_in_maintenance_is_not_named_in_its_table() {
 }
 
 #[test]
-fn cmd_021_containers_are_a_table_and_those_of_a_pod_stand_below_it() {
+fn cmd_021_diag_18_containers_are_a_table_and_those_of_a_pod_stand_below_it() {
     assert_eq!(
         ask("-n 10.0.0.2 containers").done(),
         "NODE       NAMESPACE   ID          IMAGE       PID    STATUS\n\

@@ -167,7 +167,7 @@ fn patches_that_do_not_fit_write_nothing_and_are_named() {
 }
 
 #[test]
-fn cmd_065_machineconfig_gen_makes_what_gen_config_makes() {
+fn cmd_064_cmd_065_machineconfig_gen_makes_what_gen_config_makes() {
     let desk = Desk::empty();
     desk.run("gen secrets").done();
     let flags = "home 10.0.0.2 --with-secrets secrets.yaml -t worker";
@@ -313,7 +313,7 @@ fn cmd_002_patches_are_applied_before_a_configuration_is_sent() {
 }
 
 #[test]
-fn pki_02_config_new_keeps_what_the_node_issued_for_its_owner_only() {
+fn cmd_016_pki_02_config_new_keeps_what_the_node_issued_for_its_owner_only() {
     let desk = Desk::with_cluster();
     let node = Node::running(&desk.authority());
     let new = format!("-e {} config new", node.address);

@@ -98,7 +98,7 @@ fn cmd_086_every_flag_of_upgrade_reaches_the_node() {
 }
 
 #[test]
-fn cmd_030_cmd_034_cmd_037_the_tables_of_etcd_are_those_of_the_documents() {
+fn cmd_027_cmd_028_cmd_030_cmd_034_cmd_037_the_tables_of_etcd_are_those_of_the_documents() {
     let (_desk, _node, out) = ordered("etcd status");
     assert_eq!(
         out,
@@ -136,7 +136,7 @@ fn cmd_035_cmd_036_members_are_removed_by_their_id_and_snapshots_are_files() {
 }
 
 #[test]
-fn cmd_080_what_a_node_does_not_have_is_passed_on_as_it_says_it() {
+fn cmd_029_cmd_031_cmd_032_cmd_033_cmd_080_what_a_node_does_not_have_is_passed_on_as_it_says_it() {
     let desk = Desk::with_cluster();
     let node = Node::running(&desk.authority());
     for line in [

@@ -187,7 +187,7 @@ fn a_node_in_maintenance_mode_shows_what_is_no_secret() {
 }
 
 #[test]
-fn cmd_059_060_the_graph_of_a_node_is_drawn_with_types_or_with_what_there_is() {
+fn cmd_059_cmd_060_the_graph_of_a_node_is_drawn_with_types_or_with_what_there_is() {
     let types = ask("-n 10.0.0.2 inspect dependencies").done();
     assert!(types.starts_with("digraph  {\n\n  n"), "{types}");
     assert!(

@@ -17,7 +17,7 @@ fn ask(line: &str) -> Said {
 }
 
 #[test]
-fn services_are_a_table() {
+fn cmd_081_logs_02_svc_10_services_are_a_table() {
     assert_eq!(
         ask("-n 10.0.0.2 services").done(),
         "NODE       SERVICE   STATE     HEALTH   LAST CHANGE   LAST EVENT\n\
@@ -28,7 +28,7 @@ fn services_are_a_table() {
 }
 
 #[test]
-fn one_service_is_a_list() {
+fn cmd_081_one_service_is_a_list() {
     assert_eq!(
         ask("-n 10.0.0.2 service apid").done(),
         "NODE     10.0.0.2\n\
@@ -50,7 +50,7 @@ fn a_service_that_is_not_there_is_an_error() {
 }
 
 #[test]
-fn control_of_a_service_shows_each_nodes_response() {
+fn cmd_081_control_of_a_service_shows_each_nodes_response() {
     assert_eq!(
         ask("-n 10.0.0.2,10.0.0.3 service apid restart").done(),
         "NODE       RESPONSE\n\
@@ -60,7 +60,7 @@ fn control_of_a_service_shows_each_nodes_response() {
 }
 
 #[test]
-fn memory_is_in_mebibytes() {
+fn cmd_067_memory_is_in_mebibytes() {
     assert_eq!(
         ask("-n 10.0.0.2 memory").done(),
         "NODE       TOTAL   USED   FREE   SHARED   BUFFERS   CACHE   AVAILABLE\n\
@@ -82,7 +82,7 @@ fn verbose_memory_has_every_number() {
 }
 
 #[test]
-fn mounts_are_in_gigabytes_and_those_without_a_size_stay() {
+fn cmd_071_mounts_are_in_gigabytes_and_those_without_a_size_stay() {
     assert_eq!(
         ask("-n 10.0.0.2 mounts").done(),
         "NODE       FILESYSTEM   SIZE(GB)   USED(GB)   AVAILABLE(GB)   PERCENT USED   MOUNTED ON\n\
@@ -93,7 +93,7 @@ fn mounts_are_in_gigabytes_and_those_without_a_size_stay() {
 }
 
 #[test]
-fn processes_are_ordered_by_memory_or_time() {
+fn cmd_075_processes_are_ordered_by_memory_or_time() {
     assert_eq!(
         ask("-n 10.0.0.2 processes").done(),
         "NODE       PID   STATE   THREADS   CPU-TIME   VIRTMEM   RESMEM   COMMAND\n\
@@ -129,7 +129,7 @@ fn processes_are_ordered_by_memory_or_time() {
 }
 
 #[test]
-fn version_shows_client_and_server() {
+fn cmd_090_version_shows_client_and_server() {
     let out = ask("-n 10.0.0.2 version").done();
 
     let (client, server) = out.split_once("Server:\n").unwrap();
@@ -150,7 +150,7 @@ fn the_version_of_the_client_needs_no_node() {
 }
 
 #[test]
-fn lines_of_logs_have_their_node_in_front() {
+fn cmd_063_logs_03_lines_of_logs_have_their_node_in_front() {
     assert_eq!(
         ask("-n 10.0.0.2,10.0.0.3 logs machined").done(),
         "10.0.0.2: one\n10.0.0.2: two\n10.0.0.3: one\n10.0.0.3: two\n\
@@ -159,7 +159,7 @@ fn lines_of_logs_have_their_node_in_front() {
 }
 
 #[test]
-fn records_of_the_kernel_have_their_node_in_front() {
+fn cmd_025_records_of_the_kernel_have_their_node_in_front() {
     assert_eq!(
         ask("dmesg").done(),
         "127.0.0.1: kern: info: the first\n127.0.0.1: kern: info: the last\n"

@@ -11,7 +11,7 @@ use crate::bench::{LOUD, Node, READY, until};
 use crate::{CORE, define_and_start, shell};
 
 #[test]
-fn core_services_run_in_their_order() {
+fn svc_06_core_services_run_in_their_order() {
     let node = Node::start(&[]);
     let client = node.client();
 

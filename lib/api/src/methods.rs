@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_and_the_proto_files_name_the_same_methods() {
+    fn rpc_003_the_table_and_the_proto_files_name_the_same_methods() {
         let set = described();
         let mut declared: Vec<(String, Streams)> = Vec::new();
         for file in &set.file {

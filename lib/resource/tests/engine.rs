@@ -164,7 +164,7 @@ fn what_does_not_differ_is_not_written() {
 }
 
 #[test]
-fn a_second_writer_is_refused_and_the_first_stays() {
+fn res_04_a_second_writer_is_refused_and_the_first_stays() {
     let mut engine = engine_in_order(&[0, 1, 2]);
     let second = Controller {
         name: "test.Thief",
@@ -232,7 +232,7 @@ fn writing_what_was_not_declared_fails_and_writes_nothing() {
 }
 
 #[test]
-fn a_failing_controller_is_tried_again_later_and_later_and_recovers() {
+fn res_04_a_failing_controller_is_tried_again_later_and_later_and_recovers() {
     let broken = Arc::new(Mutex::new(true));
     let seen = Arc::clone(&broken);
     let mut engine = Engine::new();

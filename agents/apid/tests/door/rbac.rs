@@ -125,7 +125,7 @@ fn the_expectation_names_every_method_that_is_served() {
 }
 
 #[tokio::test]
-async fn every_set_of_roles_opens_what_the_documents_say_and_nothing_else() {
+async fn rbac_01_every_set_of_roles_opens_what_the_documents_say_and_nothing_else() {
     let house = House::running().await;
     for bits in 0..32_u32 {
         let set: Vec<_> = (0..5_u32)

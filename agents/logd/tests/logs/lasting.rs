@@ -178,7 +178,7 @@ pub fn write_kernel(record: &str) {
 }
 
 #[test]
-fn kernel_messages_have_the_documented_form_and_come_once() {
+fn log_01_logs_01_kernel_messages_have_the_documented_form_and_come_once() {
     let mut node = Node::new("kernel");
     node.start(&[]);
     let word = format!("logd-test-{}", std::process::id());

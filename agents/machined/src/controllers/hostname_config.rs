@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn every_layer_has_its_candidate() {
+    fn diag_13_every_layer_has_its_candidate() {
         let arguments = KernelArguments::parse("talos.hostname=box.lab.example");
         let mut bench = Bench::of(controller(&arguments));
         bench.say("default", given("172.20.0.2"));

@@ -29,7 +29,7 @@ mod tests {
     use crate::resources::{Layer, NETWORK_CONFIG};
 
     #[test]
-    fn the_highest_layer_wins_and_the_lower_one_comes_back() {
+    fn diag_13_the_highest_layer_wins_and_the_lower_one_comes_back() {
         let mut bench = Bench::of(controller());
         let mut seen = Vec::new();
         for layer in [

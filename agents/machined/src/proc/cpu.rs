@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn processors_of_both_architectures_are_read() {
+    fn rpc_008_processors_of_both_architectures_are_read() {
         let x86 = "processor\t: 0\nvendor_id\t: GenuineIntel\nmodel name\t: Some CPU @ 2GHz\n\
             cpu MHz\t\t: 2000.5\ncpu cores\t: 2\nflags\t\t: fpu vme\n\n\
             processor\t: 1\nvendor_id\t: GenuineIntel\nmodel name\t: Some CPU @ 2GHz\n\

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mounts_are_read_with_their_escapes() {
+    fn rpc_031_mounts_are_read_with_their_escapes() {
         let text = "/dev/loop0 / squashfs ro 0 0\ntmpfs /a\\040b tmpfs rw 0 0\nbad\n\
             x\\134y /c\\d t rw 0 0\n";
 

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_described() {
+    fn rpc_033_a_process_is_described() {
         let found = describe(stat("net d) x").as_bytes(), b"/a\0--b\0", "/a".to_owned()).unwrap();
 
         assert_eq!((found.pid, found.ppid, found.threads), (42, 1, 3));

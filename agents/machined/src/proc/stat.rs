@@ -88,7 +88,7 @@ mod tests {
         softirq 55 1 2 3 4 5 6 7 8 9 10\nnovelty 5\n";
 
     #[test]
-    fn every_counter_finds_its_place() {
+    fn rpc_045_every_counter_finds_its_place() {
         let stat = parse(STAT);
 
         assert_eq!(stat.cpu.len(), 2);

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn phases_and_tasks_have_the_documented_names_and_order() {
+    fn svc_12_phases_and_tasks_have_the_documented_names_and_order() {
         assert_eq!(
             names(Sequence::Initialize, false),
             [

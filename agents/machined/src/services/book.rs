@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn health_counts_only_while_it_runs_and_is_told_when_it_turns() {
+    fn svc_11_health_counts_only_while_it_runs_and_is_told_when_it_turns() {
         let mut book = Book::default();
         let at = SystemTime::now();
         let mut turns = Vec::new();
@@ -490,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_has_its_documented_name() {
+    fn svc_10_every_state_has_its_documented_name() {
         for (state, name) in [
             (State::Stopped, "Initialized"),
             (State::Waiting, "Waiting"),

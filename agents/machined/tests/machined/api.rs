@@ -130,7 +130,7 @@ async fn a_node_goes_from_maintenance_to_running_and_says_so_in_events() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn the_node_says_what_it_is() {
+async fn rpc_024_rpc_028_rpc_030_rpc_047_the_node_says_what_it_is() {
     let (_node, mut client) = running().await;
 
     let version = client.version(as_admin(())).await.unwrap().into_inner();
@@ -156,7 +156,7 @@ async fn the_node_says_what_it_is() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn services_are_listed_with_state_history_and_health() {
+async fn rpc_039_svc_05_services_are_listed_with_state_history_and_health() {
     let (node, mut client) = running().await;
     let mut dead = status("netd", State::BackingOff, 0);
     dead.last_exit = Some(Exit::Signal(9));
@@ -208,7 +208,7 @@ async fn services_are_listed_with_state_history_and_health() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn only_extension_services_are_the_operators() {
+async fn rpc_040_rpc_041_rpc_042_only_extension_services_are_the_operators() {
     let mut node = TestNode::new("");
     node.write(
         "usr/local/etc/containers/hello.yaml",
@@ -302,7 +302,7 @@ async fn a_refusal_that_names_something_long_is_short_and_cuts_no_connection() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn logs_are_read_from_their_tail_and_followed() {
+async fn logs_03_logs_are_read_from_their_tail_and_followed() {
     let (_node, mut client) = running().await;
     let request = |id: &str, tail_lines, follow| {
         as_admin(machine::LogsRequest {

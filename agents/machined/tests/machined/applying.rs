@@ -127,7 +127,7 @@ async fn a_node_whose_api_would_close_for_good_is_refused_with_the_reason() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_running_node_takes_a_new_configuration_and_keeps_the_old_one() {
+async fn rpc_004_a_running_node_takes_a_new_configuration_and_keeps_the_old_one() {
     let (node, mut client) = running().await;
     let first = node.read("system/state/config.yaml");
     let second = first.replace("box.lab.example", "other");

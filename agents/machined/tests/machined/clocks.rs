@@ -100,7 +100,7 @@ fn ahead_ms(time: &Time) -> i64 {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn rpc_060_the_time_is_compared_with_the_configured_server() {
+async fn rpc_059_rpc_060_the_time_is_compared_with_the_configured_server() {
     let server = server("127.0.0.1", |question| vec![good(question)]).await;
     let node = node(server.address.port()).await;
 

@@ -26,7 +26,7 @@ fn asked(roles: &[&str], seconds: i64) -> machine::GenerateClientConfigurationRe
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn pki_02_the_node_issues_a_client_that_its_door_lets_in() {
+async fn rpc_048_pki_02_the_node_issues_a_client_that_its_door_lets_in() {
     let (mut node, mut client) = running().await;
     let door = node.open_door().await;
     let own = authority(&node.read("system/state/config.yaml"));

@@ -175,7 +175,7 @@ async fn a_worker_of_another_cluster_gets_nothing() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn trust_is_told_on_a_control_plane_alone_and_in_order() {
+async fn svc_04_trust_is_told_on_a_control_plane_alone_and_in_order() {
     let (control_plane, worker) = cluster("https://cluster.example:6443");
     for (configuration, is_trusted) in [(control_plane, true), (worker, false)] {
         let node = TestNode::started("");

@@ -19,7 +19,7 @@ use crate::node::{TestNode, eth0, status};
 use crate::state::{read, yaml};
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_reboot_is_followed_by_its_actor_id_and_ends_at_init() {
+async fn rpc_035_a_reboot_is_followed_by_its_actor_id_and_ends_at_init() {
     let (node, mut client) = running().await;
 
     let request = as_admin(machine::RebootRequest::default());
@@ -47,7 +47,7 @@ async fn a_reboot_is_followed_by_its_actor_id_and_ends_at_init() {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_shutdown_turns_the_machine_off_or_halts_it() {
+async fn rpc_043_a_shutdown_turns_the_machine_off_or_halts_it() {
     for (arguments, action) in [
         ("", Action::PowerOff),
         ("talos.shutdown=halt", Action::Halt),

@@ -51,7 +51,7 @@ async fn restart(client: &mut Client, namespace: &str, id: &str) -> Result<usize
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn rpc_006_containers_and_extension_services_are_listed_and_core_services_are_not() {
+async fn rpc_006_diag_18_containers_and_extension_services_are_listed_and_core_services_are_not() {
     let (node, mut client) = with_web().await;
     node.set_service(status("ext-hello", State::BackingOff, 0));
     node.until("the extension service is listed", async || {

@@ -85,7 +85,7 @@ fn nothing_is_to_come(node: &TestNode) {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn what_is_stored_outlives_the_machine() {
+async fn res_03_what_is_stored_outlives_the_machine() {
     let (mut node, mut client, text) = prepared().await;
     let other = renamed(&text, "other");
     client

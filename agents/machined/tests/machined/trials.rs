@@ -260,7 +260,7 @@ async fn a_configuration_that_nobody_confirms_goes_and_the_same_again_confirms_i
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_dry_run_says_what_would_differ_and_shows_no_secret() {
+async fn rpc_004_a_dry_run_says_what_would_differ_and_shows_no_secret() {
     let (node, mut client, text, other) = prepared().await;
     let key = authority(&text).key().to_pem().unwrap();
     // The cluster's: the machine's cannot be tried without a reboot.

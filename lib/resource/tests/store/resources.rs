@@ -11,7 +11,7 @@ use resource::{AnySpec, Phase, Store, StoreError};
 use crate::{FRUITS, Fruit, STONES, Stone, at, with_apple};
 
 #[test]
-fn the_same_id_lives_in_two_namespaces_and_two_types() {
+fn res_01_the_same_id_lives_in_two_namespaces_and_two_types() {
     let mut store = with_apple();
 
     store
@@ -30,7 +30,7 @@ fn the_same_id_lives_in_two_namespaces_and_two_types() {
 }
 
 #[test]
-fn an_update_needs_the_present_version_and_the_owner() {
+fn res_02_an_update_needs_the_present_version_and_the_owner() {
     let mut store = with_apple();
 
     let update = |store: &mut Store, owner, version| {

@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn cfg_01_edit_02_edit_03_edit_04_a_mode_does_what_it_says_or_is_refused() {
+    fn rpc_004_cfg_01_edit_02_edit_03_edit_04_a_mode_does_what_it_says_or_is_refused() {
         use Stage::{GoingBack, Maintenance, OnItsWay, Running};
         use Storage::{Disk, Memory};
         const NONE: &[&str] = &[];

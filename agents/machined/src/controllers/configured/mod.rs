@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn pods_of_two_namespaces_whose_ids_are_the_same_are_both_there() {
+    fn diag_16_pods_of_two_namespaces_whose_ids_are_the_same_are_both_there() {
         let found = follows(configuration(
             "machine:\n",
             "machine:\n    pods: [{metadata: {name: b-c, namespace: a}}, {metadata: {name: c, namespace: a-b}}]\n",

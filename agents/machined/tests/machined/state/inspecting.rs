@@ -15,7 +15,7 @@ use crate::clients::{as_admin, with_role};
 use crate::node::TestNode;
 
 #[tokio::test(flavor = "current_thread")]
-async fn rpc_001_002_every_resource_belongs_to_whom_the_graph_says() {
+async fn rpc_001_rpc_002_every_resource_belongs_to_whom_the_graph_says() {
     let (node, _client) = running().await;
     let mut inspect = node.inspect().await;
     let mut state = node.state().await;
