@@ -35,6 +35,9 @@ async fn running() -> (TestNode, Client, String, SocketAddr) {
         "net/dev",
         "net/netstat",
         "net/snmp",
+        "net/softnet_stat",
+        "net/udp",
+        "sys/kernel/random/entropy_avail",
         "net/sockstat",
         "sys/fs/file-nr",
         "self/mounts",
@@ -202,6 +205,9 @@ async fn metrics_are_what_the_kernel_says_in_the_form_that_prometheus_reads() {
     for prefix in [
         "node_disk_read_bytes_total{",
         "node_filesystem_size_bytes{",
+        "node_softnet_processed_total{",
+        "node_udp_queues{",
+        "node_entropy_available_bits",
         "node_uname_info{",
     ] {
         assert!(any(prefix), "{prefix}");
