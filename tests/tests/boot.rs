@@ -69,10 +69,12 @@ fn look_at_services(node: &Node) -> Result<()> {
 
 fn look_at_logs(node: &Node) -> Result<()> {
     let log = node.ctl(&["logs", "machined"])?.ok()?;
-    ensure!(
-        log.contains("phase"),
-        "machined's log does not name its phases:\n{log}"
-    );
+    for line in [
+        "phase config (5/5): 1 task(s)",
+        "phase startEverything (3/3): done, ",
+    ] {
+        ensure!(log.contains(line), "machined's log has no {line:?}:\n{log}");
+    }
     let last = node.ctl(&["logs", "machined", "--tail", "1"])?.ok()?;
     ensure!(last.lines().count() == 1, "--tail 1 printed:\n{last}");
     let unknown = node.ctl(&["logs", "nosuch"])?.refused()?;
