@@ -24,9 +24,6 @@ const TRUSTD: Agent = Agent {
     // As the other agents that nodes are reached by; it goes before those that this node needs itself.
     oom_score_adj: -800,
 };
-/// How long after the agents that every node has. Whoever waits for a node to come up calls it first, and has the
-/// processors for that; workers that are early ask again.
-const AFTER_CORE: Duration = Duration::from_secs(1);
 /// How long after a failure the next try is.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
@@ -40,7 +37,6 @@ pub(crate) async fn keep(node: Arc<Node>) {
         }
     }
     wait_for_core(&node).await;
-    tokio::time::sleep(AFTER_CORE).await;
     let mut complained = false;
     loop {
         let wanted = trust.borrow_and_update().is_there();
