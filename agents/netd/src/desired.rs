@@ -16,13 +16,14 @@ use proto::net::{DEFAULT_RESOLVERS, LEASE_PRIORITY};
 use wire::dhcp::ClasslessRoute;
 use wire::rtnetlink::{
     ARPHRD_ETHER, Address, IFF_LOOPBACK, INFINITE, Link, PROTOCOL_DHCP, RT_SCOPE_LINK,
-    RT_SCOPE_UNIVERSE, RT_TABLE_MAIN, Route,
+    RT_SCOPE_UNIVERSE, RT_TABLE_MAIN, Route, Word,
 };
 
 use crate::dhcp::Held;
 use crate::lease::Lease;
 use crate::links::Links;
 use crate::slots::{Slot, Slots};
+use crate::table::Item as _;
 
 /// How many orders one round gives; what is left comes in the next.
 pub const ORDERS_MAX: usize = 48;
@@ -34,7 +35,7 @@ const WANTED_MAX: usize = 2 * wire::dhcp::ROUTES_MAX;
 const RESOLVERS_MAX: usize = 3;
 
 /// Kinds of virtual links that are treated as physical ones.
-pub type Kinds = Vec<String<15>, KINDS_MAX>;
+pub type Kinds = Vec<Word, KINDS_MAX>;
 /// The text of resolv.conf.
 pub type ResolvConf = String<512>;
 
@@ -94,7 +95,11 @@ fn removals(links: &Links, slot: &Slot, orders: &mut Vec<Order, ORDERS_MAX>) {
     let known_whole = !matches!(held, Some(Held::Remembered { .. }));
     for route in links.routes.items() {
         let ours = route.protocol == PROTOCOL_DHCP && route.link_index == slot.link_index;
-        if ours && route.destination.is_ipv4() && known_whole && !wanted.contains(route) {
+        if ours
+            && route.destination.is_ipv4()
+            && known_whole
+            && !wanted.iter().any(|wanted| wanted.is(route))
+        {
             let _ = orders.push(Order::RemoveRoute(*route));
         }
     }
@@ -152,7 +157,7 @@ fn additions(links: &Links, slot: &Slot, now: Duration, orders: &mut Vec<Order, 
         return;
     }
     for route in wanted_routes(slot) {
-        if !links.routes.items().any(|known| *known == route) {
+        if !links.routes.items().any(|known| known.is(&route)) {
             let _ = orders.push(Order::AddRoute(route));
         }
     }
@@ -169,6 +174,7 @@ fn wanted_address(link_index: u32, lease: &Lease, now: Duration) -> Address {
     Address {
         link_index,
         address: lease.address.into(),
+        local: Some(lease.address.into()),
         prefix_len: lease.prefix_len,
         scope: RT_SCOPE_UNIVERSE,
         flags: 0,
@@ -236,6 +242,8 @@ fn kernel_route(link_index: u32, lease: &Lease, route: &ClasslessRoute) -> Route
             RT_SCOPE_UNIVERSE
         },
         table: RT_TABLE_MAIN,
+        flags: 0,
+        mtu: 0,
     }
 }
 

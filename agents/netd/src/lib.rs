@@ -19,6 +19,7 @@ extern crate std;
 pub mod channel;
 pub mod desired;
 pub mod dhcp;
+pub mod hardware;
 pub mod lease;
 pub mod links;
 pub mod news;

@@ -54,7 +54,13 @@ impl Item for Address {
 
 impl Item for Route {
     fn is(&self, other: &Self) -> bool {
-        self == other
+        // What is only shown does not make it another route.
+        let other = Self {
+            flags: self.flags,
+            mtu: self.mtu,
+            ..*other
+        };
+        *self == other
     }
 
     fn looks_like(&self, other: &Self) -> bool {

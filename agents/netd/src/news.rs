@@ -13,12 +13,13 @@
 
 use heapless::{String, Vec};
 use proto::greeting;
-use proto::net::{Address, Lease, Link, LinkIndex, Reply, Request, Route};
+use proto::net::{Address, Hardware, Lease, Link, LinkIndex, Reply, Request, Route};
 use proto::{Greeting, Refusal};
 use sys::fd::{AsFd as _, OwnedFd};
 use sys::seqpacket::{Manners, Next, Peer, Service};
 use wire::rtnetlink;
 
+use crate::hardware::Sysfs;
 use crate::links::{Gone, Links};
 use crate::slots::{Slot, Slots};
 
@@ -29,6 +30,8 @@ pub struct Network {
     pub links: Links,
     /// What DHCP does.
     pub slots: Slots,
+    /// What links are made of.
+    pub sysfs: Sysfs,
     /// The kernel was heard whole; before that nobody is told anything.
     pub complete: bool,
     /// Who may ask.
@@ -119,7 +122,7 @@ impl Network {
     /// The message for an item; `None` when the connection is to be closed.
     fn message(&self, item: &Item<'_>) -> Option<Reply> {
         Some(match item {
-            Item::Link(link) => Reply::Link(tell_link(link)),
+            Item::Link(link) => Reply::Link(tell_link(link, self.sysfs.hardware(&link.name))),
             Item::Address(address) => {
                 let name = self.links.name(address.link_index);
                 Reply::Address(tell_address(address, name))
@@ -216,7 +219,7 @@ impl Service for Network {
     }
 }
 
-fn tell_link(link: &rtnetlink::Link) -> Link {
+fn tell_link(link: &rtnetlink::Link, hardware: Hardware) -> Link {
     Link {
         index: link.index,
         name: link.name.clone(),
@@ -224,8 +227,15 @@ fn tell_link(link: &rtnetlink::Link) -> Link {
         flags: link.flags,
         mtu: link.mtu,
         hardware_address: link.hardware_address.clone(),
+        permanent_address: link.permanent_address.clone(),
+        broadcast_address: link.broadcast_address.clone(),
+        lower_index: link.lower_index,
+        master_index: link.master_index,
+        queue_discipline: link.queue_discipline.clone(),
         oper_state: link.oper_state,
         kind: link.kind.clone(),
+        slave_kind: link.slave_kind.clone(),
+        hardware,
     }
 }
 
@@ -234,6 +244,8 @@ fn tell_address(address: &rtnetlink::Address, link_name: String<15>) -> Address 
         link_index: address.link_index,
         link_name,
         address: address.address,
+        local: address.local,
+        broadcast: address.broadcast,
         prefix_len: address.prefix_len,
         scope: address.scope,
         flags: address.flags,
@@ -252,6 +264,8 @@ fn tell_route(route: &rtnetlink::Route, link_name: String<15>) -> Route {
         protocol: route.protocol,
         scope: route.scope,
         table: route.table,
+        flags: route.flags,
+        mtu: route.mtu,
     }
 }
 

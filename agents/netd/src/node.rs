@@ -20,6 +20,7 @@ use wire::rtnetlink::Dump;
 use crate::channel::{Channel, DATAGRAM_MAX, Heard, Loss};
 use crate::desired::{Kinds, Order, ResolvConf, orders, resolv_conf};
 use crate::dhcp::Event;
+use crate::hardware::Sysfs;
 use crate::links::Links;
 use crate::news::{Caller, Network};
 use crate::ports::Port;
@@ -115,6 +116,7 @@ impl Node {
             ports: Vec::new(),
             network: Network {
                 user,
+                sysfs: Sysfs::open(),
                 ..Network::default()
             },
             kinds,

@@ -20,7 +20,9 @@ use proptest::prelude::{any, prop, prop_assert, proptest};
 use proto::net::{LeaseState, Reply, Request};
 use sys::seqpacket::{Next, Peer, Service as _};
 use wire::dhcp::{Kind, Message};
-use wire::rtnetlink::{Address, Dump, IFF_LOWER_UP, IFF_UP, Link, News, PROTOCOL_DHCP, Route};
+use wire::rtnetlink::{
+    Address, Dump, IFF_LOWER_UP, IFF_UP, Link, News, PROTOCOL_DHCP, Route, Word,
+};
 
 const NOW: Duration = Duration::from_secs(100);
 const RANDOM: u32 = 7;
@@ -33,8 +35,14 @@ fn link(index: u32, flags: u32, kind: &str) -> Link {
         name: String::new(),
         mtu: 1500,
         hardware_address: heapless::Vec::from_slice(&[2, 0, 0, 0, 0, 1]).unwrap(),
+        permanent_address: heapless::Vec::from_slice(&[2, 0, 0, 0, 0, 1]).unwrap(),
+        broadcast_address: heapless::Vec::from_slice(&[0xff; 6]).unwrap(),
+        lower_index: 0,
+        master_index: 0,
+        queue_discipline: Word::try_from("pfifo_fast").unwrap(),
         oper_state: 6,
-        kind: String::try_from(kind).unwrap(),
+        kind: Word::try_from(kind).unwrap(),
+        slave_kind: Word::new(),
     };
     link.name = String::try_from(format!("eth{index}").as_str()).unwrap();
     link
@@ -48,6 +56,7 @@ fn address(link_index: u32, last: u8, protocol: u8) -> Address {
     Address {
         link_index,
         address: IpAddr::from([10, 0, 0, last]),
+        local: Some(IpAddr::from([10, 0, 0, last])),
         prefix_len: 24,
         scope: 0,
         flags: 0,
@@ -69,6 +78,8 @@ fn route(link_index: u32, protocol: u8) -> Route {
         protocol,
         scope: 0,
         table: 254,
+        flags: 0,
+        mtu: 0,
     }
 }
 
@@ -396,6 +407,32 @@ fn what_a_listing_does_not_show_is_gone() {
     );
     assert_eq!(links.take_unlisted(Dump::Addresses), None);
     assert_eq!(links.addresses.items().count(), 0);
+}
+
+#[test]
+fn a_route_with_other_flags_or_another_mtu_is_the_same_route_and_news() {
+    let mut network = network(&[up(2)]);
+    network.links.apply(News::Route(route(2, 2)));
+    let mut told = subscribed(&mut network);
+    hear(&mut network, &mut told);
+    let mut heard = Vec::new();
+    for (flags, mtu) in [(0x4000, 0), (0x4000, 1400), (0x4000, 1400)] {
+        let route = Route {
+            flags,
+            mtu,
+            ..route(2, 2)
+        };
+        network.links.apply(News::Route(route));
+        heard.extend(hear(&mut network, &mut told));
+    }
+    network.links.apply(News::RouteGone(route(2, 2)));
+
+    let [Reply::Route(first), Reply::Route(second)] = &heard[..] else {
+        panic!("{heard:?}");
+    };
+    assert_eq!((first.flags, first.mtu), (0x4000, 0));
+    assert_eq!((second.flags, second.mtu), (0x4000, 1400));
+    assert_eq!(network.links.routes.items().count(), 0);
 }
 
 #[test]

@@ -16,6 +16,16 @@ use crate::{Greeting, Refusal};
 pub const LINK_NAME_MAX: usize = 15;
 /// A link's name.
 pub type LinkName = String<LINK_NAME_MAX>;
+/// A hardware address; empty for none.
+pub type HardwareAddress = Vec<u8, 20, u8>;
+/// A word of the kernel: a kind, a queue discipline.
+pub type Word = String<15, u8>;
+/// The longest name of a driver that is told.
+pub const DRIVER_NAME_MAX: usize = 31;
+/// A speed that a link's driver does not know, as ethtool has it (`SPEED_UNKNOWN`).
+pub const SPEED_UNKNOWN: u32 = u32::MAX;
+/// A duplex mode that is not known, as ethtool has it (`DUPLEX_UNKNOWN`).
+pub const DUPLEX_UNKNOWN: u8 = u8::MAX;
 /// The resolvers that netd takes when no lease names any.
 pub const DEFAULT_RESOLVERS: [core::net::Ipv4Addr; 2] = [
     core::net::Ipv4Addr::new(1, 1, 1, 1),
@@ -41,7 +51,6 @@ messages! {
 
 messages! {
     /// What netd answers and tells.
-    #[expect(clippy::large_enum_variant, reason = "messages live on the stack, without a heap")]
     pub enum Reply {
         /// Answers `Hello`.
         1 => Welcome(Greeting),
@@ -88,12 +97,48 @@ pub struct Link {
     pub flags: u32,
     /// `IFLA_MTU`, in bytes.
     pub mtu: u32,
-    /// `IFLA_ADDRESS`; empty for links without one.
-    pub hardware_address: Vec<u8, 20>,
+    /// `IFLA_ADDRESS`.
+    pub hardware_address: HardwareAddress,
+    /// `IFLA_PERM_ADDRESS`: the address that the hardware came with; virtual links have none.
+    pub permanent_address: HardwareAddress,
+    /// `IFLA_BROADCAST`.
+    pub broadcast_address: HardwareAddress,
+    /// `IFLA_LINK`: the link below it, which may be one of another network namespace; 0 for none.
+    pub lower_index: u32,
+    /// `IFLA_MASTER`: the bond or bridge it is in; 0 for none.
+    pub master_index: u32,
+    /// `IFLA_QDISC`.
+    pub queue_discipline: Word,
     /// `IFLA_OPERSTATE`, an `IF_OPER_*` number.
     pub oper_state: u8,
     /// `IFLA_INFO_KIND`; empty for physical links.
-    pub kind: String<15>,
+    pub kind: Word,
+    /// `IFLA_INFO_SLAVE_KIND`: what it is in its bond or bridge; empty when it is in none.
+    pub slave_kind: Word,
+    /// What sysfs says of it.
+    pub hardware: Hardware,
+}
+
+/// What sysfs says of a link, as it was when the link was told. It is told with other news of the
+/// link only: who changes a speed takes the carrier away for a moment, which is news.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hardware {
+    /// The name of its driver; empty for virtual links.
+    pub driver: String<DRIVER_NAME_MAX, u8>,
+    /// In megabits per second; 0 for links that have no speed or are down, [`SPEED_UNKNOWN`] where
+    /// the driver does not know.
+    pub speed_mbit: u32,
+    /// A `DUPLEX_*` number.
+    pub duplex: u8,
+}
+
+impl Hardware {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self {
+        driver: String::new(),
+        speed_mbit: 0,
+        duplex: DUPLEX_UNKNOWN,
+    };
 }
 
 /// An address as the kernel has it.
@@ -105,6 +150,10 @@ pub struct Address {
     pub link_name: LinkName,
     /// The address.
     pub address: Ip,
+    /// `IFA_LOCAL`; IPv6 says it only where the other end of a link has an address of its own.
+    pub local: Option<Ip>,
+    /// `IFA_BROADCAST`.
+    pub broadcast: Option<Ip>,
     /// The length of its prefix, in bits.
     pub prefix_len: u8,
     /// `ifa_scope`, an `RT_SCOPE_*` number.
@@ -136,6 +185,10 @@ pub struct Route {
     pub scope: u8,
     /// The routing table.
     pub table: u32,
+    /// `rtm_flags`, of `RTM_F_*` alone.
+    pub flags: u32,
+    /// `RTAX_MTU`, in bytes; 0 for that of the link.
+    pub mtu: u32,
 }
 
 /// What DHCP does on a link.

@@ -9,7 +9,9 @@ mod link;
 mod route;
 
 pub use address::{Address, IFA_F_NOPREFIXROUTE, INFINITE};
-pub use link::{ARPHRD_ETHER, IFF_LOOPBACK, IFF_LOWER_UP, IFF_UP, Link, LinkOrder};
+pub use link::{
+    ARPHRD_ETHER, HardwareAddress, IFF_LOOPBACK, IFF_LOWER_UP, IFF_UP, Link, LinkOrder, Word,
+};
 pub use route::{RT_SCOPE_LINK, RT_SCOPE_UNIVERSE, RT_TABLE_MAIN, Route};
 
 use crate::netlink::{self, Content, Error, Message, Writer};

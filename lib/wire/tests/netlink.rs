@@ -40,12 +40,31 @@ fn veth() -> Vec<u8> {
     bytes
 }
 
+/// What the same kernel said of a veth in a bridge, and of the machine's virtio-net: the attributes we
+/// read, of what the link is in the bridge only its kind, and the lengths set accordingly.
+const BRIDGED: &str = "8c000000 1000 0200 01000000 0e3d0000 0000 0100 04000000 02100000 00000000
+    0900 0300 6574683000000000 0500 1000 02000000 0800 0400 dc050000 0800 0a00 02000000
+    0a00 0100 fe06232e027e0000 0a00 0200 ffffffffffff0000
+    1c00 1200 0900 0100 7665746800000000 0b00 0400 6272696467650000
+    0800 0500 03000000 0900 0600 6e6f6f7000000000";
+const VIRTIO: &str = "70000000 1000 0200 01000000 c93d0000 0000 0100 04000000 43100100 00000000
+    0900 0300 6574683000000000 0500 1000 06000000 0800 0400 78050000
+    0a00 0100 02fc000000010000 0a00 0200 ffffffffffff0000 0a00 3600 02fc000000010000
+    0f00 0600 706669666f5f666173740000";
+
+const BRIDGE_ADDRESS: &str = "54000000 1400 0200 01000000 0e3d0000 02 18 80 00 02000000
+    0800 0100 0a09000f 0800 0200 0a09000f 0800 0400 0a0900ff 0800 0300 62723000
+    0800 0800 80000000 1400 0600 ffffffff ffffffff 0eee4b00 0eee4b00";
 const LOOPBACK_ADDRESS: &str = "4c000000 1400 0200 01000000 56060000 02 08 80 fe 01000000
     0800 0100 7f000001 0800 0200 7f000001 0700 0300 6c6f0000 0800 0800 80000000
     1400 0600 ffffffff ffffffff 40970400 40970400";
 const LINK_LOCAL_ADDRESS: &str = "50000000 1400 0200 01000000 56060000 0a 40 c0 fd 03000000
     1400 0100 fe80000000000000 5cc74efffea5be58 1400 0600 ffffffff ffffffff 40970400 40970400
     0800 0800 c0000000 0500 0b00 03000000";
+/// Through a link without a carrier.
+const NARROW_ROUTE: &str = "48000000 1800 0200 01000000 1b480000 02 10 00 00 fe 03 00 01 11000000
+    0800 0f00 fe000000 0800 0100 0a4d0000 0c00 0800 0800 0200 78050000 0800 0500 0a090001
+    0800 0400 03000000";
 const LOCAL_ROUTE: &str = "3c000000 1800 0200 01000000 56060000 02 20 00 00 ff 02 fe 02 00000000
     0800 0f00 ff000000 0800 0100 7f000001 0800 0700 7f000001 0800 0400 01000000";
 
@@ -75,11 +94,64 @@ fn a_captured_link_is_read_with_its_name_kind_and_state() {
 
 #[cfg(target_endian = "little")]
 #[test]
+fn a_captured_link_in_a_bridge_says_what_it_is_there_and_what_is_below_it() {
+    let Ok(Some(News::Link(bridged))) = news(&hex(BRIDGED)) else {
+        panic!("no link");
+    };
+
+    assert_eq!(
+        (bridged.kind.as_str(), bridged.slave_kind.as_str()),
+        ("veth", "bridge")
+    );
+    assert_eq!((bridged.lower_index, bridged.master_index), (3, 2));
+    assert_eq!(bridged.broadcast_address, [0xff; 6]);
+    assert_eq!(bridged.permanent_address, []);
+    assert_eq!(bridged.queue_discipline, "noop");
+}
+
+#[cfg(target_endian = "little")]
+#[test]
+fn a_captured_physical_link_says_its_queue_and_the_address_it_came_with() {
+    let Ok(Some(News::Link(physical))) = news(&hex(VIRTIO)) else {
+        panic!("no link");
+    };
+
+    assert_eq!((physical.lower_index, physical.master_index), (0, 0));
+    assert_eq!(
+        (physical.kind.as_str(), physical.slave_kind.as_str()),
+        ("", "")
+    );
+    assert_eq!(physical.permanent_address, physical.hardware_address);
+    assert_eq!(physical.broadcast_address, [0xff; 6]);
+    assert_eq!(physical.queue_discipline, "pfifo_fast");
+}
+
+#[test]
+fn a_word_too_long_for_us_is_still_not_none() {
+    let mut buffer = [0; 128];
+    let mut writer = Writer::new(&mut buffer, 16, REQUEST, 1);
+    writer.bytes(&[0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    writer.attribute(3, b"eth0\0");
+    writer.attribute(6, b"sixteen_letters_\0");
+    writer.attribute(2, &[0xff; 21]);
+    let Ok(Some(News::Link(link))) = news(writer.finish().unwrap()) else {
+        panic!("no link");
+    };
+
+    assert_eq!(link.queue_discipline, "other");
+    assert_eq!(link.broadcast_address, []);
+}
+
+#[cfg(target_endian = "little")]
+#[test]
 fn captured_addresses_of_both_families_are_read() {
     let Ok(Some(News::Address(loopback))) = news(&hex(LOOPBACK_ADDRESS)) else {
         panic!("no address");
     };
     let Ok(Some(News::Address(local))) = news(&hex(LINK_LOCAL_ADDRESS)) else {
+        panic!("no address");
+    };
+    let Ok(Some(News::Address(bridge))) = news(&hex(BRIDGE_ADDRESS)) else {
         panic!("no address");
     };
 
@@ -94,6 +166,9 @@ fn captured_addresses_of_both_families_are_read() {
         "fe80::5cc7:4eff:fea5:be58".parse::<IpAddr>().unwrap()
     );
     assert_eq!((local.flags, local.protocol), (0xc0, 3));
+    assert_eq!((local.local, local.broadcast), (None, None));
+    assert_eq!(bridge.local, Some(IpAddr::from([10, 9, 0, 15])));
+    assert_eq!(bridge.broadcast, Some(IpAddr::from([10, 9, 0, 255])));
 }
 
 #[cfg(target_endian = "little")]
@@ -104,9 +179,22 @@ fn a_route_that_is_not_unicast_is_no_news() {
 
 #[cfg(target_endian = "little")]
 #[test]
+fn a_captured_route_says_its_mtu_and_no_flags_of_its_next_hop() {
+    let Ok(Some(News::Route(route))) = news(&hex(NARROW_ROUTE)) else {
+        panic!("no route");
+    };
+
+    assert_eq!(route.destination, IpAddr::from([10, 77, 0, 0]));
+    assert_eq!((route.prefix_len, route.mtu, route.flags), (16, 1400, 0));
+}
+
+#[cfg(target_endian = "little")]
+#[test]
 fn captured_messages_cut_anywhere_are_refused() {
     for whole in [
         veth(),
+        hex(BRIDGED),
+        hex(VIRTIO),
         hex(LOOPBACK_ADDRESS),
         hex(LINK_LOCAL_ADDRESS),
         hex(LOCAL_ROUTE),
@@ -122,6 +210,8 @@ fn captured_messages_cut_anywhere_are_refused() {
 fn a_message_that_is_shorter_than_its_attributes_say_is_refused() {
     for whole in [
         veth(),
+        hex(BRIDGED),
+        hex(VIRTIO),
         hex(LOOPBACK_ADDRESS),
         hex(LINK_LOCAL_ADDRESS),
         hex(LOCAL_ROUTE),
@@ -257,6 +347,7 @@ fn address() -> Address {
     Address {
         link_index: 3,
         address: IpAddr::from([10, 0, 2, 15]),
+        local: Some(IpAddr::from([10, 0, 2, 15])),
         prefix_len: 24,
         scope: 0,
         flags: 0x200,
@@ -280,7 +371,7 @@ proptest! {
             IpAddr::from(octets)
         };
         let there = Address {
-            link_index, address, prefix_len, scope, flags, broadcast: None, valid_s,
+            link_index, address, local: Some(address), prefix_len, scope, flags, broadcast: None, valid_s,
             preferred_s: valid_s / 2, protocol,
         };
         let mut buffer = [0; 256];
@@ -296,7 +387,8 @@ proptest! {
     ) {
         let there = Route {
             destination: IpAddr::from(octets), prefix_len, gateway: gateway.map(IpAddr::from),
-            source: gateway.map(IpAddr::from), link_index, priority, protocol, scope, table,
+            source: gateway.map(IpAddr::from), link_index, priority, protocol, scope, table, flags: 0,
+            mtu: 0,
         };
         let mut buffer = [0; 256];
         let back = news(there.emit(Wanted::Gone, &mut buffer, 1).unwrap());
@@ -313,10 +405,10 @@ proptest! {
 
     #[test]
     fn no_byte_changed_in_a_real_message_makes_the_reader_panic(
-        at in 0_usize..200, byte in any::<u8>(), which in 0_usize..4,
+        at in 0_usize..200, byte in any::<u8>(), which in 0_usize..5,
     ) {
         let mut bytes =
-            [veth(), hex(LOOPBACK_ADDRESS), hex(LINK_LOCAL_ADDRESS), hex(LOCAL_ROUTE)][which].clone();
+            [veth(), hex(BRIDGED), hex(LOOPBACK_ADDRESS), hex(LINK_LOCAL_ADDRESS), hex(LOCAL_ROUTE)][which].clone();
         let at = at % bytes.len();
         bytes[at] = byte;
         for message in Messages::new(&bytes).flatten() {

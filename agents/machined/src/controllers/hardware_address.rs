@@ -41,17 +41,16 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
 mod tests {
     use super::*;
     use crate::controllers::bench::Bench;
+    use crate::controllers::wishes::given;
 
     #[test]
     fn rsrc_068_the_first_physical_device_counts() {
         let link = |arp_type, kind: &str, last| LinkStatus {
             index: 1,
             arp_type,
-            flags: 0,
             hardware_address: vec![2, 0, 0, 0, 0, last],
-            mtu: 1500,
-            oper_state: 6,
             kind: kind.to_owned(),
+            ..given::link(1)
         };
         let mut bench = Bench::of(controller());
         bench.say("br0", link(1, "bridge", 1));

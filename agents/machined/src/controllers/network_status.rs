@@ -67,6 +67,8 @@ mod tests {
             table: 254,
             protocol: 16,
             scope: 0,
+            flags: 0,
+            mtu: 0,
         };
         bench.say("inet4//0.0.0.0/0/1024", route);
         bench.run();

@@ -128,6 +128,8 @@ mod tests {
                 address: text.parse().unwrap(),
                 length: 24,
             },
+            local: None,
+            broadcast: None,
             link_index: 2,
             link_name: "eth0".to_owned(),
             scope: 0,

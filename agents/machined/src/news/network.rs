@@ -29,8 +29,8 @@ pub(crate) const LEASES: &str = "network.OperatorSpecController";
 pub(crate) struct Picture {
     links: BTreeMap<String, LinkStatus>,
     addresses: BTreeMap<String, AddressStatus>,
-    /// By all that netd tells but the link's name, which may change while a route stays: two of
-    /// them can have one id.
+    /// By all that netd tells but the link's name, the flags and the MTU, which may change while a
+    /// route stays: two of them can have one id.
     routes: BTreeMap<Route, RouteStatus>,
     leases: BTreeMap<String, LeaseStatus>,
 }
@@ -58,10 +58,10 @@ impl Picture {
             }
             Reply::Route(route) => {
                 let status = route_status(&route);
-                self.routes.insert(without_name(route), status);
+                self.routes.insert(identity_of(route), status);
             }
             Reply::RouteGone(route) => {
-                self.routes.remove(&without_name(route));
+                self.routes.remove(&identity_of(route));
             }
             Reply::Lease(lease) => {
                 let (id, status) = lease_status(&lease);
@@ -125,10 +125,19 @@ fn link_status(link: &Link) -> (String, LinkStatus) {
         index: link.index,
         arp_type: link.arp_type,
         flags: link.flags,
+        lower_index: link.lower_index,
         hardware_address: link.hardware_address.to_vec(),
+        permanent_address: link.permanent_address.to_vec(),
+        broadcast_address: link.broadcast_address.to_vec(),
         mtu: link.mtu,
+        queue_discipline: link.queue_discipline.as_str().to_owned(),
+        master_index: link.master_index,
         oper_state: link.oper_state,
         kind: link.kind.as_str().to_owned(),
+        slave_kind: link.slave_kind.as_str().to_owned(),
+        driver: link.hardware.driver.as_str().to_owned(),
+        speed_mbit: link.hardware.speed_mbit,
+        duplex: link.hardware.duplex,
     };
     (link.name.as_str().to_owned(), status)
 }
@@ -140,6 +149,8 @@ fn address_status(address: &Address) -> (String, AddressStatus) {
     };
     let status = AddressStatus {
         address: prefix,
+        local: address.local,
+        broadcast: address.broadcast,
         link_index: address.link_index,
         link_name: address.link_name.as_str().to_owned(),
         scope: address.scope,
@@ -162,6 +173,8 @@ fn route_status(route: &Route) -> RouteStatus {
         table: route.table,
         protocol: route.protocol,
         scope: route.scope,
+        flags: route.flags,
+        mtu: route.mtu,
     }
 }
 
@@ -177,9 +190,11 @@ fn id_of(status: &RouteStatus) -> String {
 }
 
 /// What a route is known by.
-fn without_name(route: Route) -> Route {
+fn identity_of(route: Route) -> Route {
     Route {
         link_name: LinkName::new(),
+        flags: 0,
+        mtu: 0,
         ..route
     }
 }
@@ -203,6 +218,8 @@ fn lease_status(lease: &Lease) -> (String, LeaseStatus) {
 
 #[cfg(test)]
 mod tests {
+    use proto::net::{Hardware, HardwareAddress, Word};
+
     use super::*;
 
     fn link(index: u32, name: &str) -> Reply {
@@ -212,9 +229,16 @@ mod tests {
             arp_type: 1,
             flags: 0,
             mtu: 1500,
-            hardware_address: proto::heapless::Vec::new(),
+            hardware_address: HardwareAddress::new(),
+            permanent_address: HardwareAddress::new(),
+            broadcast_address: HardwareAddress::new(),
+            lower_index: 0,
+            master_index: 0,
+            queue_discipline: Word::new(),
             oper_state: 6,
-            kind: "".try_into().unwrap(),
+            kind: Word::new(),
+            slave_kind: Word::new(),
+            hardware: Hardware::UNKNOWN,
         })
     }
 
@@ -230,6 +254,8 @@ mod tests {
             protocol: 16,
             scope: 0,
             table: 254,
+            flags: 0,
+            mtu: 0,
         }
     }
 
@@ -300,6 +326,26 @@ mod tests {
         picture.apply(Reply::RouteGone(after)).unwrap();
 
         assert_eq!(picture.routes_by_id().len(), 0);
+    }
+
+    #[test]
+    fn a_route_with_another_mtu_is_the_same_route() {
+        let mut picture = Picture::default();
+        let before = route(Some("10.0.2.2"), "0.0.0.0", 0);
+        let after = Route {
+            flags: 0x4000,
+            mtu: 1400,
+            ..before.clone()
+        };
+
+        picture.apply(Reply::Route(before.clone())).unwrap();
+        picture.apply(Reply::Route(after)).unwrap();
+        let shown: Vec<_> = picture.routes_by_id().into_values().collect();
+        picture.apply(Reply::RouteGone(before)).unwrap();
+
+        assert_eq!(shown.len(), 1);
+        assert_eq!((shown[0].flags, shown[0].mtu), (0x4000, 1400));
+        assert_eq!(picture, Picture::default());
     }
 
     #[test]

@@ -117,7 +117,7 @@ fn agrees(form: &str, yaml: &Value, wires: &[Wire]) -> bool {
     }
     if let Some(name) = form.strip_prefix("struct:") {
         let (fields, message) = (&documented()[name].fields, read(&bytes(wires)));
-        compare(name, fields, yaml.as_mapping().unwrap(), &message, &[]);
+        compare(name, fields, yaml.as_mapping().unwrap(), &message);
         return true;
     }
     if let Some(name) = form.strip_prefix("enum:") {
@@ -187,14 +187,8 @@ fn is_same(form: &str, yaml: &Value, text: &str, wires: &[Wire]) -> bool {
     }
 }
 
-/// Compares what a record is in both forms. Keys that a node does not tell are in none.
-fn compare(
-    name: &str,
-    fields: &[FieldLine],
-    yaml: &Mapping,
-    message: &[(u32, Wire)],
-    untold: &[&str],
-) {
+/// Compares what a record is in both forms.
+fn compare(name: &str, fields: &[FieldLine], yaml: &Mapping, message: &[(u32, Wire)]) {
     let keys: Vec<&str> = yaml.keys().map(|key| key.as_str().unwrap()).collect();
     let documented = fields.iter().map(|field| field.1);
     let expected: Vec<&str> = documented.filter(|key| keys.contains(key)).collect();
@@ -207,11 +201,10 @@ fn compare(
         let wires = of(message, *number);
         match yaml.get(*key) {
             None => {
-                assert!(*may_omit || untold.contains(key), "{name}: {key} is absent");
+                assert!(*may_omit, "{name}: {key} is absent");
                 assert_eq!(wires, [], "{name}: {key} is in the message alone");
             }
             Some(value) => {
-                assert!(!untold.contains(key), "{name}: {key} is told");
                 let same = agrees(form, value, &wires);
                 assert!(same, "{name}: {key} is {value:?} and {wires:?}");
             }
@@ -219,9 +212,8 @@ fn compare(
     }
 }
 
-/// Compares both forms of a spec with each other and with the fields of its type; of the
-/// documents' fields, `untold` are those that this node never shows.
-pub(super) fn check<T: ResourceSpec>(spec: &T, untold: &[&str]) {
+/// Compares both forms of a spec with each other and with the fields of its type.
+pub(super) fn check<T: ResourceSpec>(spec: &T) {
     let name = T::KIND.name;
     let Documented { fields, yaml, .. } = documented().remove(name).unwrap();
     assert_eq!(yaml, None, "{name} has no fields in YAML");
@@ -229,5 +221,5 @@ pub(super) fn check<T: ResourceSpec>(spec: &T, untold: &[&str]) {
 
     let mapping: Mapping = serde_yaml_ng::from_str(&encoded.yaml).unwrap();
 
-    compare(name, &fields, &mapping, &read(&encoded.proto), untold);
+    compare(name, &fields, &mapping, &read(&encoded.proto));
 }

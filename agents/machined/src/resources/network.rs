@@ -58,14 +58,32 @@ pub(crate) struct LinkStatus {
     pub arp_type: u16,
     /// `IFF_*`.
     pub flags: u32,
+    /// The link below it, which may be one of another network namespace; 0 for none.
+    pub lower_index: u32,
     /// Its hardware address; empty for none.
     pub hardware_address: Vec<u8>,
+    /// The address that its hardware came with; empty for none.
+    pub permanent_address: Vec<u8>,
+    /// The hardware address of all; empty for none.
+    pub broadcast_address: Vec<u8>,
     /// In bytes.
     pub mtu: u32,
+    /// How what is sent waits for its turn.
+    pub queue_discipline: String,
+    /// The bond or bridge it is in; 0 for none.
+    pub master_index: u32,
     /// `IF_OPER_*`.
     pub oper_state: u8,
     /// Its kind; empty for physical links.
     pub kind: String,
+    /// What it is in its bond or bridge; empty when it is in none.
+    pub slave_kind: String,
+    /// Its driver; empty for virtual links.
+    pub driver: String,
+    /// In megabits per second; 0 for none, `u32::MAX` where the driver does not know.
+    pub speed_mbit: u32,
+    /// `DUPLEX_*`.
+    pub duplex: u8,
 }
 
 /// `IF_OPER_UNKNOWN`: loopback and links of some drivers never say another.
@@ -102,6 +120,10 @@ super::kind!(
 pub(crate) struct AddressStatus {
     /// The address and its prefix.
     pub address: Prefix,
+    /// The address once more, where the kernel says that it is this end's.
+    pub local: Option<IpAddr>,
+    /// The address of all in its network.
+    pub broadcast: Option<IpAddr>,
     /// Its link's number.
     pub link_index: u32,
     /// Its link's name.
@@ -143,6 +165,10 @@ pub(crate) struct RouteStatus {
     pub protocol: u8,
     /// `RT_SCOPE_*`.
     pub scope: u8,
+    /// `RTM_F_*`.
+    pub flags: u32,
+    /// In bytes; 0 for that of the link.
+    pub mtu: u32,
 }
 
 super::kind!(

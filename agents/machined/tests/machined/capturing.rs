@@ -28,9 +28,16 @@ fn link(index: u32, name: &str, arp_type: u16) -> net::Reply {
         arp_type,
         flags: 1,
         mtu: 65_536,
-        hardware_address: proto::heapless::Vec::new(),
+        hardware_address: net::HardwareAddress::new(),
+        permanent_address: net::HardwareAddress::new(),
+        broadcast_address: net::HardwareAddress::new(),
+        lower_index: 0,
+        master_index: 0,
+        queue_discipline: net::Word::new(),
         oper_state: 0,
-        kind: "".try_into().unwrap(),
+        kind: net::Word::new(),
+        slave_kind: net::Word::new(),
+        hardware: net::Hardware::UNKNOWN,
     })
 }
 

@@ -120,6 +120,8 @@ async fn rsrc_116_117_what_keeps_the_machine_from_being_ready_is_shown_and_told(
         protocol: 16,
         scope: 0,
         table: 254,
+        flags: 0,
+        mtu: 0,
     });
     node.net.send_modify(|net| net.news.push(route));
     node.until("it is ready", async || {

@@ -7,7 +7,7 @@
 use std::fs;
 use std::net::Ipv4Addr;
 
-use proto::net::{LeaseState, Reply, Request};
+use proto::net::{LeaseState, Link, Reply, Request};
 use proto::{Greeting, Refusal};
 use sys::seqpacket;
 
@@ -46,6 +46,64 @@ fn a_subscriber_hears_everything_then_news() {
     while !matches!(hear(&client), Some(Reply::Address(told)) if told.address == wanted) {}
     ip(&format!("-n {} addr del 192.0.2.7/24 dev lo", lab.node));
     while !matches!(hear(&client), Some(Reply::AddressGone(told)) if told.address == wanted) {}
+}
+
+#[test]
+fn a_link_says_its_speed_and_queue_and_what_it_is_in_and_an_address_whom_it_reaches() {
+    let (mut lab, _server) = Lab::with(Script::default());
+    lab.wait_address(LEASE);
+    ip(&format!("-n {} link add br0 type bridge", lab.node));
+    ip(&format!(
+        "-n {} link add eth9 type veth peer name eth8",
+        lab.node
+    ));
+    ip(&format!("-n {} link set eth9 master br0", lab.node));
+    let client = lab.greeted();
+    let mut told = snapshot(&client);
+
+    let mut link = |name: &str, holds: fn(&Link) -> bool| loop {
+        let found = told.iter().find_map(|reply| match reply {
+            Reply::Link(link) if link.name == name && holds(link) => Some(link.clone()),
+            _ => None,
+        });
+        match found {
+            Some(link) => break link,
+            None => told.push(hear(&client).unwrap()),
+        }
+    };
+    let bridge = link("br0", |_| true);
+    let inside = link("eth9", |link| link.master_index != 0);
+    let below = link("eth8", |_| true);
+    assert_eq!(inside.master_index, bridge.index);
+    assert_eq!(
+        (inside.lower_index, inside.slave_kind.as_str()),
+        (below.index, "bridge")
+    );
+    assert_eq!((below.master_index, below.slave_kind.as_str()), (0, ""));
+    let cable = link("eth0", |link| link.hardware.speed_mbit != 0);
+    // What the kernel's driver of veth says (drivers/net/veth.c).
+    let (speed_mbit, duplex) = (10_000, 1);
+    assert_eq!(
+        (cable.hardware.speed_mbit, cable.hardware.duplex),
+        (speed_mbit, duplex)
+    );
+    assert_eq!(
+        (
+            cable.queue_discipline.as_str(),
+            cable.hardware.driver.as_str()
+        ),
+        ("noqueue", "")
+    );
+    assert_eq!(
+        (&cable.broadcast_address[..], &cable.permanent_address[..]),
+        (&[0xff; 6][..], &[][..])
+    );
+    let address = told.iter().find_map(|reply| match reply {
+        Reply::Address(told) if told.link_name == "eth0" => told.broadcast.zip(told.local),
+        _ => None,
+    });
+    let all = Ipv4Addr::new(10, 9, 0, 255).into();
+    assert_eq!(address, Some((all, Ipv4Addr::new(10, 9, 0, 15).into())));
 }
 
 #[test]

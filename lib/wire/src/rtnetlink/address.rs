@@ -31,6 +31,8 @@ pub struct Address {
     pub link_index: u32,
     /// The address: `IFA_LOCAL`, or `IFA_ADDRESS` where there is no other.
     pub address: IpAddr,
+    /// `IFA_LOCAL`; IPv6 says it only where the other end of a link has an address of its own.
+    pub local: Option<IpAddr>,
     /// The length of its prefix, in bits.
     pub prefix_len: u8,
     /// `ifa_scope`.
@@ -61,10 +63,11 @@ impl Address {
             return Ok(None);
         }
         check_prefix(family, prefix_len)?;
-        let (mut peer, mut local) = (None, None);
+        let mut peer = None;
         let mut address = Self {
             link_index: u32::from_ne_bytes([a, b, c, d]),
             address: IpAddr::from([0, 0, 0, 0]),
+            local: None,
             prefix_len,
             scope,
             flags: u32::from(flags),
@@ -77,7 +80,7 @@ impl Address {
             let attribute = attribute?;
             match attribute.kind {
                 IFA_ADDRESS => peer = Some(ip(family, &attribute)?),
-                IFA_LOCAL => local = Some(ip(family, &attribute)?),
+                IFA_LOCAL => address.local = Some(ip(family, &attribute)?),
                 IFA_BROADCAST => address.broadcast = Some(ip(family, &attribute)?),
                 IFA_FLAGS => address.flags = attribute.u32()?,
                 IFA_CACHEINFO => {
@@ -89,7 +92,7 @@ impl Address {
                 _ => {}
             }
         }
-        address.address = local.or(peer).ok_or(Error::Missing(IFA_ADDRESS))?;
+        address.address = address.local.or(peer).ok_or(Error::Missing(IFA_ADDRESS))?;
         Ok(Some(address))
     }
 

@@ -7,7 +7,7 @@
 use heapless::{String, Vec};
 
 use super::SET_LINK;
-use crate::netlink::{Attributes, Error, REQUEST, Writer};
+use crate::netlink::{Attribute, Attributes, Error, REQUEST, Writer};
 
 /// The length of `struct ifinfomsg`.
 pub(super) const FIXED_LEN: usize = 16;
@@ -22,13 +22,24 @@ pub const IFF_LOWER_UP: u32 = 1 << 16;
 pub const ARPHRD_ETHER: u16 = 1;
 
 const IFLA_ADDRESS: u16 = 1;
+const IFLA_BROADCAST: u16 = 2;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_LINK: u16 = 5;
+const IFLA_QDISC: u16 = 6;
+const IFLA_MASTER: u16 = 10;
 const IFLA_OPERSTATE: u16 = 16;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
+const IFLA_PERM_ADDRESS: u16 = 54;
 /// `IFLA_WIRELESS`: news for wireless tools that does not describe the link.
 const IFLA_WIRELESS: u16 = 11;
+
+/// A hardware address; empty for none, or for one longer than 20 bytes.
+pub type HardwareAddress = Vec<u8, 20, u8>;
+/// A word of the kernel: a kind, a queue discipline.
+pub type Word = String<15, u8>;
 
 /// A link as the kernel has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +54,24 @@ pub struct Link {
     pub name: String<15>,
     /// `IFLA_MTU`.
     pub mtu: u32,
-    /// `IFLA_ADDRESS`; empty when it has none, or one longer than 20 bytes.
-    pub hardware_address: Vec<u8, 20>,
+    /// `IFLA_ADDRESS`.
+    pub hardware_address: HardwareAddress,
+    /// `IFLA_PERM_ADDRESS`: the address that the hardware came with; virtual links have none.
+    pub permanent_address: HardwareAddress,
+    /// `IFLA_BROADCAST`.
+    pub broadcast_address: HardwareAddress,
+    /// `IFLA_LINK`: the link below it, which may be one of another network namespace; 0 for none.
+    pub lower_index: u32,
+    /// `IFLA_MASTER`: the bond or bridge it is in; 0 for none.
+    pub master_index: u32,
+    /// `IFLA_QDISC`.
+    pub queue_discipline: Word,
     /// `IFLA_OPERSTATE`.
     pub oper_state: u8,
     /// `IFLA_INFO_KIND`; empty for what a driver made.
-    pub kind: String<15>,
+    pub kind: Word,
+    /// `IFLA_INFO_SLAVE_KIND`: what it is in its bond or bridge; empty when it is in none.
+    pub slave_kind: Word,
 }
 
 impl Link {
@@ -72,39 +95,58 @@ impl Link {
             flags: u32::from_ne_bytes([m, n, o, p]),
             name: String::new(),
             mtu: 0,
-            hardware_address: Vec::new(),
+            hardware_address: HardwareAddress::new(),
+            permanent_address: HardwareAddress::new(),
+            broadcast_address: HardwareAddress::new(),
+            lower_index: 0,
+            master_index: 0,
+            queue_discipline: Word::new(),
             oper_state: 0,
-            kind: String::new(),
+            kind: Word::new(),
+            slave_kind: Word::new(),
         };
         for attribute in Attributes::new(attributes) {
             let attribute = attribute?;
-            match attribute.kind {
-                IFLA_IFNAME => {
-                    link.name = String::try_from(attribute.text()?)
-                        .map_err(|_| Error::BadAttribute(IFLA_IFNAME))?;
-                }
-                IFLA_MTU => link.mtu = attribute.u32()?,
-                IFLA_ADDRESS => {
-                    link.hardware_address = Vec::from_slice(attribute.value).unwrap_or_default();
-                }
-                IFLA_OPERSTATE => link.oper_state = attribute.u8()?,
-                IFLA_LINKINFO => {
-                    for inner in attribute.nested() {
-                        let inner = inner?;
-                        if inner.kind == IFLA_INFO_KIND {
-                            // A kind too long for us is still not none.
-                            link.kind = String::try_from(inner.text()?).unwrap_or_else(|_| other());
-                        }
-                    }
-                }
-                IFLA_WIRELESS => return Ok(None),
-                _ => {}
+            if attribute.kind == IFLA_WIRELESS {
+                return Ok(None);
             }
+            link.take(&attribute)?;
         }
         if link.name.is_empty() || link.index == 0 {
             return Err(Error::Missing(IFLA_IFNAME));
         }
         Ok(Some(link))
+    }
+
+    /// Takes what one attribute says.
+    fn take(&mut self, attribute: &Attribute<'_>) -> Result<(), Error> {
+        let address = || HardwareAddress::from_slice(attribute.value).unwrap_or_default();
+        match attribute.kind {
+            IFLA_IFNAME => {
+                self.name = String::try_from(attribute.text()?)
+                    .map_err(|_| Error::BadAttribute(IFLA_IFNAME))?;
+            }
+            IFLA_MTU => self.mtu = attribute.u32()?,
+            IFLA_ADDRESS => self.hardware_address = address(),
+            IFLA_PERM_ADDRESS => self.permanent_address = address(),
+            IFLA_BROADCAST => self.broadcast_address = address(),
+            IFLA_LINK => self.lower_index = attribute.u32()?,
+            IFLA_MASTER => self.master_index = attribute.u32()?,
+            IFLA_QDISC => self.queue_discipline = word(attribute)?,
+            IFLA_OPERSTATE => self.oper_state = attribute.u8()?,
+            IFLA_LINKINFO => {
+                for inner in attribute.nested() {
+                    let inner = inner?;
+                    match inner.kind {
+                        IFLA_INFO_KIND => self.kind = word(&inner)?,
+                        IFLA_INFO_SLAVE_KIND => self.slave_kind = word(&inner)?,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Whether it is wanted up.
@@ -126,9 +168,10 @@ impl Link {
     }
 }
 
-/// Stands for a kind whose name is too long.
-fn other() -> String<15> {
-    String::try_from("other").unwrap_or_default()
+/// The word in an attribute. One too long for us is still not none.
+fn word(attribute: &Attribute<'_>) -> Result<Word, Error> {
+    let other = || Word::try_from("other").unwrap_or_default();
+    Ok(Word::try_from(attribute.text()?).unwrap_or_else(|_| other()))
 }
 
 /// What shall be different about a link.

@@ -7,7 +7,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{DEL_ROUTE, INET, INET6, NEW_ROUTE, Wanted, check_prefix, family, ip, put_ip};
-use crate::netlink::{APPEND, Attributes, Error, REQUEST, Writer};
+use crate::netlink::{APPEND, Attribute, Attributes, Error, REQUEST, Writer};
 
 /// The length of `struct rtmsg`.
 pub(super) const FIXED_LEN: usize = 12;
@@ -29,7 +29,12 @@ const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
+const RTA_METRICS: u16 = 8;
 const RTA_TABLE: u16 = 15;
+/// `RTAX_MTU`, among the metrics.
+const RTAX_MTU: u16 = 2;
+/// The flags of the route itself; those below are of its next hop, and change without news.
+const ROUTE_FLAGS: u32 = 0xff00;
 
 /// A unicast route as the kernel has it, or shall have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +57,10 @@ pub struct Route {
     pub scope: u8,
     /// The table.
     pub table: u32,
+    /// `rtm_flags`, of `RTM_F_*` alone. Nobody orders them.
+    pub flags: u32,
+    /// `RTAX_MTU`, in bytes; 0 for that of the link. Nobody orders it.
+    pub mtu: u32,
 }
 
 impl Route {
@@ -81,7 +90,8 @@ impl Route {
         if family != INET && family != INET6 {
             return Ok(None);
         }
-        if kind != UNICAST || u32::from_ne_bytes([a, b, c, d]) & CLONED != 0 {
+        let flags = u32::from_ne_bytes([a, b, c, d]);
+        if kind != UNICAST || flags & CLONED != 0 {
             return Ok(None);
         }
         check_prefix(family, prefix_len)?;
@@ -100,6 +110,8 @@ impl Route {
             protocol,
             scope,
             table: u32::from(table),
+            flags: flags & ROUTE_FLAGS,
+            mtu: 0,
         };
         for attribute in Attributes::new(attributes) {
             let attribute = attribute?;
@@ -110,6 +122,7 @@ impl Route {
                 RTA_OIF => route.link_index = attribute.u32()?,
                 RTA_PRIORITY => route.priority = attribute.u32()?,
                 RTA_TABLE => route.table = attribute.u32()?,
+                RTA_METRICS => route.mtu = mtu(&attribute)?,
                 _ => {}
             }
         }
@@ -152,4 +165,15 @@ impl Route {
         writer.attribute(RTA_TABLE, &self.table.to_ne_bytes());
         writer.finish()
     }
+}
+
+/// The MTU among the metrics of a route; 0 for none.
+fn mtu(metrics: &Attribute<'_>) -> Result<u32, Error> {
+    for metric in metrics.nested() {
+        let metric = metric?;
+        if metric.kind == RTAX_MTU {
+            return metric.u32();
+        }
+    }
+    Ok(0)
 }

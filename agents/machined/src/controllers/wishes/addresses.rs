@@ -100,6 +100,8 @@ mod tests {
     fn address(text: &str, scope: u8) -> AddressStatus {
         AddressStatus {
             address: Prefix::from(Cidr::parse(text).unwrap()),
+            local: None,
+            broadcast: None,
             link_index: 2,
             link_name: "eth0".to_owned(),
             scope,

@@ -73,9 +73,18 @@ pub(in crate::controllers) mod given {
             arp_type: 1,
             flags: 0x1_1043,
             hardware_address: vec![0x52, 0x54, 0, 0, 0, u8::try_from(index).unwrap()],
+            permanent_address: Vec::new(),
+            broadcast_address: vec![0xff; 6],
+            lower_index: 0,
             mtu: 1500,
+            queue_discipline: "pfifo_fast".to_owned(),
+            master_index: 0,
             oper_state: 6,
             kind: String::new(),
+            slave_kind: String::new(),
+            driver: "virtio_net".to_owned(),
+            speed_mbit: u32::MAX,
+            duplex: 255,
         }
     }
 

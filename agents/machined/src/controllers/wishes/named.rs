@@ -2,7 +2,7 @@
 //! The links that the configuration speaks of, by their names.
 //!
 //! Owns: finding the links that a selector means.
-//! Never: guesses: what a selector asks for and netd does not tell matches nothing.
+//! Never: guesses: what a selector asks for and nobody compares matches nothing.
 
 use std::collections::BTreeSet;
 

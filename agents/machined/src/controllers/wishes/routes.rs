@@ -137,6 +137,8 @@ mod tests {
             table: 254,
             protocol: DHCP,
             scope: 0,
+            flags: 0,
+            mtu: 0,
         };
         let kernels = RouteStatus {
             protocol: 2,

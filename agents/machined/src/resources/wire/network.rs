@@ -20,9 +20,8 @@ use crate::resources::{
 
 /// `IFF_LOWER_UP`: the carrier is there.
 const LOWER_UP: u32 = 0x1_0000;
-/// `PORT_OTHER` and `DUPLEX_UNKNOWN`: netd tells neither. Zero would be a twisted pair, one way at a time.
+/// `PORT_OTHER`: netd tells no port. Zero would be a twisted pair.
 const PORT_OTHER: u32 = 255;
-const DUPLEX_UNKNOWN: u32 = 255;
 /// `RTN_UNICAST`: netd tells no other routes.
 const UNICAST: u32 = 1;
 
@@ -32,51 +31,86 @@ struct Link<'a> {
     index: u32,
     #[serde(rename = "type")]
     link_type: String,
+    link_index: u32,
     flags: String,
     hardware_addr: String,
+    permanent_addr: String,
+    broadcast_addr: String,
     mtu: u32,
+    queue_disc: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    master_index: u32,
     operational_state: String,
     kind: &'a str,
+    slave_kind: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    driver: &'a str,
     link_state: bool,
+    #[serde(skip_serializing_if = "is_zero")]
+    speed_mbit: u32,
     port: String,
     duplex: String,
 }
 
 pub(crate) fn link_status(spec: &LinkStatus) -> Option<Encoded> {
-    let octets = spec.hardware_address.iter();
-    let octets: Vec<String> = octets.map(|octet| format!("{octet:02x}")).collect();
     let link_state = spec.flags & LOWER_UP != 0;
     let yaml = Link {
         index: spec.index,
         link_type: word(words::LINK_TYPES, spec.arp_type.into()),
+        link_index: spec.lower_index,
         flags: flags(words::LINK_FLAGS, spec.flags),
-        hardware_addr: octets.join(":"),
+        hardware_addr: octets_with_colons(&spec.hardware_address),
+        permanent_addr: octets_with_colons(&spec.permanent_address),
+        broadcast_addr: octets_with_colons(&spec.broadcast_address),
         mtu: spec.mtu,
+        queue_disc: &spec.queue_discipline,
+        master_index: spec.master_index,
         operational_state: word(words::OPERATIONAL_STATES, spec.oper_state.into()),
         kind: &spec.kind,
+        slave_kind: &spec.slave_kind,
+        driver: &spec.driver,
         link_state,
+        speed_mbit: spec.speed_mbit,
         port: word(words::PORTS, PORT_OTHER),
-        duplex: word(words::DUPLEXES, DUPLEX_UNKNOWN),
+        duplex: word(words::DUPLEXES, spec.duplex.into()),
     };
     let message = proto::LinkStatusSpec {
         index: spec.index,
         r#type: spec.arp_type.into(),
+        link_index: spec.lower_index,
         flags: spec.flags,
         hardware_addr: spec.hardware_address.clone(),
+        broadcast_addr: spec.broadcast_address.clone(),
         mtu: spec.mtu,
+        queue_disc: spec.queue_discipline.clone(),
+        master_index: spec.master_index,
         operational_state: spec.oper_state.into(),
         kind: spec.kind.clone(),
+        slave_kind: spec.slave_kind.clone(),
+        driver: spec.driver.clone(),
         link_state,
+        speed_megabits: spec.speed_mbit.into(),
         port: PORT_OTHER,
-        duplex: DUPLEX_UNKNOWN,
+        duplex: spec.duplex.into(),
+        permanent_addr: spec.permanent_address.clone(),
     };
     both(&yaml, &message)
+}
+
+/// A hardware address as people write it.
+fn octets_with_colons(address: &[u8]) -> String {
+    let octets = address.iter().map(|octet| format!("{octet:02x}"));
+    octets.collect::<Vec<_>>().join(":")
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Address<'a> {
     address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broadcast: Option<IpAddr>,
     link_index: u32,
     link_name: &'a str,
     family: String,
@@ -88,6 +122,8 @@ pub(crate) fn address_status(spec: &AddressStatus) -> Option<Encoded> {
     let family = family(spec.address.address);
     let yaml = Address {
         address: spec.address.to_string(),
+        local: spec.local,
+        broadcast: spec.broadcast,
         link_index: spec.link_index,
         link_name: &spec.link_name,
         family: word(words::FAMILIES, family),
@@ -96,6 +132,8 @@ pub(crate) fn address_status(spec: &AddressStatus) -> Option<Encoded> {
     };
     let message = proto::AddressStatusSpec {
         address: Some(prefix(spec.address)),
+        local: spec.local.map(ip),
+        broadcast: spec.broadcast.map(ip),
         link_index: spec.link_index,
         link_name: spec.link_name.clone(),
         family,
@@ -122,7 +160,10 @@ struct Route<'a> {
     scope: String,
     #[serde(rename = "type")]
     route_type: String,
+    flags: String,
     protocol: String,
+    #[serde(skip_serializing_if = "is_zero")]
+    mtu: u32,
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -144,7 +185,9 @@ pub(crate) fn route_status(spec: &RouteStatus) -> Option<Encoded> {
         priority: spec.priority,
         scope: word(words::SCOPES, spec.scope.into()),
         route_type: word(words::ROUTE_TYPES, UNICAST),
+        flags: flags(words::ROUTE_FLAGS, spec.flags),
         protocol: word(words::PROTOCOLS, spec.protocol.into()),
+        mtu: spec.mtu,
     };
     let message = proto::RouteStatusSpec {
         family,
@@ -157,7 +200,9 @@ pub(crate) fn route_status(spec: &RouteStatus) -> Option<Encoded> {
         priority: spec.priority,
         scope: spec.scope.into(),
         r#type: UNICAST,
+        flags: spec.flags,
         protocol: spec.protocol.into(),
+        mtu: spec.mtu,
     };
     both(&yaml, &message)
 }
@@ -278,16 +323,27 @@ mod tests {
     #[test]
     fn links_and_addresses_are_written_with_the_words_of_the_documents() {
         let link = link_status(&LinkStatus {
-            index: 2,
+            index: 4,
             arp_type: 1,
+            lower_index: 0,
             flags: 0x1_1043,
-            hardware_address: vec![0x52, 0x54, 0, 1, 2, 0xff],
+            hardware_address: vec![0x4e, 0x95, 0x8e, 0x8f, 0xe4, 0x47],
+            permanent_address: vec![0x4e, 0x95, 0x8e, 0x8f, 0xe4, 0x47],
+            broadcast_address: vec![0xff; 6],
             mtu: 1500,
+            queue_discipline: "pfifo_fast".to_owned(),
+            master_index: 0,
             oper_state: 6,
             kind: String::new(),
+            slave_kind: String::new(),
+            driver: "virtio_net".to_owned(),
+            speed_mbit: u32::MAX,
+            duplex: 255,
         });
         let address = address_status(&AddressStatus {
-            address: prefix_of("10.5.0.2", 24),
+            address: prefix_of("172.20.0.2", 24),
+            local: Some("172.20.0.2".parse().unwrap()),
+            broadcast: Some("172.20.0.255".parse().unwrap()),
             link_index: 2,
             link_name: "eth0".to_owned(),
             scope: 0,
@@ -297,15 +353,63 @@ mod tests {
         let link = link.unwrap();
         assert_eq!(
             link.yaml,
-            "index: 2\ntype: ether\nflags: UP,BROADCAST,RUNNING,MULTICAST,LOWER_UP\n\
-             hardwareAddr: 52:54:00:01:02:ff\nmtu: 1500\noperationalState: up\nkind: ''\n\
-             linkState: true\nport: Other\nduplex: Unknown\n"
+            "index: 4\ntype: ether\nlinkIndex: 0\nflags: UP,BROADCAST,RUNNING,MULTICAST,LOWER_UP\n\
+             hardwareAddr: 4e:95:8e:8f:e4:47\npermanentAddr: 4e:95:8e:8f:e4:47\n\
+             broadcastAddr: ff:ff:ff:ff:ff:ff\nmtu: 1500\nqueueDisc: pfifo_fast\n\
+             operationalState: up\nkind: ''\nslaveKind: ''\ndriver: virtio_net\n\
+             linkState: true\nspeedMbit: 4294967295\nport: Other\nduplex: Unknown\n"
         );
         let message = proto::LinkStatusSpec::decode(&*link.proto).unwrap();
         assert_eq!((message.port, message.duplex), (255, 255));
+        assert_eq!(message.speed_megabits, 4_294_967_295);
         assert_eq!(
             address.unwrap().yaml,
-            "address: 10.5.0.2/24\nlinkIndex: 2\nlinkName: eth0\nfamily: inet4\nscope: global\n\
+            "address: 172.20.0.2/24\nlocal: 172.20.0.2\nbroadcast: 172.20.0.255\nlinkIndex: 2\nlinkName: eth0\nfamily: inet4\nscope: global\n\
+             flags: permanent\n"
+        );
+    }
+
+    #[test]
+    fn rsrc_061_rsrc_073_what_a_link_or_an_address_has_not_is_absent_or_empty() {
+        let link = link_status(&LinkStatus {
+            index: 1,
+            arp_type: 772,
+            lower_index: 0,
+            flags: 0x1_0049,
+            hardware_address: vec![0; 6],
+            permanent_address: Vec::new(),
+            broadcast_address: vec![0; 6],
+            mtu: 65_536,
+            queue_discipline: "noqueue".to_owned(),
+            master_index: 0,
+            oper_state: 0,
+            kind: String::new(),
+            slave_kind: String::new(),
+            driver: String::new(),
+            speed_mbit: 0,
+            duplex: 255,
+        });
+        let address = address_status(&AddressStatus {
+            address: prefix_of("fe80::1", 64),
+            local: None,
+            broadcast: None,
+            link_index: 1,
+            link_name: "lo".to_owned(),
+            scope: 253,
+            flags: 0x80,
+        });
+
+        assert_eq!(
+            link.unwrap().yaml,
+            "index: 1\ntype: loopback\nlinkIndex: 0\nflags: UP,LOOPBACK,RUNNING,LOWER_UP\n\
+             hardwareAddr: 00:00:00:00:00:00\npermanentAddr: ''\n\
+             broadcastAddr: 00:00:00:00:00:00\nmtu: 65536\nqueueDisc: noqueue\n\
+             operationalState: unknown\nkind: ''\nslaveKind: ''\nlinkState: true\nport: Other\n\
+             duplex: Unknown\n"
+        );
+        assert_eq!(
+            address.unwrap().yaml,
+            "address: fe80::1/64\nlinkIndex: 1\nlinkName: lo\nfamily: inet6\nscope: link\n\
              flags: permanent\n"
         );
     }
@@ -322,12 +426,14 @@ mod tests {
             table: 254,
             protocol: 9,
             scope: 0,
+            flags: 0,
+            mtu: 0,
         });
 
         assert_eq!(
             route.unwrap().yaml,
             "family: inet6\ndst: ''\nsrc: ''\ngateway: fe80::1\ntable: main\npriority: 1024\n\
-             scope: global\ntype: unicast\nprotocol: ra\n"
+             scope: global\ntype: unicast\nflags: ''\nprotocol: ra\n"
         );
     }
 
@@ -343,10 +449,17 @@ mod tests {
             table: 254,
             protocol: 16,
             scope: 253,
+            flags: 0x4000,
+            mtu: 1400,
         })
         .unwrap();
 
         assert!(route.yaml.contains("\nsrc: 10.0.2.15\ngateway: ''\n"));
+        assert!(
+            route
+                .yaml
+                .ends_with("\ntype: unicast\nflags: offload\nprotocol: dhcp\nmtu: 1400\n")
+        );
         let message = proto::RouteStatusSpec::decode(&*route.proto).unwrap();
         assert_eq!(message.source.unwrap().ip, [10, 0, 2, 15]);
         assert_eq!((message.r#type, message.protocol), (1, 16));

@@ -217,6 +217,18 @@ pub(crate) const LINK_TYPES: Words = &[
     (65535, "void"),
 ];
 
+/// `RTM_F_*`.
+pub(crate) const ROUTE_FLAGS: Words = &[
+    (256, "notify"),
+    (512, "cloned"),
+    (1024, "equalize"),
+    (2048, "prefix"),
+    (4096, "lookup_table"),
+    (8192, "fib_match"),
+    (16384, "offload"),
+    (32768, "trap"),
+];
+
 /// `RTN_*`.
 pub(crate) const ROUTE_TYPES: Words = &[
     (0, "unspec"),
@@ -347,6 +359,7 @@ mod tests {
             ("nethelpers.Scope", SCOPES),
             ("nethelpers.VLANProtocol", VLAN_PROTOCOLS),
             ("network.Operator", OPERATORS),
+            ("nethelpers.RouteFlag", ROUTE_FLAGS),
             ("nethelpers.RouteType", ROUTE_TYPES),
             ("network.ConfigLayer", LAYERS),
             ("machine.Type", MACHINE_TYPES),

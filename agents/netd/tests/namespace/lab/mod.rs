@@ -2,7 +2,7 @@
 //! A node and a DHCP server, each in a network namespace of its own, joined by a cable.
 //!
 //! netd runs from a folder of its own (chroot(1)), so that its resolv.conf is there and nowhere
-//! else. Everything is waited for with a deadline, and gone when the lab is dropped.
+//! else; in it is the sysfs of its namespace. Everything is waited for with a deadline, and gone when the lab is dropped.
 
 mod server;
 
@@ -91,7 +91,9 @@ impl Lab {
         ip(&format!("-n {far} addr add 10.9.0.1/24 dev srv"));
         ip(&format!("-n {far} link set srv up"));
         let folder = std::env::temp_dir().join(&id);
-        fs::create_dir_all(folder.join("system/etc")).unwrap();
+        for inside in ["system/etc", "sys"] {
+            fs::create_dir_all(folder.join(inside)).unwrap();
+        }
         fs::copy(env!("CARGO_BIN_EXE_netd"), folder.join("netd")).unwrap();
         run(
             "chown",
@@ -137,11 +139,12 @@ impl Lab {
         let number = self.listener.as_raw_fd();
         sys::io::fcntl_setfd(&self.listener, sys::io::FdFlags::empty()).unwrap();
         let script = format!(
-            "exec 3>&1 4<&{number} {number}<&-; exec ip netns exec {} setpriv --reuid 53 \
-             --regid 53 --clear-groups --inh-caps {CAPABILITIES} --ambient-caps {CAPABILITIES} \
-             --bounding-set {CAPABILITIES} chroot {} /netd veth",
+            "exec 3>&1 4<&{number} {number}<&-; exec ip netns exec {} bash -c \
+             'mount --bind /sys {folder}/sys && exec setpriv --reuid 53 --regid 53 --clear-groups \
+             --inh-caps {CAPABILITIES} --ambient-caps {CAPABILITIES} --bounding-set {CAPABILITIES} \
+             chroot {folder} /netd veth'",
             self.node,
-            self.folder.display()
+            folder = self.folder.display()
         );
         let mut daemon = Command::new("bash")
             .args(["-c", &script])
