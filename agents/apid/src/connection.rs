@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use agent::journal;
 use agent::porch::Place;
-use api::quota::Quota;
+use api::quota::{Quota, Share};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -259,9 +259,9 @@ async fn converse(
 }
 
 fn rules(caller: Caller) -> http2::Builder<TokioExecutor> {
-    let streams = match caller {
-        Caller::Stranger => limits::STRANGER_STREAMS_MAX,
-        Caller::Known(_) => limits::STREAMS_MAX,
+    let streams = match caller.share() {
+        Share::Common => limits::COMMON_STREAMS_MAX,
+        Share::Whole => limits::STREAMS_MAX,
     };
     let window = if caller.speaks_for_others() {
         limits::PEER_CONNECTION_WINDOW

@@ -13,11 +13,12 @@ pub(crate) const HANDSHAKES_MAX: usize = 32;
 pub(crate) const CONNECTIONS_KEPT: usize = 12;
 /// Bytes that TLS keeps of what cannot be written to a connection; the kernel keeps as much ([`agent::porch`]).
 pub(crate) const TLS_BUFFER: usize = 32 * 1024;
-/// Calls at one time on one connection, of a client or to and from another node, which carries those of many:
-/// a thousand watches fit.
+/// Calls at one time on one connection of an administrator or operator, or to and from another node, which
+/// carries those of many: a thousand watches fit.
 pub(crate) const STREAMS_MAX: u32 = 1024;
-/// Calls at one time on one connection of a stranger.
-pub(crate) const STRANGER_STREAMS_MAX: u32 = 64;
+/// The same of a reader or a stranger. A refusal has no body that could be counted, and stays until its client reads
+/// it: these are all that such a client can pile up.
+pub(crate) const COMMON_STREAMS_MAX: u32 = 64;
 /// Bytes of all headers of one request: tokens and node lists fit, attacks by header do not.
 pub(crate) const HEADERS_MAX: u32 = 16 * 1024;
 /// Bytes in flight of one call in each direction.

@@ -7,8 +7,8 @@
 use proto::greeting;
 use proto::heapless::Vec;
 use proto::log::{
-    APPEND_MAX, Begun, CHUNK_MAX, CONTROLLERS, Chunk, From, GROWN_MAX, Grown, Index, KERNEL,
-    Length, LogName, Reply, Request,
+    APPEND_MAX, Begun, CHUNK_MAX, CLIENTS_MAX, CONTROLLERS, Chunk, From, GROWN_MAX, Grown, Index,
+    KERNEL, Length, LogName, Reply, Request,
 };
 use proto::paths::UID_ROOT;
 use proto::{Greeting, MAX_MESSAGE, Refusal};
@@ -19,9 +19,9 @@ use crate::ring::Ring;
 use crate::shelf::{Log, Shelf};
 use crate::stamp;
 
-/// The most readers at once. machined opens 128 for clients at most, 17 to ship logs and one to append;
+/// The most readers at once. Besides those for clients machined opens 17 to ship logs and one to append;
 /// what is left is for services that the console shows, which ask again when there is no room.
-pub const READERS_MAX: usize = 128 + 32;
+pub const READERS_MAX: usize = CLIENTS_MAX + 32;
 
 /// The server of logd's socket.
 pub type Readers = Server<Reader, READERS_MAX, MAX_MESSAGE>;

@@ -42,13 +42,11 @@ use crate::trial::Trial;
 use crate::trust::{Trust, Wish};
 use crate::{clock, controllers, door, resources, shipping, trust};
 use ::api::quota::Quota;
+use proto::log::CLIENTS_MAX;
 
 /// How many controllers run before something else of machined does.
 const TURN: usize = 8;
-/// Clients that read logs at one time: a hundred that follow some. logd has room for 32 more: 17 are log
-/// shipping's, one appends, and the rest is for services that the console shows.
-const LOG_READERS_MAX: usize = 128;
-/// So many of them are for administrators and operators alone.
+/// Of those who read logs ([`CLIENTS_MAX`], each about 50 kB), so many of them are for administrators and operators alone.
 const LOG_READERS_KEPT: usize = 16;
 /// What clients may choose resources by, all together, in KiB: a tenth of machined's memory.
 const QUERIES_MAX_KIB: usize = 5120;
@@ -202,7 +200,7 @@ impl Node {
             images: Images::default(),
             slots: Slots::default(),
             requests: Meter::default(),
-            logs: Quota::new(LOG_READERS_MAX, LOG_READERS_KEPT),
+            logs: Quota::new(CLIENTS_MAX, LOG_READERS_KEPT),
             queries: Quota::new(QUERIES_MAX_KIB, QUERIES_KEPT_KIB),
             listeners: Listeners::default(),
             asks: Asks::default(),

@@ -22,7 +22,7 @@ const FILE_MAX: usize = 16;
 /// The longest target of a link to a driver.
 const TARGET_MAX: usize = 256;
 /// The longest name of a driver that is told.
-type Driver = String<{ proto::net::DRIVER_NAME_MAX }, u8>;
+pub type Driver = String<{ proto::net::DRIVER_NAME_MAX }, u8>;
 
 /// The folder `/sys/class/net`, or none.
 #[derive(Debug, Default)]
@@ -36,7 +36,16 @@ impl Sysfs {
         Self(fs::open(c"/sys/class/net", flags, Mode::empty()).ok())
     }
 
-    /// What there is to say of the link of this name.
+    /// The driver of the link of this name; empty for a virtual one.
+    #[must_use]
+    pub fn driver(&self, link: &str) -> Driver {
+        let folder = self.0.as_ref();
+        folder
+            .and_then(|folder| driver(folder, link))
+            .unwrap_or_default()
+    }
+
+    /// What there is to say of the link of this name; its driver is asked.
     #[must_use]
     pub fn hardware(&self, link: &str) -> Hardware {
         let Some(folder) = &self.0 else {
@@ -46,7 +55,7 @@ impl Sysfs {
         let speed_mbit = speed(read(folder, link, "speed", &mut text));
         let duplex = duplex(read(folder, link, "duplex", &mut text));
         Hardware {
-            driver: driver(folder, link).unwrap_or_default(),
+            driver: self.driver(link),
             speed_mbit,
             duplex,
         }

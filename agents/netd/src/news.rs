@@ -19,6 +19,7 @@ use sys::fd::{AsFd as _, OwnedFd};
 use sys::seqpacket::{Manners, Next, Peer, Service};
 use wire::rtnetlink;
 
+use crate::desired::{Kinds, is_physical};
 use crate::hardware::Sysfs;
 use crate::links::{Gone, Links};
 use crate::slots::{Slot, Slots};
@@ -32,6 +33,8 @@ pub struct Network {
     pub slots: Slots,
     /// What links are made of.
     pub sysfs: Sysfs,
+    /// Kinds of virtual links that count as physical.
+    pub kinds: Kinds,
     /// The kernel was heard whole; before that nobody is told anything.
     pub complete: bool,
     /// Who may ask.
@@ -119,10 +122,23 @@ impl Network {
         }
     }
 
+    /// What sysfs says of a link. A driver takes its time to say how fast a link is, and this is the loop that
+    /// keeps leases: only those of physical links with a carrier are asked.
+    fn hardware(&self, link: &rtnetlink::Link) -> Hardware {
+        if is_physical(link, &self.kinds) && link.has_carrier() {
+            self.sysfs.hardware(&link.name)
+        } else {
+            Hardware {
+                driver: self.sysfs.driver(&link.name),
+                ..Hardware::UNKNOWN
+            }
+        }
+    }
+
     /// The message for an item; `None` when the connection is to be closed.
     fn message(&self, item: &Item<'_>) -> Option<Reply> {
         Some(match item {
-            Item::Link(link) => Reply::Link(tell_link(link, self.sysfs.hardware(&link.name))),
+            Item::Link(link) => Reply::Link(tell_link(link, self.hardware(link))),
             Item::Address(address) => {
                 let name = self.links.name(address.link_index);
                 Reply::Address(tell_address(address, name))

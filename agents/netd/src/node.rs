@@ -117,6 +117,7 @@ impl Node {
             network: Network {
                 user,
                 sysfs: Sysfs::open(),
+                kinds: kinds.clone(),
                 ..Network::default()
             },
             kinds,

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::args_cluster::Health;
+use crate::harmless;
 use crate::resources::Reader;
 use crate::screen::Screen;
 use crate::session::Session;
@@ -26,6 +27,9 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 const MACHINE_STATUS: &str = "MachineStatuses.runtime.talos.dev";
 /// The stage of a node that does what it is for.
 const RUNNING: &str = "running";
+/// How much a node may say against itself: troubles, and letters of each.
+const TROUBLES_MAX: usize = 16;
+const TROUBLE_LEN: usize = 300;
 /// What of a cluster is not looked at.
 const NOT_BUILT: &[&str] = &["etcd", "Kubernetes"];
 
@@ -156,7 +160,10 @@ async fn troubles(session: &Session) -> Vec<String> {
                 Err(_) => vec![format!("no answer within {} s", ANSWER_MAX.as_secs())],
             };
             let name = reader.name();
-            let troubles = troubles.iter().map(|trouble| format!("{name}: {trouble}"));
+            let troubles = troubles.iter().take(TROUBLES_MAX).map(|trouble| {
+                let trouble: String = harmless::line(trouble).chars().take(TROUBLE_LEN).collect();
+                format!("{name}: {trouble}")
+            });
             (place, troubles.collect())
         });
     }

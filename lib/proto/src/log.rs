@@ -29,6 +29,9 @@ pub const NO_SERVICES: [&str; 3] = [KERNEL, SYSLOG, CONTROLLERS];
 /// The most logs in one `Grown`: those that are left out come with the next.
 pub const GROWN_MAX: usize = 16;
 
+/// The most connections that machined opens for clients which read logs: a hundred that follow some.
+pub const CLIENTS_MAX: usize = 128;
+
 /// The most log bytes in one `Chunk`.
 pub const CHUNK_MAX: usize = 7 * 1024;
 

@@ -236,29 +236,47 @@ async fn what_several_nodes_have_for_one_call_counts_for_each_of_them() {
     assert!(is_served(&mut honest).await);
 }
 
-/// Calls on one connection.
-const ON_ONE: usize = 1000;
+/// Opens so many streams of one client that have nothing to say after their first words.
+async fn opened(
+    client: &mut MachineServiceClient<Channel>,
+    count: usize,
+    metadata: &[(&'static str, &'static str)],
+) -> Vec<Streaming<Data>> {
+    let mut streams = Vec::new();
+    for _ in 0..count {
+        let stream = timeout(PATIENCE, client.logs(logs("endless", metadata))).await;
+        let mut stream = stream.unwrap().unwrap().into_inner();
+        let first = timeout(PATIENCE, stream.message()).await;
+        assert!(first.unwrap().unwrap().is_some());
+        streams.push(stream);
+    }
+    streams
+}
 
-/// Opens so many streams that have nothing to say after their first words, a thousand on a connection.
+/// The same of readers, 60 on a connection.
 async fn streams(
     house: &House,
     count: usize,
     metadata: &[(&'static str, &'static str)],
 ) -> Vec<(MachineServiceClient<Channel>, Vec<Streaming<Data>>)> {
     let mut clients = Vec::new();
-    for at in (0..count).step_by(ON_ONE) {
+    for at in (0..count).step_by(60) {
         let mut client = house.admitted(&["os:reader"]).await;
-        let mut streams = Vec::new();
-        for _ in at..count.min(at + ON_ONE) {
-            let stream = timeout(PATIENCE, client.logs(logs("endless", metadata))).await;
-            let mut stream = stream.unwrap().unwrap().into_inner();
-            let first = timeout(PATIENCE, stream.message()).await;
-            assert!(first.unwrap().unwrap().is_some());
-            streams.push(stream);
-        }
+        let streams = opened(&mut client, 60.min(count - at), metadata).await;
         clients.push((client, streams));
     }
     clients
+}
+
+/// The 65th waited for one of the others to end.
+#[tokio::test]
+async fn a_thousand_streams_of_an_operator_share_one_connection() {
+    let house = House::running().await;
+    let mut client = house.admitted(&["os:operator"]).await;
+
+    let _streams = opened(&mut client, 1000, &[]).await;
+
+    assert!(is_served(&mut client).await);
 }
 
 #[tokio::test]

@@ -11,16 +11,30 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-/// The longest reason, in bytes as it is encoded: half of what HTTP/2 clients take of all headers.
-const REASON_MAX: usize = 8 * 1024;
+/// The longest reason about a configuration, in bytes as it is encoded: half of what HTTP/2 clients take of all headers.
+pub(super) const LONG: usize = 8 * 1024;
+/// The longest of any other, which names little but what was asked for.
+pub(super) const USUAL: usize = 1024;
+/// A method whose requests are longer than this one is about configurations or other long things.
+const LONG_REQUEST: usize = 64 * 1024;
 /// What stands at the end of one that was cut: `…`.
 const CUT: &str = "%E2%80%A6";
 
-/// Cuts the reason of an answer that has one.
-pub(super) fn shorten(headers: &mut HeaderMap) {
+/// How long a reason of a method may be that takes requests of so many bytes.
+pub(super) const fn longest(request_max: usize) -> usize {
+    if request_max > LONG_REQUEST {
+        LONG
+    } else {
+        USUAL
+    }
+}
+
+/// Cuts the reason of an answer that has one of more than `longest` bytes.
+pub(super) fn shorten(headers: &mut HeaderMap, longest: usize) {
     let reason = headers.get(GRPC_MESSAGE).map(HeaderValue::as_bytes);
-    if let Some(reason) = reason.filter(|reason| reason.len() > REASON_MAX)
-        && let Ok(short) = HeaderValue::try_from([beginning(reason), CUT.as_bytes()].concat())
+    if let Some(reason) = reason.filter(|reason| reason.len() > longest)
+        && let Ok(short) =
+            HeaderValue::try_from([beginning(reason, longest), CUT.as_bytes()].concat())
     {
         headers.insert(GRPC_MESSAGE, short);
     }
@@ -28,8 +42,8 @@ pub(super) fn shorten(headers: &mut HeaderMap) {
 
 /// The beginning of a text whose other bytes than printable ASCII are written `%41`, up to a whole
 /// character.
-fn beginning(encoded: &[u8]) -> &[u8] {
-    let mut end = REASON_MAX.saturating_sub(CUT.len());
+fn beginning(encoded: &[u8], longest: usize) -> &[u8] {
+    let mut end = longest.saturating_sub(CUT.len());
     while end > 0 && is_inside(encoded, end) {
         end = end.saturating_sub(1);
     }
@@ -56,8 +70,8 @@ mod tests {
     /// A reason as the client reads it.
     fn told(reason: &str) -> String {
         let mut response = Status::new(Code::NotFound, reason).into_http::<()>();
-        shorten(response.headers_mut());
-        assert!(response.headers()[GRPC_MESSAGE].len() <= REASON_MAX);
+        shorten(response.headers_mut(), LONG);
+        assert!(response.headers()[GRPC_MESSAGE].len() <= LONG);
         let status = Status::from_header_map(response.headers()).unwrap();
         assert_eq!(status.code(), Code::NotFound);
         status.message().to_owned()
@@ -65,12 +79,15 @@ mod tests {
 
     #[test]
     fn a_reason_of_usual_length_is_told_as_it_is() {
-        for reason in [
-            "service \"a\" not found: 100 %\n\u{e4}",
-            &"x".repeat(REASON_MAX),
-        ] {
+        for reason in ["service \"a\" not found: 100 %\n\u{e4}", &"x".repeat(LONG)] {
             assert_eq!(told(reason), reason);
         }
+    }
+
+    #[test]
+    fn only_what_is_long_itself_has_long_reasons() {
+        assert_eq!(longest(2 * 1024 * 1024), LONG);
+        assert_eq!(longest(64 * 1024), USUAL);
     }
 
     #[test]
@@ -83,12 +100,12 @@ mod tests {
             ("\u{1f600}", 12),
         ] {
             for before in ["", "a", "ab", "abc", "abcd", "abcde"] {
-                let reason = format!("{before}{}", letter.repeat(REASON_MAX + 1));
+                let reason = format!("{before}{}", letter.repeat(LONG + 1));
                 let told = told(&reason);
                 let kept = told.strip_suffix('\u{2026}').unwrap();
 
                 assert!(reason.starts_with(kept));
-                let missing = REASON_MAX - CUT.len() - before.len();
+                let missing = LONG - CUT.len() - before.len();
                 let count = kept.chars().count() - before.len();
                 assert!(
                     count <= missing && count >= missing / bytes - 1,

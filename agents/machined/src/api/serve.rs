@@ -233,7 +233,7 @@ impl hyper::service::Service<http::Request<Incoming>> for Gated {
             let mut answer = answer.await?;
             // Until now there was what the request was decoded to.
             drop(room);
-            refusal::shorten(answer.headers_mut());
+            refusal::shorten(answer.headers_mut(), refusal::longest(method.request_max()));
             Ok(held::until_it_is_gone(answer))
         })
     }
@@ -241,6 +241,6 @@ impl hyper::service::Service<http::Request<Incoming>> for Gated {
 
 fn refused(status: tonic::Status) -> http::Response<Body> {
     let mut answer = status.into_http();
-    refusal::shorten(answer.headers_mut());
+    refusal::shorten(answer.headers_mut(), refusal::USUAL);
     answer
 }

@@ -49,11 +49,12 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
         addresses: with_own("accumulative"),
         dns_names: dns_names.clone(),
     };
-    // The filter comes a moment after the first configuration, and the door need not wait for it.
+    // The filter comes a moment after the first configuration, and the door need not wait for it. A node whose network
+    // lies in those of pods and services must still be reached, to be told of others.
     let filtered = view.get::<NodeAddress>(kubernetes_cert_sans::ADDRESSES);
     let mut addresses = match filtered {
-        Some(_) => with_own(kubernetes_cert_sans::ADDRESSES),
-        None => with_own("accumulative"),
+        Some(NodeAddress(own)) if !own.is_empty() => with_own(kubernetes_cert_sans::ADDRESSES),
+        Some(_) | None => with_own("accumulative"),
     };
     if let Some(configuration) = view.get::<MachineConfig>(MachineConfig::ID) {
         for name in &configuration.0.machine.cert_sans {
@@ -122,5 +123,16 @@ mod tests {
 
         assert_eq!(names(&bench, "api"), ["127.0.0.1", "192.0.2.2", "::1"]);
         assert_eq!(names(&bench, "maintenance").len(), all.len());
+    }
+
+    #[test]
+    fn diag_02_a_node_in_the_network_of_services_keeps_its_address() {
+        let mut bench = Bench::of(controller());
+        bench.say("accumulative", own(&["10.100.1.5"]));
+        bench.say("accumulative-no-k8s", own(&[]));
+
+        bench.run();
+
+        assert!(names(&bench, "api").contains(&"10.100.1.5".to_owned()));
     }
 }

@@ -41,6 +41,19 @@ pub(crate) enum Failure {
     Form,
 }
 
+/// A file that holds one number: its name, its metric and what that means.
+type Gauge = (&'static str, &'static str, &'static str);
+
+/// Tells numbers of files of one folder, as far as they are there.
+fn gauges(source: &Source, folder: &str, files: &[Gauge], text: &mut Text) -> Result<(), Failure> {
+    for (file, name, help) in files {
+        if let Some(number) = source.number(&format!("{folder}/{file}"))? {
+            text.one(name, Kind::Gauge, help, number);
+        }
+    }
+    Ok(())
+}
+
 type Collect = fn(&Source, &mut Text) -> Result<(), Failure>;
 
 /// What answers at once.

@@ -4,9 +4,9 @@
 //! Owns: `/proc/stat`, `/proc/loadavg`, `/proc/pressure` and cpufreq as metrics.
 //! Never: stops at a line it does not know.
 
-use super::Failure;
 use super::exposition::{Kind, Parts, Text};
 use super::source::Source;
+use super::{Failure, Gauge, gauges};
 
 /// `USER_HZ` (time(7)); 100 on all our architectures.
 const TICKS_PER_SECOND: u64 = 100;
@@ -108,8 +108,7 @@ pub(super) fn stat(source: &Source, text: &mut Text) -> Result<(), Failure> {
 }
 
 pub(super) fn randomness(source: &Source, text: &mut Text) -> Result<(), Failure> {
-    let folder = "/proc/sys/kernel/random";
-    for (file, name, help) in [
+    const FILES: &[Gauge] = &[
         (
             "entropy_avail",
             "node_entropy_available_bits",
@@ -120,12 +119,8 @@ pub(super) fn randomness(source: &Source, text: &mut Text) -> Result<(), Failure
             "node_entropy_pool_size_bits",
             "Bits of entropy that the kernel can have.",
         ),
-    ] {
-        if let Some(bits) = source.number(&format!("{folder}/{file}"))? {
-            text.one(name, Kind::Gauge, help, bits);
-        }
-    }
-    Ok(())
+    ];
+    gauges(source, "/proc/sys/kernel/random", FILES, text)
 }
 
 pub(super) fn load(source: &Source, text: &mut Text) -> Result<(), Failure> {

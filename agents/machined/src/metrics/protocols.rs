@@ -5,9 +5,9 @@
 //! metrics, and which counters are told.
 //! Never: tells a counter that node_exporter leaves out.
 
-use super::Failure;
 use super::exposition::{Kind, Text};
 use super::source::Source;
+use super::{Failure, Gauge, gauges};
 
 /// Whether node_exporter tells a counter when nobody told it otherwise
 /// (`--collector.netstat.fields`).
@@ -100,8 +100,7 @@ fn tell(protocol: &str, counter: &str, number: &str, text: &mut Text) -> Result<
 
 /// Tells nothing when connections are not tracked: the files are not there then.
 pub(super) fn tracking(source: &Source, text: &mut Text) -> Result<(), Failure> {
-    let folder = "/proc/sys/net/netfilter";
-    for (file, name, help) in [
+    const FILES: &[Gauge] = &[
         (
             "nf_conntrack_count",
             "node_nf_conntrack_entries",
@@ -112,12 +111,8 @@ pub(super) fn tracking(source: &Source, text: &mut Text) -> Result<(), Failure> 
             "node_nf_conntrack_entries_limit",
             "Connections that can be tracked.",
         ),
-    ] {
-        if let Some(number) = source.number(&format!("{folder}/{file}"))? {
-            text.one(name, Kind::Gauge, help, number);
-        }
-    }
-    Ok(())
+    ];
+    gauges(source, "/proc/sys/net/netfilter", FILES, text)
 }
 
 #[cfg(test)]
