@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The names in the certificates of the API.
 //!
-//! Owns: `CertSANs` `api`: the configuration's, all addresses the node ever had but those of pods and services, its
-//! host names; and `maintenance`, without those of a configuration; `k8s`, as `kubernetes_cert_sans` has them.
+//! Owns: `CertSANs` `api`: the configuration's, all addresses the node ever had but those of pods and services, the
+//! one it came up with, its host names; and `maintenance`, without those of a configuration; `k8s`, as `kubernetes_cert_sans` has them.
 //! Never: leaves out the loopback addresses, by which a node calls itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -18,6 +18,7 @@ pub(super) fn controller() -> Controller {
         inputs: [
             Input::of::<MachineConfig>().only(MachineConfig::ID),
             Input::of::<NodeAddress>().only("accumulative"),
+            Input::of::<NodeAddress>().only("default"),
         ]
         .into_iter()
         .chain(kubernetes_cert_sans::inputs())
@@ -49,13 +50,14 @@ fn reconcile(view: &View<'_>, desired: &mut Desired) -> Result<(), Failure> {
         addresses: with_own("accumulative"),
         dns_names: dns_names.clone(),
     };
-    // The filter comes a moment after the first configuration, and the door need not wait for it. A node whose network
-    // lies in those of pods and services must still be reached, to be told of others.
+    // The filter comes a moment after the first configuration, and the door need not wait for it.
     let filtered = view.get::<NodeAddress>(kubernetes_cert_sans::ADDRESSES);
-    let mut addresses = match filtered {
-        Some(NodeAddress(own)) if !own.is_empty() => with_own(kubernetes_cert_sans::ADDRESSES),
-        Some(_) | None => with_own("accumulative"),
-    };
+    let mut addresses = with_own(match filtered {
+        Some(_) => kubernetes_cert_sans::ADDRESSES,
+        None => "accumulative",
+    });
+    // A node whose network lies in those of pods and services must still be reached, to be told of others.
+    addresses.extend(with_own("default"));
     if let Some(configuration) = view.get::<MachineConfig>(MachineConfig::ID) {
         for name in &configuration.0.machine.cert_sans {
             match name.parse() {
@@ -128,11 +130,14 @@ mod tests {
     #[test]
     fn diag_02_a_node_in_the_network_of_services_keeps_its_address() {
         let mut bench = Bench::of(controller());
-        bench.say("accumulative", own(&["10.100.1.5"]));
-        bench.say("accumulative-no-k8s", own(&[]));
+        bench.say("default", own(&["10.100.1.5"]));
+        let all = ["10.100.1.5", "10.244.0.1", "2001:db8::5"];
+        bench.say("accumulative", own(&all));
+        bench.say("accumulative-no-k8s", own(&["2001:db8::5"]));
 
         bench.run();
 
-        assert!(names(&bench, "api").contains(&"10.100.1.5".to_owned()));
+        let expected = ["10.100.1.5", "127.0.0.1", "::1", "2001:db8::5"];
+        assert_eq!(names(&bench, "api"), expected);
     }
 }
