@@ -154,16 +154,15 @@ async fn troubles(session: &Session) -> Vec<String> {
         asked.spawn(async move {
             let reader = Reader::of(&session, node.as_deref());
             let asked = tokio::time::timeout(ANSWER_MAX, status(reader)).await;
+            let name = reader.name();
             let troubles = match asked {
                 Ok(Ok(status)) => status.troubles(),
-                Ok(Err(trouble)) => return (place, vec![trouble.to_string()]),
+                // It says which node it is of.
+                Ok(Err(trouble)) => return (place, vec![bounded(&trouble.to_string())]),
                 Err(_) => vec![format!("no answer within {} s", ANSWER_MAX.as_secs())],
             };
-            let name = reader.name();
-            let troubles = troubles.iter().take(TROUBLES_MAX).map(|trouble| {
-                let trouble: String = harmless::line(trouble).chars().take(TROUBLE_LEN).collect();
-                format!("{name}: {trouble}")
-            });
+            let troubles = troubles.iter().take(TROUBLES_MAX);
+            let troubles = troubles.map(|trouble| format!("{name}: {}", bounded(trouble)));
             (place, troubles.collect())
         });
     }
@@ -173,6 +172,11 @@ async fn troubles(session: &Session) -> Vec<String> {
         .into_iter()
         .flat_map(|(_, troubles)| troubles)
         .collect()
+}
+
+/// A trouble as far as it is told, on one line.
+fn bounded(trouble: &str) -> String {
+    harmless::line(trouble).chars().take(TROUBLE_LEN).collect()
 }
 
 async fn status(reader: Reader<'_>) -> Result<MachineStatus, Trouble> {

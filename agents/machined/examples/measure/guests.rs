@@ -36,8 +36,9 @@ const WATCHES: usize = 1000;
 const SECONDS: usize = 12;
 /// In how many seconds all updates have reached all watchers.
 const REACHED: f64 = 0.1;
-/// Who is told of updates, half of them over one connection.
+/// Who is told of updates, and over how many connections.
 const WATCHERS: usize = 100;
+const CONNECTIONS: usize = 2;
 /// How often they are counted.
 const BURSTS: usize = 5;
 
@@ -198,12 +199,12 @@ async fn watch_links(transport: Transport) -> Streaming<Counted> {
 /// How long it takes until every watcher has been told of every update, against what it may take.
 pub(crate) async fn updates(server: &mut Server) -> f64 {
     let mut transports = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..CONNECTIONS {
         transports.push(connect(server).await);
     }
     let mut streams = Vec::new();
     for number in 0..WATCHERS {
-        let transport = transports[number % 2].clone();
+        let transport = transports[number % CONNECTIONS].clone();
         streams.push(watch_links(transport).await);
     }
     let mut taken = Vec::new();

@@ -71,7 +71,7 @@ const COLLECTORS: &[(&str, Collect)] = &[
     ("conntrack", protocols::tracking),
     ("softnet", queues::packets),
     ("udp_queues", queues::datagrams),
-    ("arp", queues::neighbours),
+    ("arp", protocols::neighbours),
     ("schedstat", queues::tasks),
     ("entropy", processors::randomness),
     ("timex", clock::timex),

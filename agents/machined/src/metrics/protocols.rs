@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What the network's protocols count, and how many connections are tracked.
+//! What the network's protocols count, and how many connections are tracked and neighbours known.
 //!
-//! Owns: `/proc/net/netstat`, `/proc/net/snmp`, `/proc/net/snmp6` and the size of conntrack's table as
+//! Owns: `/proc/net/netstat`, `/proc/net/snmp`, `/proc/net/snmp6`, `/proc/net/arp` and the size of conntrack's table as
 //! metrics, and which counters are told.
 //! Never: tells a counter that node_exporter leaves out.
 
 use super::exposition::{Kind, Text};
 use super::source::Source;
+use std::collections::BTreeMap;
+
 use super::{Failure, Gauge, gauges};
 
 /// Whether node_exporter tells a counter when nobody told it otherwise
@@ -113,6 +115,25 @@ pub(super) fn tracking(source: &Source, text: &mut Text) -> Result<(), Failure> 
         ),
     ];
     gauges(source, "/proc/sys/net/netfilter", FILES, text)
+}
+
+pub(super) fn neighbours(source: &Source, text: &mut Text) -> Result<(), Failure> {
+    let name = "node_arp_entries";
+    let all = source.read_if_there("/proc/net/arp")?.unwrap_or_default();
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for line in all.lines().skip(1) {
+        let device = line.split_ascii_whitespace().next_back();
+        let count = counts.entry(device.ok_or(Failure::Form)?).or_default();
+        *count = count.saturating_add(1);
+    }
+    if !counts.is_empty() {
+        let help = "Neighbours whose addresses are known or asked for.";
+        text.metric(name, Kind::Gauge, help);
+    }
+    for (device, count) in counts {
+        text.sample(name, &[("device", device)], count);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

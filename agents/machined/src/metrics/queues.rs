@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What waits: packets for a processor, datagrams for a program, tasks for a processor, and neighbours that are known.
+//! What waits: packets for a processor, datagrams for a program, tasks for a processor.
 //!
-//! Owns: `/proc/net/softnet_stat`, `/proc/net/udp`, `/proc/net/udp6`, `/proc/net/arp` and `/proc/schedstat` as metrics.
+//! Owns: `/proc/net/softnet_stat`, `/proc/net/udp`, `/proc/net/udp6` and `/proc/schedstat` as metrics.
 //! Never: is an error where the kernel was built without one of them.
-
-use std::collections::BTreeMap;
 
 use super::Failure;
 use super::exposition::{Kind, Parts, Text};
@@ -128,25 +126,6 @@ fn queues(all: &str) -> Result<(u64, u64), Failure> {
         sums.1 = sums.1.saturating_add(number(received)?);
     }
     Ok(sums)
-}
-
-pub(super) fn neighbours(source: &Source, text: &mut Text) -> Result<(), Failure> {
-    let name = "node_arp_entries";
-    let all = source.read_if_there("/proc/net/arp")?.unwrap_or_default();
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for line in all.lines().skip(1) {
-        let device = line.split_ascii_whitespace().next_back();
-        let count = counts.entry(device.ok_or(Failure::Form)?).or_default();
-        *count = count.saturating_add(1);
-    }
-    if !counts.is_empty() {
-        let help = "Neighbours whose addresses are known or asked for.";
-        text.metric(name, Kind::Gauge, help);
-    }
-    for (device, count) in counts {
-        text.sample(name, &[("device", device)], count);
-    }
-    Ok(())
 }
 
 pub(super) fn tasks(source: &Source, text: &mut Text) -> Result<(), Failure> {

@@ -13,7 +13,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 use tonic::{Code, Status};
 
-use crate::api::apply;
+use crate::api::{apply, run};
 use crate::clients::{as_admin, with_role};
 use crate::configurations::configuration;
 use crate::node::TestNode;
@@ -121,15 +121,7 @@ async fn rpc_060_servers_that_others_name_are_asked_where_the_configuration_name
     let server = server("127.0.0.1", |question| vec![good(question)]).await;
     let mut node = TestNode::new("ip=10.5.0.2::10.5.0.1:255.255.255.0::eth0:off:::127.0.0.1");
     node.ntp_port = server.address.port();
-    node.start();
-    node.until_maintenance().await;
-    let mut client = node.client().await;
-    client
-        .apply_configuration(apply(&configuration("box"), Mode::Auto))
-        .await
-        .unwrap();
-    node.until_stage(::api::machine::machine_status_event::MachineStage::Running)
-        .await;
+    let (node, _) = run(node).await;
 
     let request = with_role("os:reader", ());
     let answer = node.time().await.time(request).await.unwrap().into_inner();

@@ -5,16 +5,13 @@
 //! Owns: names, drivers and namespaces of logs; the event of the node's addresses.
 //! Never: reads a log, but to see what a reader is told that was too slow.
 
-use ::api::machine::apply_configuration_request::Mode;
-use ::api::machine::machine_status_event::MachineStage;
 use ::api::{common, machine};
 use prost::Message as _;
 use proto::service::State;
 use tonic::Code;
 
-use crate::api::{apply, running};
+use crate::api::{run, running};
 use crate::clients::{as_admin, events, with_role};
-use crate::configurations::configuration;
 use crate::logbook::Logbook;
 use crate::node::{DEADLINE, TestNode, status};
 
@@ -59,14 +56,7 @@ async fn rpc_029_a_container_is_found_by_its_own_name_and_kubernetes_is_refused_
 async fn rpc_010_rpc_029_a_reader_that_is_too_slow_is_told_how_much_it_lost() {
     let mut node = TestNode::new("");
     let book = Logbook::of(&mut node);
-    node.start();
-    node.until_maintenance().await;
-    let mut client = node.client().await;
-    client
-        .apply_configuration(apply(&configuration("box"), Mode::Auto))
-        .await
-        .unwrap();
-    node.until_stage(MachineStage::Running).await;
+    let (_node, mut client) = run(node).await;
     book.say("apid", "one");
     book.say_as_kernel(1, "one");
     let logs = machine::LogsRequest {

@@ -52,14 +52,7 @@ async fn rpc_043_a_shutdown_turns_the_machine_off_or_halts_it() {
         ("", Action::PowerOff),
         ("talos.shutdown=halt", Action::Halt),
     ] {
-        let node = TestNode::started(arguments);
-        node.until_maintenance().await;
-        let mut client = node.client().await;
-        client
-            .apply_configuration(apply(&configuration("box"), Mode::Auto))
-            .await
-            .unwrap();
-        node.until_stage(MachineStage::Running).await;
+        let (node, mut client) = run(TestNode::new(arguments)).await;
 
         let request = as_admin(machine::ShutdownRequest { force: true });
         client.shutdown(request).await.unwrap();

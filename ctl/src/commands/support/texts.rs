@@ -109,6 +109,12 @@ pub(super) fn disks(disks: storage::Disks) -> String {
     table.to_string()
 }
 
+/// A row of something with a name and its counters.
+fn counted(table: &mut Table, name: String, counters: &[u64]) {
+    let counters = counters.iter().map(ToString::to_string);
+    table.row(std::iter::once(name).chain(counters));
+}
+
 /// How busy each disk is: the time that requests took, and that all of them together waited (iostats.rst of the
 /// kernel), in milliseconds, and what went through in sectors of 512 bytes.
 pub(super) fn io(stats: m::DiskStats) -> String {
@@ -128,8 +134,7 @@ pub(super) fn io(stats: m::DiskStats) -> String {
             disk.read_sectors,
             disk.write_sectors,
         ];
-        let numbers = numbers.iter().map(ToString::to_string);
-        table.row(std::iter::once(disk.name).chain(numbers));
+        counted(&mut table, disk.name, &numbers);
     }
     table.to_string()
 }
@@ -157,8 +162,7 @@ pub(super) fn network(stats: m::NetworkDeviceStats) -> String {
             link.tx_errors,
             link.tx_dropped,
         ];
-        let numbers = numbers.iter().map(ToString::to_string);
-        table.row(std::iter::once(link.name).chain(numbers));
+        counted(&mut table, link.name, &numbers);
     }
     table.to_string()
 }
