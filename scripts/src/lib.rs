@@ -19,6 +19,7 @@ pub mod places;
 pub mod programs;
 pub mod qemu;
 pub mod reproduce;
+mod room;
 pub mod rootfs;
 pub mod say;
 pub mod switch;

@@ -15,7 +15,7 @@ use crate::idle::Idle;
 use crate::places::Places;
 use crate::programs::Toolchain;
 use crate::say::{self, Step};
-use crate::{boot_image, budgets, kernel, programs};
+use crate::{boot_image, budgets, kernel, programs, room};
 
 /// The crate whose tests boot machines.
 const MACHINE_TESTS: &str = "ichor-tests";
@@ -67,6 +67,7 @@ impl Count {
 /// # Errors
 /// When a test fails or does not build.
 pub fn run(places: &Places, filter: Option<&str>, quick: bool) -> Result<()> {
+    room::check(places)?;
     let mut count = Count::default();
     let step = Step::start("tests beside the code");
     let alone: Vec<&str> = WITHOUT_STD.iter().flat_map(|name| ["-p", *name]).collect();
