@@ -10,13 +10,16 @@ use ::api::cosi::resource::state_client::StateClient;
 use ::api::cosi::resource::{WatchOptions, WatchRequest};
 use ::api::machine::ReadRequest;
 use ::api::machine::machine_service_client::MachineServiceClient;
+use prost::DecodeError;
+use prost::bytes::{Buf, BufMut};
+use prost::encoding::{DecodeContext, WireType, decode_varint};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tonic::Streaming;
 
 use crate::clients::{Client, Transport};
 use crate::front::enter;
-use crate::server::{FILE, FILE_LEN, Server, UPDATES};
+use crate::server::{FILE, FILE_LEN, Flapping, Server, UPDATES};
 
 /// Calls of `Version` in a second of one core.
 const CALLS: f64 = 5000.0;
@@ -167,17 +170,51 @@ pub(crate) async fn watches(server: &Server) -> f64 {
 
 /// An answer to a watch as far as it must be read to count its events: the client works on the same
 /// processors as the node.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, Debug, Default)]
 struct Counted {
-    #[prost(bytes = "bytes", repeated, tag = "1")]
-    events: Vec<bytes::Bytes>,
+    events: usize,
+    /// Of all events.
+    bytes: usize,
 }
 
-/// Opens a watch of the links that takes several events at once.
-async fn watch_links(transport: Transport) -> Streaming<Counted> {
+impl prost::Message for Counted {
+    fn encode_raw(&self, _buf: &mut impl BufMut) {
+        panic!("it is only received");
+    }
+
+    fn encoded_len(&self) -> usize {
+        0
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+        _context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        assert_eq!((tag, wire_type), (1, WireType::LengthDelimited));
+        let len = usize::try_from(decode_varint(buf)?).unwrap();
+        buf.advance(len);
+        self.events += 1;
+        self.bytes += len;
+        Ok(())
+    }
+}
+
+/// Opens a watch of what changes that takes several events at once.
+async fn watch(transport: Transport, what: Flapping) -> Streaming<Counted> {
+    let of = match what {
+        Flapping::Address => "AddressStatuses.net.talos.dev",
+        Flapping::Link => "LinkStatuses.net.talos.dev",
+    };
     let request = WatchRequest {
         namespace: "network".to_owned(),
-        r#type: "LinkStatuses.net.talos.dev".to_owned(),
+        r#type: of.to_owned(),
         options: Some(WatchOptions {
             aggregated: true,
             ..Default::default()
@@ -197,7 +234,20 @@ async fn watch_links(transport: Transport) -> Streaming<Counted> {
 }
 
 /// How long it takes until every watcher has been told of every update, against what it may take.
+///
+/// An address is about as long as the type in the middle, when all that a node has are put in order of length; a link
+/// is one of the longer, and is shown beside it.
 pub(crate) async fn updates(server: &mut Server) -> f64 {
+    let links = reach(server, Flapping::Link).await;
+    let addresses = reach(server, Flapping::Address).await;
+    println!(
+        "updates: {UPDATES} reach {WATCHERS} watchers in {addresses:?}; of links in {links:?}"
+    );
+    addresses.as_secs_f64() / REACHED
+}
+
+/// The time in the middle of [`BURSTS`].
+async fn reach(server: &mut Server, what: Flapping) -> Duration {
     let mut transports = Vec::new();
     for _ in 0..CONNECTIONS {
         transports.push(connect(server).await);
@@ -205,25 +255,16 @@ pub(crate) async fn updates(server: &mut Server) -> f64 {
     let mut streams = Vec::new();
     for number in 0..WATCHERS {
         let transport = transports[number % CONNECTIONS].clone();
-        streams.push(watch_links(transport).await);
+        streams.push(watch(transport, what).await);
     }
     let mut taken = Vec::new();
     for _ in 0..BURSTS {
         let before = server.used();
         let began = Instant::now();
-        server.change();
+        server.change(what);
         let mut tasks = JoinSet::new();
-        for mut stream in streams.drain(..) {
-            tasks.spawn(async move {
-                let (mut seen, mut len) = (0, 0);
-                while seen < UPDATES {
-                    let told = stream.message().await.unwrap().unwrap();
-                    seen += told.events.len();
-                    len += told.events.iter().map(bytes::Bytes::len).sum::<usize>();
-                }
-                assert_eq!(seen, UPDATES, "each is told once");
-                (stream, len)
-            });
+        for stream in streams.drain(..) {
+            tasks.spawn(count(stream));
         }
         let mut len = 0;
         for (stream, told) in tasks.join_all().await {
@@ -232,14 +273,24 @@ pub(crate) async fn updates(server: &mut Server) -> f64 {
         }
         taken.push(began.elapsed());
         println!(
-            "updates: {:?} for {} MB, {:?} of the node's processors",
+            "updates: {:?} for {:.1} MB, {:?} of the node's processors",
             began.elapsed(),
-            len / 1_000_000,
+            len as f64 / 1e6,
             server.used() - before
         );
     }
     taken.sort_unstable();
-    let median = taken[BURSTS / 2];
-    println!("updates: {UPDATES} reach {WATCHERS} watchers in {median:?}");
-    median.as_secs_f64() / REACHED
+    taken[BURSTS / 2]
+}
+
+/// Reads until all updates are told; returns the stream, and how many bytes they were.
+async fn count(mut stream: Streaming<Counted>) -> (Streaming<Counted>, usize) {
+    let (mut seen, mut len) = (0, 0);
+    while seen < UPDATES {
+        let told = stream.message().await.unwrap().unwrap();
+        seen += told.events;
+        len += told.bytes;
+    }
+    assert_eq!(seen, UPDATES, "each is told once");
+    (stream, len)
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use ::api::machine;
 use config::Configuration;
 use pki::{Authority, Identity, Leaf};
+use proto::net::{Address, Link, Reply};
 
 use crate::clients::as_admin;
 use crate::configurations::configuration;
@@ -22,6 +23,8 @@ pub(crate) const FILE: &str = "/system/large";
 pub(crate) const FILE_LEN: u64 = 256 * 1024 * 1024;
 /// How often a resource changes when it is told to.
 pub(crate) const UPDATES: usize = 1000;
+/// if_addr.h: the address is not to be used for what begins.
+const IFA_F_DEPRECATED: u32 = 0x20;
 
 /// A node in a process of its own; dropping it ends that.
 #[derive(Debug)]
@@ -63,10 +66,10 @@ impl Server {
         }
     }
 
-    /// Has one resource of the node change [`UPDATES`] times.
-    pub(crate) fn change(&mut self) {
+    /// Has a link or an address of the node change [`UPDATES`] times.
+    pub(crate) fn change(&mut self, what: Flapping) {
         let mut orders = self.orders.as_ref().unwrap();
-        orders.write_all(b"change\n").unwrap();
+        writeln!(orders, "{}", what.name()).unwrap();
     }
 
     /// Processor time that the node has used.
@@ -98,20 +101,42 @@ impl Drop for Server {
     }
 }
 
-/// News of a link whose MTU becomes another one [`UPDATES`] times.
-fn flapping(mtu: &mut u32) -> NetState {
-    let news = eth0("10.5.0.2").remove(0);
-    let proto::net::Reply::Link(link) = news else {
-        panic!("the first news is of a link");
-    };
-    let news = (0..UPDATES).map(|_| {
-        *mtu += 1;
-        let mut link = link.clone();
-        link.mtu = *mtu;
-        proto::net::Reply::Link(link)
-    });
-    NetState {
-        news: news.collect(),
+/// What changes again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flapping {
+    /// An address that is deprecated and is not, by turns.
+    Address,
+    /// A link, each time with another MTU.
+    Link,
+}
+
+impl Flapping {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Link => "link",
+        }
+    }
+
+    /// News of [`UPDATES`] changes; the first is one after `count` of them.
+    fn news(self, count: usize) -> NetState {
+        let mut told = eth0("10.5.0.2");
+        let (Reply::Address(address), Reply::Link(link)) = (told.remove(1), told.remove(0)) else {
+            panic!("there is a link and its address");
+        };
+        let news = (count..count + UPDATES).map(|number| match self {
+            Self::Address => Reply::Address(Address {
+                flags: address.flags ^ (IFA_F_DEPRECATED * u32::from(number % 2 == 0)),
+                ..address.clone()
+            }),
+            Self::Link => Reply::Link(Link {
+                mtu: 1500 + u32::try_from(number).unwrap() + 1,
+                ..link.clone()
+            }),
+        });
+        NetState {
+            news: news.collect(),
+        }
     }
 }
 
@@ -165,9 +190,14 @@ pub(crate) fn run() {
                 sender.send(order.unwrap()).unwrap();
             }
         });
-        let mut mtu = 1500;
-        while orders.recv().await.is_some() {
-            node.net.send_replace(flapping(&mut mtu));
+        for count in (0..).step_by(UPDATES) {
+            let Some(order) = orders.recv().await else {
+                return;
+            };
+            let what = [Flapping::Address, Flapping::Link]
+                .into_iter()
+                .find(|what| what.name() == order);
+            node.net.send_replace(what.unwrap().news(count));
         }
     });
 }
