@@ -27,6 +27,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::activity::{Activity, Busy};
 use crate::admission::Caller;
+use crate::clients::{self, Client, Clients, Places};
 use crate::entrance::{Entrance, NotWelcome};
 use crate::limits::{self, Scale};
 use crate::lookup::Lookup;
@@ -44,6 +45,8 @@ pub(crate) struct Hall {
     spare: Spare,
     peers: Arc<Peers>,
     seats: Quota,
+    /// What of seats and calls one client has.
+    clients: Clients,
     rooms: Arc<Rooms>,
     calls: Quota,
     unread: Arc<Unread>,
@@ -62,6 +65,7 @@ impl Hall {
             spare: Spare::new(machined),
             peers: Arc::new(Peers::new(lookup, scale)),
             seats: Quota::new(scale.connections, limits::CONNECTIONS_KEPT),
+            clients: Clients::new(scale),
             rooms: Arc::new(Rooms::new(Arc::clone(&unread))),
             calls: Quota::new(scale.calls, limits::CALLS_KEPT),
             unread,
@@ -112,8 +116,15 @@ impl Hall {
                 ));
             }
         };
-        let Some(_seat) = self.seats.take(caller.share(), 1) else {
-            return journal::say(format_args!("refused {}: too many connections", name(peer)));
+        let client = match (caller.share(), certificate) {
+            (Share::Whole, _) => None,
+            (Share::Common, Some(shown)) => Some(clients::Name::Certificate(shown.as_ref().into())),
+            (Share::Common, None) => Some(clients::Name::Address(name(peer))),
+        };
+        let client = client.map(|name| self.clients.find(name));
+        let _seats = match self.seat(caller.share(), client.as_deref()) {
+            Ok(seats) => seats,
+            Err(why) => return journal::say(format_args!("refused {}: {why}", name(peer))),
         };
         drop(place);
         let whose = (caller.share(), caller.speaks_for_others());
@@ -127,12 +138,23 @@ impl Hall {
             peers: Arc::clone(&self.peers),
             rooms: Arc::clone(&self.rooms),
             calls: self.calls.clone(),
+            client,
             requests: Lane::new(),
             account,
         });
         let next = Arc::clone(&self);
         tokio::spawn(async move { next.prepare().await });
         converse(stream, guest, watching, entrance).await;
+    }
+
+    /// Takes a seat among all, and among those of its client if that one shares them.
+    fn seat(&self, share: Share, client: Option<&Client>) -> Result<Places, &'static str> {
+        let own = match client {
+            Some(client) => Some(client.seat().ok_or("it has half of all connections")?),
+            None => None,
+        };
+        let seat = self.seats.take(share, 1).ok_or("too many connections")?;
+        Ok((seat, own))
     }
 }
 

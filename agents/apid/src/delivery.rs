@@ -11,9 +11,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::activity::Busy;
+use crate::clients::Places;
 use crate::reply::Reply;
 use crate::tab::Tab;
 use crate::unread::Account;
@@ -32,7 +32,7 @@ impl Delivery {
     pub(crate) fn new(
         reply: Reply,
         busy: Busy,
-        place: Option<OwnedSemaphorePermit>,
+        place: Option<Places>,
         account: &Arc<Account>,
     ) -> Self {
         let tab = (!matches!(reply, Reply::Empty)).then(|| Tab::open(account, reply, place));

@@ -12,6 +12,7 @@ mod activity;
 mod admission;
 mod answer;
 mod ask;
+mod clients;
 mod connection;
 mod delivery;
 mod entrance;

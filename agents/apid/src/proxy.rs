@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use crate::activity::Busy;
 use crate::admission::{self, Caller};
 use crate::ask::Ask;
+use crate::clients::{Client, Places};
 use crate::delivery::Delivery;
 use crate::entrance::Entrance;
 use crate::envelope;
@@ -48,6 +49,9 @@ const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encodin
 
 /// What is said when there are as many calls as there may be.
 const CROWDED: &str = "this node has as many calls at one time as it takes: end some, or try again";
+/// What is said when one client has its part of them.
+const HALF: &str =
+    "you have half of the calls at one time that this node takes of all who share them: end some";
 
 /// Who is at the other end of one connection, and the way from there to machined.
 #[derive(Debug)]
@@ -63,6 +67,8 @@ pub(crate) struct Guest {
     pub(crate) rooms: Arc<Rooms>,
     /// How many calls all clients have.
     pub(crate) calls: Quota,
+    /// How many this one has, if it shares them.
+    pub(crate) client: Option<Arc<Client>>,
     /// What of the requests of this connection is on its way to a node.
     pub(crate) requests: Lane,
     /// What it has not read.
@@ -74,17 +80,33 @@ impl Guest {
     pub(crate) async fn call(&self, request: Request<Incoming>, busy: Busy) -> Response<Delivery> {
         let roles = self.caller.roles(values(request.headers(), &ROLE));
         let share = Share::of(roles);
-        let Some(place) = self.calls.take(share, 1) else {
-            // For those who come after this call.
-            self.account.relieve_calls(share);
-            let response = Refused::new(Code::ResourceExhausted, CROWDED).into_response();
-            return response.map(|reply| Delivery::new(reply, busy, None, &self.account));
+        let place = match self.place(share) {
+            Ok(place) => place,
+            Err(refused) => {
+                let response = refused.into_response();
+                return response.map(|reply| Delivery::new(reply, busy, None, &self.account));
+            }
         };
         let response = match self.answer(request, roles).await {
             Ok(response) => response,
             Err(refused) => refused.into_response(),
         };
         response.map(|reply| Delivery::new(reply, busy, Some(place), &self.account))
+    }
+
+    /// Takes a place for one call.
+    fn place(&self, share: Share) -> Result<Places, Refused> {
+        let crowded = |why| Refused::new(Code::ResourceExhausted, why);
+        let own = match &self.client {
+            Some(client) => Some(client.call().ok_or_else(|| crowded(HALF))?),
+            None => None,
+        };
+        let Some(place) = self.calls.take(share, 1) else {
+            // For those who come after this call.
+            self.account.relieve_calls(share);
+            return Err(crowded(CROWDED));
+        };
+        Ok((place, own))
     }
 
     async fn answer(

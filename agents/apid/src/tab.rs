@@ -13,9 +13,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
 use http_body::Frame;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use crate::clients::Places;
 use crate::ledger::Waiting;
 use crate::limits;
 use crate::refused;
@@ -39,7 +39,7 @@ pub(crate) struct Slot {
     /// The reply was held whole from the start.
     is_held: bool,
     /// Given back when the last byte has left.
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Places>,
     source: Mutex<Source>,
     state: Mutex<State>,
 }
@@ -74,11 +74,7 @@ struct State {
 
 impl Tab {
     /// Opens the tab of a call whose reply begins.
-    pub(crate) fn open(
-        account: &Arc<Account>,
-        reply: Reply,
-        place: Option<OwnedSemaphorePermit>,
-    ) -> Self {
+    pub(crate) fn open(account: &Arc<Account>, reply: Reply, place: Option<Places>) -> Self {
         let mut queue = VecDeque::new();
         let is_held = matches!(reply, Reply::Whole(_));
         let reply = if let Reply::Whole(frame) = reply {

@@ -22,6 +22,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use pki::Identity;
 use proto::door::Mode;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -115,25 +116,34 @@ async fn a_way_to_machined_is_made_before_a_client_comes_and_strangers_get_none(
     assert_eq!(*connections.borrow(), 2);
 }
 
+/// Whether one more connection of a client is served.
+async fn is_let_in(house: &House, identity: &Identity) -> bool {
+    match house.channel(Some(identity)).await {
+        Ok(channel) => MachineServiceClient::new(channel).version(()).await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+async fn until_let_in(house: &House, identity: &Identity) {
+    let room = async { while !is_let_in(house, identity).await {} };
+    timeout(PATIENCE, room).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_full_house_turns_the_next_away_at_once_and_goes_on_for_those_inside() {
     let house = House::running().await;
     let identity = house.client_with(&["os:reader"]);
     let mut inside = Vec::new();
     for _ in 0..36 {
-        let channel = house.channel(Some(&identity)).await.unwrap();
+        let one = house.client_with(&["os:reader"]);
+        let channel = house.channel(Some(&one)).await.unwrap();
         let mut client = MachineServiceClient::new(channel);
         client.version(()).await.unwrap();
         inside.push(client);
     }
 
-    let next = async {
-        match house.channel(Some(&identity)).await {
-            Ok(channel) => MachineServiceClient::new(channel).version(()).await.is_ok(),
-            Err(_) => false,
-        }
-    };
-    assert!(!timeout(PATIENCE, next).await.unwrap());
+    let next = timeout(PATIENCE, is_let_in(&house, &identity));
+    assert!(!next.await.unwrap(), "there is no room for one more");
     // Readers have left places to those who may do more.
     let mut admin = house.admitted(&["os:admin"]).await;
     admin.version(()).await.unwrap();
@@ -142,16 +152,32 @@ async fn a_full_house_turns_the_next_away_at_once_and_goes_on_for_those_inside()
     }
     // As many as are free are kept, and one of those is the administrator's now.
     inside.truncate(34);
-    let room = async {
-        loop {
-            if let Ok(channel) = house.channel(Some(&identity)).await
-                && MachineServiceClient::new(channel).version(()).await.is_ok()
-            {
-                return;
-            }
-        }
-    };
-    timeout(PATIENCE, room).await.unwrap();
+    until_let_in(&house, &identity).await;
+}
+
+/// One reader's connections left other readers none.
+#[tokio::test]
+async fn a_reader_that_takes_all_the_connections_it_can_leaves_half_to_other_readers() {
+    let house = House::running().await;
+    let identity = house.client_with(&["os:reader"]);
+    let mut inside = Vec::new();
+    for _ in 0..18 {
+        let channel = house.channel(Some(&identity)).await.unwrap();
+        let mut client = MachineServiceClient::new(channel);
+        client.version(()).await.unwrap();
+        inside.push(client);
+    }
+
+    let next = timeout(PATIENCE, is_let_in(&house, &identity));
+    assert!(!next.await.unwrap(), "there is no room for one more");
+    for _ in 0..18 {
+        let mut other = house.admitted(&["os:reader"]).await;
+        other.version(()).await.unwrap();
+        inside.push(other);
+    }
+    for client in &mut inside {
+        client.version(()).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -178,16 +204,7 @@ async fn ten_thousand_connections_that_say_nothing_hold_up_nobody_who_is_inside(
     }
     drop(silent);
 
-    let next = async {
-        loop {
-            if let Ok(channel) = house.channel(Some(&identity)).await
-                && MachineServiceClient::new(channel).version(()).await.is_ok()
-            {
-                return;
-            }
-        }
-    };
-    timeout(PATIENCE, next).await.unwrap();
+    until_let_in(&house, &identity).await;
 }
 
 /// Connections that say `words` and nothing more.

@@ -195,10 +195,10 @@ async fn a_burst_for_a_hundred_who_read_is_slowed_down_and_closes_nobody() {
 #[tokio::test]
 async fn who_leaves_short_replies_stays_until_others_need_its_calls() {
     let house = House::running().await;
-    let identity = house.client_with(&["os:reader"]);
     let mut honest = house.admitted(&["os:reader"]).await;
     let mut clients = Vec::new();
     for _ in 0..19 {
+        let identity = house.client_with(&["os:reader"]);
         let mut client = Narrow::open(&house, &identity, 0).await;
         client.ask("Version", &(), 50).await;
         assert_eq!(client.replies.len(), 50);
@@ -208,6 +208,7 @@ async fn who_leaves_short_replies_stays_until_others_need_its_calls() {
     assert!(clients.iter().all(|client| !client.ended.is_finished()));
 
     // These take the last that readers may have.
+    let identity = house.client_with(&["os:reader"]);
     let mut last = Narrow::open(&house, &identity, 0).await;
     last.ask("Version", &(), 11).await;
     clients.push(last);
@@ -317,6 +318,37 @@ async fn readers_that_have_all_their_calls_leave_some_to_others() {
     clients.truncate(clients.len() - 1);
     let served = async {
         while reader.version(()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, served).await.unwrap();
+}
+
+/// One reader's idle streams left other readers none.
+#[tokio::test]
+async fn a_reader_that_takes_all_the_calls_it_can_leaves_half_to_other_readers() {
+    let house = House::running().await;
+    let identity = house.client_with(&["os:reader"]);
+    let mut greedy = Vec::new();
+    for _ in 0..8 {
+        let channel = house.channel(Some(&identity)).await.unwrap();
+        let mut client = MachineServiceClient::new(channel);
+        let streams = opened(&mut client, 60, &[]).await;
+        greedy.push((client, streams));
+    }
+
+    let (client, streams) = greedy.last_mut().unwrap();
+    let refused = client.version(()).await.unwrap_err();
+
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(refused.message().contains("half"), "{}", refused.message());
+    let mut honest = house.admitted(&["os:reader"]).await;
+    let _streams = opened(&mut honest, 60, &[]).await;
+    assert!(is_served(&mut honest).await);
+    // One that ends makes room for the same client.
+    streams.pop();
+    let served = async {
+        while client.version(()).await.is_err() {
             tokio::task::yield_now().await;
         }
     };
