@@ -8,9 +8,9 @@
 //! Never: counts those whose places are kept.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use agent::origin::Origin;
 use api::quota::{Quota, Share};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -25,7 +25,7 @@ pub(crate) enum Name {
     /// It showed this certificate, in DER.
     Certificate(Box<[u8]>),
     /// It showed none, and comes from here.
-    Address(IpAddr),
+    Place(Origin),
 }
 
 /// All who share and are connected.
@@ -102,7 +102,7 @@ mod tests {
         // Others have theirs.
         let other = clients.find(named(b"two"));
         assert!(other.seat().is_some() && other.call().is_some());
-        let stranger = clients.find(Name::Address(IpAddr::from([10, 0, 0, 1])));
+        let stranger = clients.find(Name::Place(Origin::of(([10, 0, 0, 1], 1000).into())));
         assert!(stranger.seat().is_some());
         seats.pop();
         drop(calls);

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use agent::journal;
+use agent::origin::Origin;
 use agent::porch::Place;
 use api::quota::{Quota, Share};
 use http::Request;
@@ -119,7 +120,7 @@ impl Hall {
         let client = match (caller.share(), certificate) {
             (Share::Whole, _) => None,
             (Share::Common, Some(shown)) => Some(clients::Name::Certificate(shown.as_ref().into())),
-            (Share::Common, None) => Some(clients::Name::Address(name(peer))),
+            (Share::Common, None) => Some(clients::Name::Place(Origin::of(peer))),
         };
         let client = client.map(|name| self.clients.find(name));
         let _seats = match self.seat(caller.share(), client.as_deref()) {

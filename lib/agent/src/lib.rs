@@ -8,4 +8,5 @@
 pub mod journal;
 pub mod listen;
 pub mod news;
+pub mod origin;
 pub mod porch;

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::journal;
+use crate::origin::Origin;
 
 /// How long who says nothing stays when others wait. A client speaks as soon as it is connected: its
 /// first bytes follow its last ones of the connection's handshake.
@@ -210,23 +211,6 @@ struct Queue {
     places: usize,
     next: u64,
     callers: BTreeMap<u64, Caller>,
-}
-
-/// Where a caller is in the network: an address, or what is given to one household of IPv6 (RFC 6177).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Origin([u8; 8]);
-
-impl Origin {
-    fn of(peer: SocketAddr) -> Self {
-        let octets = match peer.ip().to_canonical() {
-            IpAddr::V4(address) => {
-                let [a, b, c, d] = address.octets();
-                [0, 0, 0, 0, a, b, c, d]
-            }
-            IpAddr::V6(address) => address.octets().first_chunk().copied().unwrap_or_default(),
-        };
-        Self(octets)
-    }
 }
 
 #[derive(Debug)]
