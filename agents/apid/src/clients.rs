@@ -8,6 +8,7 @@
 //! Never: counts those whose places are kept.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use agent::origin::Origin;
@@ -22,8 +23,9 @@ pub(crate) type Places = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 /// Who a client is, over all its connections.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Name {
-    /// It showed this certificate, in DER.
-    Certificate(Box<[u8]>),
+    /// The digest of its key, which its certificate says. The certificate itself can be written in several ways: who
+    /// has one signed by ECDSA can make a second one of it that is as good.
+    Key(String),
     /// It showed none, and comes from here.
     Place(Origin),
 }
@@ -32,12 +34,15 @@ pub(crate) enum Name {
 #[derive(Debug)]
 pub(crate) struct Clients {
     by_name: Mutex<HashMap<Name, Weak<Client>>>,
+    next: AtomicU64,
     scale: Scale,
 }
 
 /// One of them: what it may still have.
 #[derive(Debug)]
 pub(crate) struct Client {
+    /// Tells it from all others that are or were there.
+    pub(crate) number: u64,
     seats: Quota,
     calls: Quota,
 }
@@ -46,6 +51,7 @@ impl Clients {
     pub(crate) fn new(scale: Scale) -> Self {
         Self {
             by_name: Mutex::default(),
+            next: AtomicU64::new(0),
             scale,
         }
     }
@@ -60,6 +66,7 @@ impl Clients {
         by_name.retain(|_, client| client.strong_count() > 0);
         let half = |all: usize, kept: usize| Quota::new(all.saturating_sub(kept) / 2, 0);
         let client = Arc::new(Client {
+            number: self.next.fetch_add(1, Ordering::Relaxed),
             seats: half(self.scale.connections, limits::CONNECTIONS_KEPT),
             calls: half(self.scale.calls, limits::CALLS_KEPT),
         });
@@ -84,23 +91,23 @@ impl Client {
 mod tests {
     use super::*;
 
-    fn named(certificate: &[u8]) -> Name {
-        Name::Certificate(certificate.into())
+    fn named(key: &str) -> Name {
+        Name::Key(key.to_owned())
     }
 
     #[test]
     fn a_client_has_half_over_all_its_connections_and_gets_it_back() {
         let clients = Clients::new(Scale::SMALL);
-        let one = clients.find(named(b"one"));
+        let one = clients.find(named("one"));
 
         let half = (48 - 12) / 2;
         let mut seats: Vec<_> = (0..half).map(|_| one.seat().unwrap()).collect();
-        assert!(clients.find(named(b"one")).seat().is_none());
+        assert!(clients.find(named("one")).seat().is_none());
         let calls: Vec<_> = (0..(1088 - 128) / 2).map(|_| one.call().unwrap()).collect();
-        assert!(clients.find(named(b"one")).call().is_none());
+        assert!(clients.find(named("one")).call().is_none());
 
         // Others have theirs.
-        let other = clients.find(named(b"two"));
+        let other = clients.find(named("two"));
         assert!(other.seat().is_some() && other.call().is_some());
         let stranger = clients.find(Name::Place(Origin::of(([10, 0, 0, 1], 1000).into())));
         assert!(stranger.seat().is_some());
@@ -112,12 +119,12 @@ mod tests {
     #[test]
     fn those_who_left_are_forgotten() {
         let clients = Clients::new(Scale::SMALL);
-        let stays = clients.find(named(b"stays"));
+        let stays = clients.find(named("stays"));
         for number in 0..1000_u32 {
-            drop(clients.find(named(&number.to_be_bytes())));
+            drop(clients.find(named(&number.to_string())));
         }
 
         assert!(clients.by_name.lock().unwrap().len() <= 2);
-        assert!(Arc::ptr_eq(&stays, &clients.find(named(b"stays"))));
+        assert!(Arc::ptr_eq(&stays, &clients.find(named("stays"))));
     }
 }

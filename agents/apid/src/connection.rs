@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use agent::journal;
-use agent::origin::Origin;
 use agent::porch::Place;
 use api::quota::{Quota, Share};
 use http::Request;
@@ -28,8 +27,9 @@ use tokio_rustls::server::TlsStream;
 
 use crate::activity::{Activity, Busy};
 use crate::admission::Caller;
-use crate::clients::{self, Client, Clients, Places};
+use crate::clients::{Client, Clients, Places};
 use crate::entrance::{Entrance, NotWelcome};
+use crate::ledger::Whose;
 use crate::limits::{self, Scale};
 use crate::lookup::Lookup;
 use crate::peers::Peers;
@@ -107,8 +107,8 @@ impl Hall {
             .1
             .peer_certificates()
             .and_then(<[_]>::first);
-        let caller = match entrance.recognise(certificate) {
-            Ok(caller) => caller,
+        let (caller, client) = match entrance.recognise(certificate, peer) {
+            Ok(known) => known,
             Err(NotWelcome::Unreadable) => return,
             Err(NotWelcome::KeyUsage) => {
                 return journal::say(format_args!(
@@ -117,18 +117,17 @@ impl Hall {
                 ));
             }
         };
-        let client = match (caller.share(), certificate) {
-            (Share::Whole, _) => None,
-            (Share::Common, Some(shown)) => Some(clients::Name::Certificate(shown.as_ref().into())),
-            (Share::Common, None) => Some(clients::Name::Place(Origin::of(peer))),
-        };
-        let client = client.map(|name| self.clients.find(name));
+        let client = (caller.share() == Share::Common).then(|| self.clients.find(client));
         let _seats = match self.seat(caller.share(), client.as_deref()) {
             Ok(seats) => seats,
             Err(why) => return journal::say(format_args!("refused {}: {why}", name(peer))),
         };
         drop(place);
-        let whose = (caller.share(), caller.speaks_for_others());
+        let whose = Whose {
+            share: caller.share(),
+            is_node: caller.speaks_for_others(),
+            client: client.as_ref().map(|client| client.number),
+        };
         let account = Arc::new(self.unread.open(whose));
         let guest = Arc::new(Guest {
             caller,
@@ -151,7 +150,11 @@ impl Hall {
     /// Takes a seat among all, and among those of its client if that one shares them.
     fn seat(&self, share: Share, client: Option<&Client>) -> Result<Places, &'static str> {
         let own = match client {
-            Some(client) => Some(client.seat().ok_or("it has half of all connections")?),
+            Some(client) => Some(
+                client
+                    .seat()
+                    .ok_or("it has half of the connections that readers share")?,
+            ),
             None => None,
         };
         let seat = self.seats.take(share, 1).ok_or("too many connections")?;

@@ -5,8 +5,10 @@
 //! Never: keeps a key longer than the entrance it belongs to.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use agent::origin::Origin;
 use pki::{Certificate, Key};
 use proto::door::{Door, KeyUsage, Mode, Rbac};
 use rustls::client::Resumption;
@@ -16,6 +18,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::admission::Caller;
+use crate::clients::Name;
 use api::rbac::Roles;
 
 /// The most certificates of one chain or list: two levels of CA and a rotation fit.
@@ -124,13 +127,16 @@ impl Entrance {
             && self.client_ca == other.client_ca
     }
 
-    /// Says who came in, by the certificate that TLS verified.
+    /// Says who came in, by the certificate that TLS verified, or from where; and what tells it from others.
     pub(crate) fn recognise(
         &self,
         certificate: Option<&CertificateDer<'_>>,
-    ) -> Result<Caller, NotWelcome> {
+        peer: SocketAddr,
+    ) -> Result<(Caller, Name), NotWelcome> {
         match self.mode {
-            Mode::Closed | Mode::Maintenance => Ok(Caller::Stranger),
+            Mode::Closed | Mode::Maintenance => {
+                Ok((Caller::Stranger, Name::Place(Origin::of(peer))))
+            }
             Mode::Running => {
                 let der = certificate.ok_or(NotWelcome::Unreadable)?;
                 let certificate = Certificate::from_der(der).map_err(|_| NotWelcome::Unreadable)?;
@@ -140,12 +146,13 @@ impl Entrance {
                 {
                     return Err(NotWelcome::KeyUsage);
                 }
-                Ok(Caller::Known(match self.rbac {
+                let roles = match self.rbac {
                     Rbac::Enabled => {
                         Roles::parse(certificate.organizations().iter().map(String::as_str))
                     }
                     Rbac::Disabled => Roles::EVERY,
-                }))
+                };
+                Ok((Caller::Known(roles), Name::Key(certificate.key_digest())))
             }
         }
     }

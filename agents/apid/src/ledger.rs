@@ -29,9 +29,7 @@ pub(crate) struct Ledger {
 
 #[derive(Debug)]
 struct Client {
-    share: Share,
-    /// Another node, which carries the calls of many and counts them itself.
-    is_node: bool,
+    whose: Whose,
     bytes: usize,
     /// Those that have something unread.
     calls: BTreeMap<u64, Call>,
@@ -47,8 +45,37 @@ struct Call {
     moved_at: Instant,
 }
 
-/// Whose an account is: how much of what there is it may have, and whether it is another node's.
-pub(crate) type Whose = (Share, bool);
+/// Whose an account is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Whose {
+    /// How much of what there is it may have.
+    pub(crate) share: Share,
+    /// Another node's, which carries the calls of many and counts them itself.
+    pub(crate) is_node: bool,
+    /// Whose of those who share, over all their connections.
+    pub(crate) client: Option<u64>,
+}
+
+#[cfg(test)]
+impl Whose {
+    /// One with a single connection.
+    pub(crate) const fn alone(share: Share) -> Self {
+        Self {
+            share,
+            is_node: false,
+            client: None,
+        }
+    }
+}
+
+/// Those of whom one has to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Among {
+    /// All who may have to for somebody with this share: for a reader no administrator, and no node.
+    Beside(Share),
+    /// The connections of one client.
+    Own(u64),
+}
 
 /// What of a reply has not been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +99,17 @@ impl Waiting {
         match self {
             Self::Passing(_) => 0,
             Self::Held(bytes) => bytes,
+        }
+    }
+}
+
+impl Among {
+    fn has(self, whose: Whose) -> bool {
+        match self {
+            Self::Beside(share) => {
+                !whose.is_node && (share == Share::Whole || whose.share == Share::Common)
+            }
+            Self::Own(client) => whose.client == Some(client),
         }
     }
 }
@@ -118,11 +156,10 @@ impl Ledger {
     }
 
     /// Opens an account; `overdrawn` is told when it has to be closed.
-    pub(crate) fn open(&mut self, (share, is_node): Whose, overdrawn: Arc<Notify>) -> u64 {
+    pub(crate) fn open(&mut self, whose: Whose, overdrawn: Arc<Notify>) -> u64 {
         let number = self.number();
         let client = Client {
-            share,
-            is_node,
+            whose,
             bytes: 0,
             calls: BTreeMap::new(),
             overdrawn,
@@ -231,13 +268,13 @@ impl Ledger {
     pub(crate) fn close_worst(&mut self, now: Instant) -> bool {
         while self.is_crowded() {
             let most = self.bytes / 2;
-            let by_nodes = self.left_by(|client| client.is_node) > most;
-            let by_readers = self.left_by(|client| client.share == Share::Common) > most;
+            let by_nodes = self.left_by(|client| client.whose.is_node) > most;
+            let by_readers = self.left_by(|client| client.whose.share == Share::Common) > most;
             let worst = self
                 .clients
                 .iter()
-                .filter(|(_, client)| client.is_node == by_nodes)
-                .filter(|(_, client)| !by_readers || client.share == Share::Common)
+                .filter(|(_, client)| client.whose.is_node == by_nodes)
+                .filter(|(_, client)| !by_readers || client.whose.share == Share::Common)
                 .max_by_key(|(_, client)| (client.bytes, Reverse(client.oldest())))
                 .filter(|(_, client)| self.is_full() || (!by_nodes && client.is_slow(now)))
                 .map(|(number, _)| *number);
@@ -255,32 +292,28 @@ impl Ledger {
         clients.map(|client| client.bytes).sum()
     }
 
-    /// Those who may have to go for somebody with `share`: for a reader no administrator, and no node.
-    fn beside(&self, share: Share) -> impl Iterator<Item = (u64, &Client)> {
+    fn among(&self, among: Among) -> impl Iterator<Item = (u64, &Client)> {
         let clients = self.clients.iter();
-        let clients = clients.filter(move |(_, client)| {
-            !client.is_node && (share == Share::Whole || client.share == Share::Common)
-        });
+        let clients = clients.filter(move |(_, client)| among.has(client.whose));
         clients.map(|(number, client)| (*number, client))
     }
 
     /// Closes the connection that holds the most of what was not read for long, for somebody with `share`.
     pub(crate) fn close_hoarder(&mut self, share: Share, now: Instant) {
         let hoarded = |(number, client): (u64, &Client)| (client.hoarded(now), number);
-        let hoarder = self.beside(share).map(hoarded).max();
+        let hoarder = self.among(Among::Beside(share)).map(hoarded).max();
         if let Some((1.., hoarder)) = hoarder {
             self.dismiss(hoarder);
         }
     }
 
-    /// Closes the connection with most calls that were left for some time, for somebody with `share`. Few are
-    /// not worth it.
-    pub(crate) fn close_idler(&mut self, share: Share, now: Instant) {
+    /// Closes the connection with most calls that were left for some time. Few are not worth it.
+    pub(crate) fn close_idler(&mut self, among: Among, now: Instant) {
         let left = |(number, client): (u64, &Client)| {
             let left = client.left_for(limits::UNREAD_PATIENCE, now);
             (left.count(), number)
         };
-        let idler = self.beside(share).map(left).max();
+        let idler = self.among(among).map(left).max();
         if let Some((IDLE_LEAST.., idler)) = idler {
             self.dismiss(idler);
         }
@@ -326,7 +359,7 @@ mod tests {
 
     fn opened(ledger: &mut Ledger, share: Share) -> (u64, Arc<Notify>) {
         let overdrawn = Arc::new(Notify::new());
-        let number = ledger.open((share, false), Arc::clone(&overdrawn));
+        let number = ledger.open(Whose::alone(share), Arc::clone(&overdrawn));
         (number, overdrawn)
     }
 
@@ -395,7 +428,11 @@ mod tests {
     async fn another_node_goes_last_however_much_its_clients_leave() {
         let mut ledger = ledger();
         let told = Arc::new(Notify::new());
-        let node = ledger.open((Share::Whole, true), Arc::clone(&told));
+        let whose = Whose {
+            is_node: true,
+            ..Whose::alone(Share::Whole)
+        };
+        let node = ledger.open(whose, Arc::clone(&told));
         let (client, client_told) = opened(&mut ledger, Share::Common);
         entered(&mut ledger, node, MUCH * 2);
         entered(&mut ledger, client, 100);
@@ -479,6 +516,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_clients_own_connections_make_room_for_it_and_no_others() {
+        let mut ledger = ledger();
+        let (other, other_told) = opened(&mut ledger, Share::Common);
+        let told = Arc::new(Notify::new());
+        let whose = Whose {
+            client: Some(7),
+            ..Whose::alone(Share::Common)
+        };
+        let own = ledger.open(whose, Arc::clone(&told));
+        for _ in 0..IDLE_LEAST {
+            entered(&mut ledger, own, 1);
+            entered(&mut ledger, other, 1);
+            entered(&mut ledger, other, 1);
+        }
+
+        ledger.close_idler(Among::Own(8), later());
+        assert!(!is_told(&told).await);
+        ledger.close_idler(Among::Own(7), later());
+
+        assert!(is_told(&told).await && !is_told(&other_told).await);
+    }
+
+    #[tokio::test]
     async fn who_leaves_most_calls_makes_room_for_those_of_others() {
         let mut ledger = ledger();
         let (few, few_told) = opened(&mut ledger, Share::Common);
@@ -494,14 +554,14 @@ mod tests {
             ledger.update((quick, call), Waiting::Passing(1), Some(later()));
         }
 
-        ledger.close_idler(Share::Common, Instant::now());
+        ledger.close_idler(Among::Beside(Share::Common), Instant::now());
         assert!(!is_told(&many_told).await);
-        ledger.close_idler(Share::Common, later());
-        ledger.close_idler(Share::Common, later());
+        ledger.close_idler(Among::Beside(Share::Common), later());
+        ledger.close_idler(Among::Beside(Share::Common), later());
 
         assert!(is_told(&many_told).await && !is_told(&admin_told).await);
         assert!(!is_told(&few_told).await && !is_told(&quick_told).await);
-        ledger.close_idler(Share::Whole, later());
+        ledger.close_idler(Among::Beside(Share::Whole), later());
         assert!(is_told(&admin_told).await);
     }
 

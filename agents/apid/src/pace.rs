@@ -107,7 +107,7 @@ mod tests {
     use tokio::time::{Instant, timeout};
 
     use super::*;
-    use crate::ledger::Waiting;
+    use crate::ledger::{Waiting, Whose};
     use crate::limits::Scale;
     use crate::unread::Unread;
 
@@ -115,7 +115,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread", start_paused = true)]
     async fn after_a_pause_all_is_read_that_has_come() {
         let unread = Arc::new(Unread::new(Scale::SMALL));
-        let account = Arc::new(unread.open((Share::Common, false)));
+        let account = Arc::new(unread.open(Whose::alone(Share::Common)));
         let much = Waiting::Passing(Scale::SMALL.unread_most);
         let call = unread.ledger().enter(account.number, much, Instant::now());
         let (stream, mut machined) = UnixStream::pair().unwrap();

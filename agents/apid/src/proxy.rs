@@ -27,6 +27,7 @@ use crate::entrance::Entrance;
 use crate::envelope;
 use crate::fan::{self, Ways};
 use crate::gather;
+use crate::ledger::Among;
 use crate::limits;
 use crate::merge::Merged;
 use crate::peers::{Peers, Sharing};
@@ -96,16 +97,20 @@ impl Guest {
 
     /// Takes a place for one call.
     fn place(&self, share: Share) -> Result<Places, Refused> {
-        let crowded = |why| Refused::new(Code::ResourceExhausted, why);
+        // Who leaves calls makes room for those who come after this one.
+        let refused = |among, why| {
+            self.account.relieve_calls(among);
+            Refused::new(Code::ResourceExhausted, why)
+        };
         let own = match &self.client {
-            Some(client) => Some(client.call().ok_or_else(|| crowded(HALF))?),
+            Some(client) => {
+                let own = client.call();
+                Some(own.ok_or_else(|| refused(Among::Own(client.number), HALF))?)
+            }
             None => None,
         };
-        let Some(place) = self.calls.take(share, 1) else {
-            // For those who come after this call.
-            self.account.relieve_calls(share);
-            return Err(crowded(CROWDED));
-        };
+        let place = self.calls.take(share, 1);
+        let place = place.ok_or_else(|| refused(Among::Beside(share), CROWDED))?;
         Ok((place, own))
     }
 

@@ -348,6 +348,7 @@ mod tests {
     use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
     use super::*;
+    use crate::ledger::Whose;
     use crate::limits::Scale;
     use crate::unread::Unread;
 
@@ -361,7 +362,7 @@ mod tests {
     impl Call {
         fn open() -> Self {
             let unread = Arc::new(Unread::new(Scale::SMALL));
-            let account = Arc::new(unread.open((Share::Common, false)));
+            let account = Arc::new(unread.open(Whose::alone(Share::Common)));
             let (node, said) = unbounded_channel();
             let tab = Tab::open(&account, Reply::Said(said), None);
             Self { unread, tab, node }

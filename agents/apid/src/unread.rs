@@ -16,7 +16,7 @@ use api::quota::Share;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::ledger::{Ledger, Whose};
+use crate::ledger::{Among, Ledger, Whose};
 use crate::limits::{self, Scale};
 use crate::tab::Slot;
 
@@ -43,7 +43,7 @@ impl Unread {
     pub(crate) fn open(self: &Arc<Self>, whose: Whose) -> Account {
         let overdrawn = Arc::new(Notify::new());
         let number = self.ledger().open(whose, Arc::clone(&overdrawn));
-        let (_, is_node) = whose;
+        let is_node = whose.is_node;
         Account {
             unread: Arc::clone(self),
             number,
@@ -136,9 +136,9 @@ impl Account {
         if self.is_node { 0 } else { limits::QUEUE_MAX }
     }
 
-    /// Makes room for calls, if somebody leaves some, for a call with `share`.
-    pub(crate) fn relieve_calls(&self, share: Share) {
-        self.unread.ledger().close_idler(share, Instant::now());
+    /// Makes room for calls, if one of those leaves some.
+    pub(crate) fn relieve_calls(&self, among: Among) {
+        self.unread.ledger().close_idler(among, Instant::now());
     }
 
     /// Says whether more may be read for it, or wakes `waker` when it may.

@@ -180,7 +180,12 @@ impl House {
 
     /// A client of the API with these roles.
     pub(crate) async fn admitted(&self, roles: &[&str]) -> MachineServiceClient<Channel> {
-        MachineServiceClient::new(self.channel(Some(&self.client_with(roles))).await.unwrap())
+        self.client_of(&self.client_with(roles)).await
+    }
+
+    /// A client of the API on a connection of its own.
+    pub(crate) async fn client_of(&self, identity: &Identity) -> MachineServiceClient<Channel> {
+        MachineServiceClient::new(self.channel(Some(identity)).await.unwrap())
     }
 
     pub(crate) async fn channel(

@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use pki::Identity;
+use pki::{Identity, Key, Leaf};
 use proto::door::Mode;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -32,7 +32,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-use crate::house::{House, PATIENCE, client};
+use crate::house::{DAY, House, PATIENCE, client, now};
 
 /// One piece, and nothing more for ever.
 struct Stalled(Option<Bytes>);
@@ -124,6 +124,11 @@ async fn is_let_in(house: &House, identity: &Identity) -> bool {
     }
 }
 
+async fn turned_away(house: &House, identity: &Identity) {
+    let next = timeout(PATIENCE, is_let_in(house, identity));
+    assert!(!next.await.unwrap(), "there is no room for one more");
+}
+
 async fn until_let_in(house: &House, identity: &Identity) {
     let room = async { while !is_let_in(house, identity).await {} };
     timeout(PATIENCE, room).await.unwrap();
@@ -136,14 +141,12 @@ async fn a_full_house_turns_the_next_away_at_once_and_goes_on_for_those_inside()
     let mut inside = Vec::new();
     for _ in 0..36 {
         let one = house.client_with(&["os:reader"]);
-        let channel = house.channel(Some(&one)).await.unwrap();
-        let mut client = MachineServiceClient::new(channel);
+        let mut client = house.client_of(&one).await;
         client.version(()).await.unwrap();
         inside.push(client);
     }
 
-    let next = timeout(PATIENCE, is_let_in(&house, &identity));
-    assert!(!next.await.unwrap(), "there is no room for one more");
+    turned_away(&house, &identity).await;
     // Readers have left places to those who may do more.
     let mut admin = house.admitted(&["os:admin"]).await;
     admin.version(()).await.unwrap();
@@ -162,14 +165,20 @@ async fn a_reader_that_takes_all_the_connections_it_can_leaves_half_to_other_rea
     let identity = house.client_with(&["os:reader"]);
     let mut inside = Vec::new();
     for _ in 0..18 {
-        let channel = house.channel(Some(&identity)).await.unwrap();
-        let mut client = MachineServiceClient::new(channel);
+        let mut client = house.client_of(&identity).await;
         client.version(()).await.unwrap();
         inside.push(client);
     }
 
-    let next = timeout(PATIENCE, is_let_in(&house, &identity));
-    assert!(!next.await.unwrap(), "there is no room for one more");
+    turned_away(&house, &identity).await;
+    // The same with another certificate of its key: one that ECDSA signed has a twin that is as good.
+    let leaf = Leaf::client(&["os:reader"], DAY);
+    let authority = &house.authority;
+    let twin = Identity {
+        certificate: authority.issue_for(&leaf, &identity.key, now()).unwrap(),
+        key: Key::from_pkcs8(identity.key.pkcs8_der()).unwrap(),
+    };
+    turned_away(&house, &twin).await;
     for _ in 0..18 {
         let mut other = house.admitted(&["os:reader"]).await;
         other.version(()).await.unwrap();
@@ -184,8 +193,7 @@ async fn a_reader_that_takes_all_the_connections_it_can_leaves_half_to_other_rea
 async fn ten_thousand_connections_that_say_nothing_hold_up_nobody_who_is_inside() {
     let house = House::running().await;
     let identity = house.client_with(&["os:reader"]);
-    let channel = house.channel(Some(&identity)).await.unwrap();
-    let mut inside = MachineServiceClient::new(channel);
+    let mut inside = house.client_of(&identity).await;
     inside.version(()).await.unwrap();
 
     // Twice as many at a time as may shake hands: more than the kernel keeps for a listener would make this

@@ -37,6 +37,15 @@ async fn is_served(client: &mut MachineServiceClient<Channel>) -> bool {
     answer.unwrap().is_ok()
 }
 
+async fn until_served(client: &mut MachineServiceClient<Channel>) {
+    let served = async {
+        while client.version(()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, served).await.unwrap();
+}
+
 /// A request that is whole.
 struct Asked(Option<Bytes>);
 
@@ -212,12 +221,7 @@ async fn who_leaves_short_replies_stays_until_others_need_its_calls() {
     let mut last = Narrow::open(&house, &identity, 0).await;
     last.ask("Version", &(), 11).await;
     clients.push(last);
-    let served = async {
-        while honest.version(()).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, served).await.unwrap();
+    until_served(&mut honest).await;
     until_one_is_gone(&clients).await;
 }
 
@@ -316,12 +320,7 @@ async fn readers_that_have_all_their_calls_leave_some_to_others() {
     assert!(is_served(&mut admin).await);
     // One that ends makes room.
     clients.truncate(clients.len() - 1);
-    let served = async {
-        while reader.version(()).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, served).await.unwrap();
+    until_served(&mut reader).await;
 }
 
 /// One reader's idle streams left other readers none.
@@ -331,8 +330,7 @@ async fn a_reader_that_takes_all_the_calls_it_can_leaves_half_to_other_readers()
     let identity = house.client_with(&["os:reader"]);
     let mut greedy = Vec::new();
     for _ in 0..8 {
-        let channel = house.channel(Some(&identity)).await.unwrap();
-        let mut client = MachineServiceClient::new(channel);
+        let mut client = house.client_of(&identity).await;
         let streams = opened(&mut client, 60, &[]).await;
         greedy.push((client, streams));
     }
@@ -347,12 +345,34 @@ async fn a_reader_that_takes_all_the_calls_it_can_leaves_half_to_other_readers()
     assert!(is_served(&mut honest).await);
     // One that ends makes room for the same client.
     streams.pop();
-    let served = async {
-        while client.version(()).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, served).await.unwrap();
+    until_served(client).await;
+}
+
+/// Who shares a key with somebody who reads nothing was refused for ever.
+#[tokio::test]
+async fn who_leaves_calls_makes_room_for_those_who_share_its_key_and_for_them_alone() {
+    let house = House::running().await;
+    let identity = house.client_with(&["os:reader"]);
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        let mut client = Narrow::open(&house, &identity, 0).await;
+        client.ask("Version", &(), 60).await;
+        clients.push(client);
+    }
+    let stranger = house.client_with(&["os:reader"]);
+    let mut other = Narrow::open(&house, &stranger, 0).await;
+    other.ask("Version", &(), 64).await;
+    let mut honest = house.client_of(&identity).await;
+
+    let refused = honest.version(()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    until_served(&mut honest).await;
+
+    until_one_is_gone(&clients).await;
+    assert!(
+        !other.ended.is_finished(),
+        "it left more, and not of theirs"
+    );
 }
 
 /// What a node passed on counted as an administrator's, whoever asked.
