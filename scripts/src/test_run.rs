@@ -67,7 +67,7 @@ impl Count {
 /// # Errors
 /// When a test fails or does not build.
 pub fn run(places: &Places, filter: Option<&str>, quick: bool) -> Result<()> {
-    room::check(places)?;
+    room::check(places, quick)?;
     let mut count = Count::default();
     let step = Step::start("tests beside the code");
     let alone: Vec<&str> = WITHOUT_STD.iter().flat_map(|name| ["-p", *name]).collect();
