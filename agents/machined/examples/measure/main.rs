@@ -60,6 +60,12 @@ fn main() {
         .build()
         .unwrap();
     let asked: Vec<String> = std::env::args().skip(1).collect();
+    for name in &asked {
+        assert!(
+            NAMES.contains(&name.as_str()),
+            "{name} is none of {NAMES:?}"
+        );
+    }
     runtime.block_on(async {
         let mut server = Server::start(NODE);
         for name in NAMES {
